@@ -1,0 +1,293 @@
+"""How many synthetic rows each class gets, and what they weigh.
+
+Pure functions of the labels: no model, no randomness. A label is returned as the Python scalar that equals
+it, in sorted order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import numpy as np
+
+STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
+
+
+def target_counts(y, sampling_strategy="auto"):
+    """Count that each class should reach, with imbalanced-learn's over-sampling meaning.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class labels.
+    sampling_strategy : str, float, mapping or callable, default="auto"
+        - ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``: these classes rise to the count
+          of the largest one; ``"auto"`` is ``"not majority"``.
+        - float in (0, 1], two classes only: the smaller class rises to this fraction of the larger one.
+        - mapping ``{label: count}``: the classes named rise to these counts.
+        - callable ``f(y)``: returns such a mapping.
+
+    Returns
+    -------
+    dict of label to int
+        A target for every class in ``y``; a class left alone has its own count.
+
+    Raises
+    ------
+    ValueError
+        For an unknown strategy or label, a count or ratio that would need rows removed, or a ratio with other
+        than two classes.
+    TypeError
+        For a strategy of another type, or a count that is no integer.
+
+    Examples
+    --------
+    >>> target_counts(["a", "a", "a", "b"])
+    {'a': 3, 'b': 3}
+    >>> target_counts(["a", "a", "a", "b"], {"b": 2})
+    {'a': 3, 'b': 2}
+    """
+    counts = class_counts(y)
+    if isinstance(sampling_strategy, str):
+        return _targets_by_name(counts, sampling_strategy)
+    if isinstance(sampling_strategy, Mapping):
+        return _targets_by_label(counts, sampling_strategy)
+    if isinstance(sampling_strategy, Real) and not isinstance(sampling_strategy, bool):
+        return _targets_by_ratio(counts, sampling_strategy)
+    if callable(sampling_strategy):
+        wanted = sampling_strategy(y)
+        if not isinstance(wanted, Mapping):
+            raise TypeError(
+                f"A callable sampling_strategy must return a mapping {{label: count}}; got {wanted!r}. "
+                "Return the count that each class should reach."
+            )
+        return _targets_by_label(counts, wanted)
+    raise TypeError(
+        "sampling_strategy must be a string, a float, a mapping {label: count} or a callable; got "
+        f"{sampling_strategy!r}. To balance classes, pass one of {', '.join(map(repr, STRATEGIES))}."
+    )
+
+
+def synthetic_counts(y, sampling_strategy="auto", ratio=1.0):
+    """Synthetic rows that lift each class to ``round(ratio * target)``.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class labels.
+    sampling_strategy : str, float, mapping or callable, default="auto"
+        Gives each class its target, as in `target_counts`.
+    ratio : float, default=1.0
+        Factor on every target; at least 0. A class already above its lifted target gets no row.
+
+    Returns
+    -------
+    dict of label to int
+        Number of synthetic rows of each class in ``y``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `target_counts`, or for a negative or non-finite ratio.
+
+    Examples
+    --------
+    >>> synthetic_counts([0, 0, 0, 1], ratio=2.0)
+    {0: 3, 1: 5}
+    """
+    _check_non_negative("ratio", ratio)
+    counts = class_counts(y)
+    targets = target_counts(y, sampling_strategy)
+    return {label: max(0, round(ratio * targets[label]) - n) for label, n in counts.items()}
+
+
+def dose_counts(y, dose=1.0):
+    """Allot ``round(dose * n_samples)`` synthetic rows so that the classes end as even as possible.
+
+    The smallest classes are filled up first, like water finding its level; what is left over goes, one row
+    each, to the classes that were smallest, then in the order of the labels.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class labels.
+    dose : float, default=1.0
+        Synthetic rows per real row; at least 0.
+
+    Returns
+    -------
+    dict of label to int
+        Number of synthetic rows of each class in ``y``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a dose that is negative, not finite or no number.
+
+    Examples
+    --------
+    >>> dose_counts(["a", "a", "a", "b"], 0.5)
+    {'a': 0, 'b': 2}
+    >>> dose_counts(["a", "a", "a", "b"], 1.0)
+    {'a': 1, 'b': 3}
+    """
+    _check_non_negative("dose", dose)
+    counts = class_counts(y)
+    remaining = round(dose * sum(counts.values()))
+    smallest_first = sorted(counts, key=counts.get)  # a stable sort: ties stay in the order of the labels
+    level = 0
+    for n_filling, label in enumerate(smallest_first):
+        rise = min(counts[label] - level, remaining // n_filling) if n_filling else counts[label]
+        level += rise
+        remaining -= n_filling * rise
+        if level < counts[label]:
+            break
+    else:
+        n_filling = len(counts)
+        level += remaining // n_filling
+        remaining %= n_filling
+    filled = smallest_first[:n_filling]
+    allotted = dict.fromkeys(counts, 0)
+    allotted.update({label: level - counts[label] + (i < remaining) for i, label in enumerate(filled)})
+    return allotted
+
+
+def synthetic_weights(y, sample_weight, y_new, synthetic_weight=1.0):
+    """Weight of synthetic rows: the mean weight of their class times a factor.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels of the real rows.
+    sample_weight : array-like of shape (n_samples,) or None
+        Weights of the real rows; None: 1 each.
+    y_new : array-like of shape (n_new,)
+        Labels of the synthetic rows, each among those of ``y``.
+    synthetic_weight : float, default=1.0
+        Weight of a synthetic row in units of the mean weight of its class.
+
+    Returns
+    -------
+    ndarray of shape (n_new,), float64
+
+    Raises
+    ------
+    ValueError
+        If ``sample_weight`` and ``y`` differ in length, or ``y_new`` holds another label.
+
+    Examples
+    --------
+    >>> synthetic_weights(["a", "a", "b"], [1.0, 3.0, 5.0], ["b", "a"], 0.5)
+    array([2.5, 1. ])
+    """
+    y, y_new = np.asarray(y), np.asarray(y_new)
+    weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != y.shape:
+        raise ValueError(
+            f"sample_weight must have one weight per row, shape {y.shape}; got shape {weights.shape}. "
+            "Pass one number for each row of X."
+        )
+    if len(y_new) == 0:
+        return np.empty(0)
+    classes, codes = np.unique(y, return_inverse=True)
+    codes_new = np.searchsorted(classes, y_new).clip(max=len(classes) - 1)
+    if not np.array_equal(classes[codes_new], y_new):
+        unknown = sorted(set(y_new.tolist()) - set(classes.tolist()), key=repr)
+        raise ValueError(
+            f"Synthetic rows must carry labels among {classes.tolist()}; got {unknown}. "
+            "Sample from a model that was fitted on the same labels."
+        )
+    means = np.bincount(codes, weights) / np.bincount(codes)
+    return synthetic_weight * means[codes_new]
+
+
+def class_counts(y):
+    """Rows of each class, as a dict of label to int in the order of the labels.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is empty or not one-dimensional.
+
+    Examples
+    --------
+    >>> class_counts(["b", "a", "b"])
+    {'a': 1, 'b': 2}
+    """
+    y = np.asarray(y)
+    if y.ndim != 1 or len(y) == 0:
+        raise ValueError(
+            f"y must be a non-empty one-dimensional array of class labels; got shape {y.shape}. "
+            "Pass one label per row of X."
+        )
+    labels, counts = np.unique(y, return_counts=True)
+    return dict(zip(labels.tolist(), counts.tolist(), strict=True))
+
+
+def _targets_by_name(counts, name):
+    if name not in STRATEGIES:
+        raise ValueError(
+            f"sampling_strategy must be one of {', '.join(map(repr, STRATEGIES))} when it is a string; got "
+            f"{name!r}. Pass one of these, a float, a mapping {{label: count}} or a callable."
+        )
+    smallest, largest = min(counts, key=counts.get), max(counts, key=counts.get)
+    lifted = {
+        "minority": {smallest},
+        "not minority": set(counts) - {smallest},
+        "not majority": set(counts) - {largest},
+        "auto": set(counts) - {largest},
+        "all": set(counts),
+    }[name]
+    return {label: counts[largest] if label in lifted else n for label, n in counts.items()}
+
+
+def _targets_by_label(counts, wanted):
+    unknown = [label for label in wanted if label not in counts]
+    if unknown:
+        raise ValueError(
+            f"sampling_strategy must name labels among {list(counts)}; got {unknown}. "
+            "Leave out the labels that are not present in y."
+        )
+    for label, target in wanted.items():
+        if not isinstance(target, Integral):
+            raise TypeError(
+                f"sampling_strategy must give whole numbers of rows; got {target!r} for class {label!r}. "
+                "Pass the count that the class should reach as an int."
+            )
+        if target < counts[label]:
+            raise ValueError(
+                "sampling_strategy must ask for at least as many rows as a class has: rows are only added. "
+                f"Got {target} for class {label!r}, which has {counts[label]}. Raise the count or leave out "
+                "the class."
+            )
+    return {label: int(wanted.get(label, n)) for label, n in counts.items()}
+
+
+def _targets_by_ratio(counts, ratio):
+    if not 0 < ratio <= 1:
+        raise ValueError(
+            f"sampling_strategy must be in (0, 1] when it is a float; got {ratio!r}. "
+            "Pass the size of the smaller class over that of the larger one."
+        )
+    if len(counts) != 2:
+        raise ValueError(
+            f"A float sampling_strategy needs exactly two classes; got {len(counts)}: {list(counts)}. "
+            "Pass a string or a mapping {label: count}."
+        )
+    smallest = min(counts, key=counts.get)
+    target = int(ratio * max(counts.values()))
+    if target < counts[smallest]:
+        raise ValueError(
+            f"sampling_strategy={ratio!r} would need rows of class {smallest!r} removed: it has "
+            f"{counts[smallest]} and would end with {target}. Increase the ratio."
+        )
+    return {**counts, smallest: target}
+
+
+def _check_non_negative(name, value):
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number of at least 0; got {value!r}. Pass a float such as 1.0.")
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{name} must be finite and at least 0; got {value!r}. Pass 0 for no synthetic row.")
