@@ -1,0 +1,722 @@
+"""Put a GAN in front of a classifier: a pipeline whose steps may add rows, and the same as one classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from numbers import Real
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
+from sklearn.pipeline import Pipeline as _StockPipeline
+from sklearn.pipeline import make_pipeline as _make_stock_pipeline
+from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._user_interface import _print_elapsed_time
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    check_consistent_length,
+    check_is_fitted,
+    check_memory,
+    column_or_1d,
+    has_fit_parameter,
+)
+
+from ._allocation import dose_counts, synthetic_weights
+
+__all__ = ["AugmentedClassifier", "Pipeline", "make_pipeline"]
+
+
+class Pipeline(_StockPipeline):
+    """scikit-learn's Pipeline, in which an intermediate step may also add training rows.
+
+    At ``fit``, a step with ``fit_resample`` (a `GANAugmenter`, or a sampler of imbalanced-learn) first adds its
+    rows; then, if it has ``transform``, the grown rows are transformed. At ``predict``, ``transform`` and
+    ``score`` no row is added: such a step only transforms, or, having no ``transform``, lets rows pass.
+    Everything else is scikit-learn's own.
+
+    ``fit_transform`` and ``fit_predict`` return one row for each row of ``X``: they are ``fit`` on the grown
+    rows, then ``transform`` or ``predict`` of the given ones. The same holds for a pipeline nested in another
+    one. A step that is last in the pipeline is fitted, never resampled.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator) tuples
+        As in scikit-learn; an intermediate step may also have ``fit_resample`` in place of, or beside,
+        ``transform``.
+    transform_input : list of str, default=None
+        Names of metadata that the steps ahead of their consumer transform, too. Needs metadata routing.
+    memory : str or object with the joblib.Memory interface, default=None
+        Caches the fitted intermediate steps together with the rows they made.
+    verbose : bool, default=False
+        Print the time each step takes.
+
+    Attributes
+    ----------
+    named_steps : Bunch
+        The steps by name.
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the final classifier.
+    n_features_in_ : int
+        Features seen by the first step.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if the first step saw any.
+
+    See Also
+    --------
+    AugmentedClassifier : The same in one classifier, with the dose of synthetic rows as a parameter.
+
+    Notes
+    -----
+    *Weights.* Given ``sample_weight`` for a step after the rows grew, a synthetic row weighs the mean of its
+    class. Other metadata with one value a row (``groups``, say) cannot be extended and raises.
+
+    *Unlabelled images.* ``pipe.fit(X, y, aug__X_unlabeled=XU)`` hands ``XU`` to the augmenter. Three traps:
+
+    - With metadata routing enabled it is ``pipe.fit(X, y, X_unlabeled=XU)`` and needs
+      ``GANAugmenter().set_fit_request(X_unlabeled=True)``.
+    - ``cross_validate`` and ``GridSearchCV`` take an ``X_unlabeled`` as long as ``X`` for one value a row, and
+      slice it. Make it longer or shorter by a row.
+    - Steps ahead of the augmenter do not see it. ``transform_input=["X_unlabeled"]`` passes it through them.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_medgan import GANAugmenter, Pipeline
+    >>> X, y = make_classification(60, weights=[0.8], random_state=0)
+    >>> pipe = Pipeline([("aug", GANAugmenter(max_iter=2, random_state=0)), ("clf", SVC())])
+    >>> pipe.fit(X, y).predict(X).shape
+    (60,)
+    """
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **params):
+        """Fit all steps, adding rows where a step does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training rows, as the first step takes them.
+        y : array-like of shape (n_samples,), default=None
+            Class labels; needed if a step adds rows.
+        **params : dict of str -> object
+            As in scikit-learn: ``step__name=value``, or by name with metadata routing enabled. What is meant
+            for the ``fit`` of a step that adds rows goes to its ``fit_resample``.
+
+        Returns
+        -------
+        self : Pipeline
+
+        Raises
+        ------
+        ValueError
+            If a step adds rows and ``y`` is None, or metadata other than ``sample_weight`` has one value a row
+            for a step after the rows grew.
+        """
+        if not self._adds_rows():
+            return super().fit(X, y, **params)
+        self._check_growing_fit(y)
+        context = _callback_context(self)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        routed = self._check_method_params(method="fit", props=params)
+        X, y, growths = self._fit_intermediate(X, y, routed, params, context)
+        self._fit_final(X, y, growths, routed, params, context)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    @available_if(lambda self: self._can_fit_transform() and self._keeps_rows_with("transform"))
+    def fit_transform(self, X, y=None, **params):
+        """Fit, then transform the given rows: equal to ``fit(X, y).transform(X)``, one row for each row of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Class labels; needed if a step adds rows.
+        **params : dict of str -> object
+            As in `fit`; with metadata routing, what ``transform`` requests, too.
+
+        Returns
+        -------
+        ndarray, sparse matrix or DataFrame of shape (n_samples, n_transformed_features)
+        """
+        if not self._adds_rows():
+            return super().fit_transform(X, y, **params)
+        fit_params, transform_params = self._split_params(params, "transform")
+        return self.fit(X, y, **fit_params).transform(X, **transform_params)
+
+    @available_if(lambda self: hasattr(self._final_estimator, "fit_predict") and self._keeps_rows_with("predict"))
+    def fit_predict(self, X, y=None, **params):
+        """Fit, then predict the given rows: equal to ``fit(X, y).predict(X)`` where a step adds rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Class labels; needed if a step adds rows.
+        **params : dict of str -> object
+            As in `fit`; with metadata routing, what ``predict`` requests, too.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        if not self._adds_rows():
+            return super().fit_predict(X, y, **params)
+        fit_params, predict_params = self._split_params(params, "predict")
+        return self.fit(X, y, **fit_params).predict(X, **predict_params)
+
+    def get_metadata_routing(self):
+        """Metadata routing of the pipeline; a step that adds rows requests by its ``fit``.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        router = super().get_metadata_routing()
+        for name, step in self.steps[:-1]:
+            if _is_sampler(step):
+                mapping = MethodMapping().add(caller="fit", callee="fit")
+                # imbalanced-learn, once imported, makes fit_resample a method that can request metadata.
+                if hasattr(get_routing_for_object(step), "fit_resample"):
+                    mapping.add(caller="fit", callee="fit_resample")
+                router.add(method_mapping=mapping, **{name: step})
+        return router
+
+    def _adds_rows(self):
+        try:
+            return any(_is_resampler(step) for _, step in self.steps[:-1])
+        except (TypeError, ValueError):  # malformed steps: scikit-learn's validation reports them at fit
+            return False
+
+    def _keeps_rows_with(self, method):
+        """Whether the rows given can be had back after a fit that adds some."""
+        return not self._adds_rows() or hasattr(self, method)
+
+    def _iter(self, with_final=True, filter_passthrough=True):
+        # What has no `transform` passes rows at predict, as "passthrough" does.
+        for index, name, step in super()._iter(with_final, filter_passthrough):
+            if not (filter_passthrough and _is_sampler(step)):
+                yield index, name, step
+
+    def _validate_steps(self):
+        for name, step in self.steps[:-1]:
+            if _is_sampler(step) and isinstance(step, _StockPipeline):
+                raise TypeError(
+                    f"Step {name!r} is a pipeline that ends in a sampler: its transformers would be left out "
+                    "at predict. Put its steps into this pipeline, one by one."
+                )
+        stand_ins = [(name, "passthrough" if _is_sampler(step) else step) for name, step in self.steps[:-1]]
+        _StockPipeline([*stand_ins, *self.steps[-1:]])._validate_steps()
+
+    def _check_growing_fit(self, y):
+        if y is None:
+            name = next(name for name, step in self.steps[:-1] if _is_resampler(step))
+            raise ValueError(
+                f"Step {name!r} adds labelled rows and needs y; got y=None. "
+                "Pass the class labels, or use sklearn.pipeline.Pipeline, which adds no row."
+            )
+        if self.transform_input is not None and not _routing_enabled():
+            raise ValueError(
+                "The `transform_input` parameter can only be set if metadata routing is enabled. You can enable "
+                "metadata routing using `sklearn.set_config(enable_metadata_routing=True)`."
+            )
+
+    def _fit_intermediate(self, X, y, routed, params, context):
+        """Fit all steps but the last; return the rows they made of X and y, and how the rows grew."""
+        self.steps = list(self.steps)
+        self._validate_steps()
+        memory = check_memory(self.memory)
+        fit_step = memory.cache(_fit_step, ignore=["context"])
+        caches = getattr(memory, "location", "unknown") is not None
+        growths = []
+        for index, name, step in self._iter(with_final=False, filter_passthrough=False):
+            subcontext = context.subcontext(task_name=f"fit-transform-{name}")
+            subcontext.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            with _print_elapsed_time("Pipeline", self._log_message(index)):
+                if step is not None and step != "passthrough":
+                    step = clone(step) if caches else step
+                    step_params = self._grown_params(index, name, growths, routed, params)
+                    X_before, y_before = X, y
+                    X, y, step = fit_step(step, X, y, step_params, context=subcontext)
+                    self.steps[index] = (name, step)
+                    if _is_resampler(step):
+                        growths.append(_Growth(name, y_before, y, _origins(step, X_before, X)))
+            subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return X, y, growths
+
+    def _fit_final(self, X, y, growths, routed, params, context):
+        index, (name, step) = len(self.steps) - 1, self.steps[-1]
+        subcontext = context.subcontext(task_name="fit-final-estimator")
+        subcontext.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        with _print_elapsed_time("Pipeline", self._log_message(index)):
+            if step is not None and step != "passthrough":
+                step_params = self._grown_params(index, name, growths, routed, params)
+                with subcontext.propagate_callback_context(step):
+                    step.fit(X, y, **step_params["fit"])
+        subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
+
+    def _grown_params(self, index, name, growths, routed, params):
+        """Metadata of a step, its values of one a row extended to the rows that were added before it."""
+        by_method = self._get_metadata_for_step(step_idx=index, step_params=routed[name], all_params=params)
+        if not growths:
+            return by_method
+        unrelated_to_rows = {"X_unlabeled", *(self.transform_input or ())}
+        return {
+            method: {
+                key: value if key in unrelated_to_rows else _grow(value, key, name, growths)
+                for key, value in values.items()
+            }
+            for method, values in by_method.items()
+        }
+
+    def _split_params(self, params, method):
+        """Part the parameters of a fit-and-apply call into those of ``fit`` and those of ``method``."""
+        if not _routing_enabled():
+            return params, {}
+        routing = get_routing_for_object(self)
+        of_fit = routing.consumes(method="fit", params=params)
+        of_method = routing.consumes(method=method, params=params)
+        return (
+            {key: value for key, value in params.items() if key in of_fit or key not in of_method},
+            {key: value for key, value in params.items() if key in of_method},
+        )
+
+
+def make_pipeline(*steps, memory=None, transform_input=None, verbose=False):
+    """Build a `Pipeline` whose steps are named by their lowercase class names.
+
+    Parameters
+    ----------
+    *steps : estimators
+        The steps in order.
+    memory : str or object with the joblib.Memory interface, default=None
+        Caches the fitted intermediate steps.
+    transform_input : list of str, default=None
+        Names of metadata that the steps ahead of their consumer transform, too.
+    verbose : bool, default=False
+        Print the time each step takes.
+
+    Returns
+    -------
+    Pipeline
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_medgan import GANAugmenter, make_pipeline
+    >>> make_pipeline(GANAugmenter(), SVC())
+    Pipeline(steps=[('ganaugmenter', GANAugmenter()), ('svc', SVC())])
+    """
+    named = _make_stock_pipeline(*steps).steps
+    return Pipeline(named, memory=memory, transform_input=transform_input, verbose=verbose)
+
+
+class _Growth(NamedTuple):
+    """Rows that one step added."""
+
+    step: str
+    y_before: object
+    y_after: object
+    origins: np.ndarray | None  # row that each row is a copy of, -1 for a synthetic one; None: unknown
+
+
+class _NoCallbacks:
+    """Stands in for the callback context that scikit-learn has from 1.9."""
+
+    def subcontext(self, **_):
+        return self
+
+    def propagate_callback_context(self, _):
+        return nullcontext()
+
+    def call_on_fit_task_begin(self, **_):
+        return self
+
+    call_on_fit_task_end = call_on_fit_task_begin
+
+
+def _callback_context(pipeline):
+    init = getattr(pipeline, "_init_callback_context", None)
+    return _NoCallbacks() if init is None else init(max_subtasks=len(pipeline.steps))
+
+
+def _is_resampler(step):
+    return hasattr(step, "fit_resample")
+
+
+def _is_sampler(step):
+    """Whether a step only resamples, as those of imbalanced-learn."""
+    return _is_resampler(step) and not hasattr(step, "transform")
+
+
+def _fit_step(step, X, y, params, *, context):
+    with context.propagate_callback_context(step):
+        if _is_resampler(step):
+            own = "fit_transform" if hasattr(step, "fit_transform") else "fit"
+            X, y = step.fit_resample(X, y, **{**params[own], **params.get("fit_resample", {})})
+            X = X if _is_sampler(step) else step.transform(X, **params["transform"])
+        elif hasattr(step, "fit_transform"):
+            X = step.fit_transform(X, y, **params["fit_transform"])
+        else:
+            X = step.fit(X, y, **params["fit"]).transform(X, **params["transform"])
+    return X, y, step
+
+
+def _origins(step, X, X_grown):
+    """Row of ``X`` that each grown row is a copy of, -1 for a synthetic one; None where it cannot be told."""
+    n_before, n_after = _num_samples(X), _num_samples(X_grown)
+    if hasattr(step, "sample_indices_"):
+        return np.asarray(step.sample_indices_)
+    if _is_sampler(step) and not _starts_with(X_grown, X):
+        return None
+    return np.where(np.arange(n_after) < n_before, np.arange(n_after), -1)
+
+
+def _starts_with(X_grown, X):
+    n_before = _num_samples(X)
+    if _num_samples(X_grown) < n_before:
+        return False
+    head = _safe_indexing(X_grown, slice(n_before))
+    if sparse.issparse(X):
+        return (head != X).nnz == 0
+    return np.array_equal(np.asarray(head), np.asarray(X))
+
+
+def _grow(value, key, step, growths):
+    """Extend metadata of one value a row to the rows that were added since."""
+    for growth in growths:
+        if not _is_one_a_row(value, _num_samples(growth.y_before)):
+            continue
+        if growth.origins is None or (key != "sample_weight" and np.any(growth.origins < 0)):
+            raise ValueError(
+                f"{key!r} of step {step!r} has one value for each of the {_num_samples(growth.y_before)} rows "
+                f"given, but step {growth.step!r} made {_num_samples(growth.y_after)} of them, and only "
+                "sample_weight can be extended to rows that were added behind the given ones. Leave it out, or "
+                f"move step {step!r} ahead of {growth.step!r}."
+            )
+        value = _grow_weights(value, growth) if key == "sample_weight" else _safe_indexing(value, growth.origins)
+    return value
+
+
+def _is_one_a_row(value, n_samples):
+    if isinstance(value, (str, bytes, Mapping)):
+        return False
+    try:
+        return _num_samples(value) == n_samples
+    except TypeError:
+        return False
+
+
+def _grow_weights(sample_weight, growth):
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    synthetic = growth.origins < 0
+    grown = weights[growth.origins]
+    y_new = np.asarray(growth.y_after)[synthetic]
+    grown[synthetic] = synthetic_weights(growth.y_before, weights, y_new)
+    return grown
+
+
+def _classifier_has(method):
+    """Whether the classifier, the fitted one if there is one, has the method."""
+    return available_if(lambda self: hasattr(getattr(self, "estimator_", self.estimator), method))
+
+
+class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """A classifier that trains on real rows and on rows that a GAN learned to draw from them.
+
+    ``fit`` fits the augmenter, draws synthetic rows of each class, transforms real and synthetic rows with the
+    augmenter (if it has ``transform``) and fits the classifier on both. Prediction transforms, and adds nothing.
+    Only the rows given to ``fit`` are ever seen, so cross-validation around it does not leak.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted on the augmented rows.
+    augmenter : estimator with ``fit`` and ``sample``
+        Such as `GANAugmenter`. Its own ``sampling_strategy`` and ``ratio`` are not used: ``dose`` rules.
+    dose : float, default=1.0
+        Synthetic rows per real row, in total; allotted so that the classes end as even as possible, the
+        smallest filled up first. 0 adds none and leaves the augmenter's ``transform``.
+    synthetic_weight : float, default=1.0
+        A synthetic row weighs the mean ``sample_weight`` of its class times this. Other than 1 it needs a
+        classifier whose ``fit`` takes ``sample_weight``.
+    random_state : int, RandomState instance or None, default=None
+        None leaves every ``random_state`` of ``estimator`` and ``augmenter`` as it is. Otherwise all of them
+        are set from this one, as in scikit-learn's ensembles.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted clone of ``estimator``.
+    augmenter_ : estimator
+        The fitted clone of ``augmenter``.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    n_features_in_ : int
+        Features seen at ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if ``X`` has names that are all strings.
+
+    See Also
+    --------
+    Pipeline : The same as steps of a pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_medgan import AugmentedClassifier, GANAugmenter
+    >>> X, y = make_classification(60, weights=[0.8], random_state=0)
+    >>> classifier = AugmentedClassifier(SVC(), GANAugmenter(max_iter=2), dose=0.5, random_state=0)
+    >>> classifier.fit(X, y).predict(X).shape
+    (60,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "augmenter": [HasMethods(["fit", "sample"])],
+        "dose": [Interval(Real, 0, None, closed="left")],
+        "synthetic_weight": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, estimator, augmenter, *, dose=1.0, synthetic_weight=1.0, random_state=None):
+        self.estimator = estimator
+        self.augmenter = augmenter
+        self.dose = dose
+        self.synthetic_weight = synthetic_weight
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, **fit_params):
+        """Fit the augmenter on the rows, then the classifier on real and synthetic rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training rows in any form that the augmenter takes: a table or a stack of images.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        **fit_params : dict of str -> object
+            ``X_unlabeled`` goes to the augmenter's ``fit``; the rest, such as ``sample_weight`` of shape
+            (n_samples,), to the classifier's. With metadata routing enabled, each as requested.
+
+        Returns
+        -------
+        self : AugmentedClassifier
+
+        Raises
+        ------
+        ValueError
+            If ``y`` holds no class labels or another number of rows than ``X``, ``synthetic_weight`` is not 1
+            and the classifier takes no weights, or metadata other than ``sample_weight`` has one value a row.
+        """
+        y = self._check_labels(X, y)
+        routed = self._route_fit_params(fit_params)
+        augmenter, estimator = clone(self.augmenter), clone(self.estimator)
+        seed = _seed_parts(self.random_state, augmenter, estimator)
+        self.augmenter_ = augmenter.fit(X, y, **routed["augmenter"]["fit"])
+        X_all, y_all = self._add_rows(X, y, seed)
+        params = self._weigh_rows(X, y, y_all, routed["estimator"]["fit"])
+        self.estimator_ = estimator.fit(self._transform(X_all), y_all, **params)
+        self.classes_ = np.unique(y)
+        self._take_over_features()
+        return self
+
+    @_classifier_has("predict")
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows in the form of those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._apply("predict", X)
+
+    @_classifier_has("predict_proba")
+    def predict_proba(self, X):
+        """Predict class probabilities, where the classifier has them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows in the form of those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return self._apply("predict_proba", X)
+
+    @_classifier_has("predict_log_proba")
+    def predict_log_proba(self, X):
+        """Predict the logarithm of class probabilities, where the classifier has it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows in the form of those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return self._apply("predict_log_proba", X)
+
+    @_classifier_has("decision_function")
+    def decision_function(self, X):
+        """Score the classes, where the classifier does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows in the form of those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        return self._apply("decision_function", X)
+
+    def get_metadata_routing(self):
+        """Metadata routing: ``fit`` to both parts, each by its own request; ``score`` takes ``sample_weight``.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=mapping)
+            .add(augmenter=self.augmenter, method_mapping=mapping)
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        of_augmenter, of_classifier = get_tags(self.augmenter), get_tags(self.estimator)
+        for name in ("two_d_array", "three_d_array", "positive_only"):
+            setattr(tags.input_tags, name, getattr(of_augmenter.input_tags, name))
+        if of_classifier.classifier_tags is not None:
+            tags.classifier_tags = of_classifier.classifier_tags
+        tags.non_deterministic = of_augmenter.non_deterministic or of_classifier.non_deterministic
+        return tags
+
+    def _check_labels(self, X, y):
+        if y is None:
+            raise ValueError(
+                "This AugmentedClassifier estimator requires y to be passed, but the target y is None. "
+                "Pass one class label for each row of X."
+            )
+        check_consistent_length(X, y)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        return y
+
+    def _route_fit_params(self, fit_params):
+        if _routing_enabled():
+            return process_routing(self, "fit", **fit_params)
+        of_augmenter = {
+            key
+            for key in fit_params
+            if has_fit_parameter(self.augmenter, key) and not has_fit_parameter(self.estimator, key)
+        }
+        return {
+            "augmenter": {"fit": {key: fit_params[key] for key in of_augmenter}},
+            "estimator": {"fit": {k: value for k, value in fit_params.items() if k not in of_augmenter}},
+        }
+
+    def _add_rows(self, X, y, seed):
+        """Real rows with synthetic ones behind them, and their labels."""
+        counts = dose_counts(y, self.dose)
+        if not any(counts.values()):
+            return X, y
+        labels = np.repeat(np.unique(y), list(counts.values()))
+        X_new, y_new = self.augmenter_.sample(y=labels, random_state=seed)
+        return _stack_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
+
+    def _weigh_rows(self, X, y, y_all, params):
+        """The classifier's fit parameters, its sample_weight extended to the synthetic rows."""
+        n_real = len(y)
+        weighted = params.get("sample_weight") is not None
+        for key, value in params.items():
+            if key != "sample_weight" and len(y_all) > n_real and _is_one_a_row(value, n_real):
+                raise ValueError(
+                    f"{key!r} has one value for each of the {n_real} rows given, but the classifier is fitted on "
+                    f"{len(y_all)}, and only sample_weight can be extended to synthetic rows. Leave it out, or "
+                    "set dose=0."
+                )
+        if self.synthetic_weight != 1 and not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ValueError(
+                f"synthetic_weight={self.synthetic_weight!r} needs a classifier whose fit takes sample_weight; "
+                f"got {self.estimator!r}. Leave synthetic_weight at 1.0 and lower dose, or change the classifier."
+            )
+        if not weighted and (self.synthetic_weight == 1 or len(y_all) == n_real):
+            return params
+        weights = _check_sample_weight(params.get("sample_weight"), X)
+        added = synthetic_weights(y, weights, y_all[n_real:], self.synthetic_weight)
+        return {**params, "sample_weight": np.concatenate([weights, added])}
+
+    def _transform(self, X):
+        return self.augmenter_.transform(X) if hasattr(self.augmenter_, "transform") else X
+
+    def _take_over_features(self):
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                delattr(self, name)
+            if hasattr(self.augmenter_, name):
+                setattr(self, name, getattr(self.augmenter_, name))
+
+    def _apply(self, method, X):
+        check_is_fitted(self)
+        return getattr(self.estimator_, method)(self._transform(X))
+
+
+def _seed_parts(random_state, *estimators):
+    """Set every random_state parameter, nested ones too, from one; return a seed for what is drawn besides."""
+    if random_state is None:
+        return None
+    rng = check_random_state(random_state)
+    for estimator in estimators:
+        names = sorted(n for n in estimator.get_params() if n.split("__")[-1] == "random_state")
+        estimator.set_params(**{name: int(rng.randint(2**31 - 1)) for name in names})
+    return int(rng.randint(2**31 - 1))
+
+
+def _stack_rows(X, X_new):
+    """Rows of ``X`` with those of ``X_new`` behind them, in the container of ``X``."""
+    library = type(X).__module__.split(".")[0]
+    if library == "pandas":
+        import pandas as pd
+
+        return pd.concat([X, X_new], ignore_index=True)
+    if library == "polars":
+        import polars as pl
+
+        return pl.concat([X, X_new])
+    if isinstance(X, list):
+        return [*X, *X_new]
+    return np.concatenate([np.asarray(X), np.asarray(X_new)])
