@@ -268,7 +268,7 @@ class Pipeline(_StockPipeline):
             if step is not None and step != "passthrough":
                 step_params = self._grown_params(index, name, growths, routed, params)
                 with subcontext.propagate_callback_context(step):
-                    step.fit(X, y, **step_params["fit"])
+                    step.fit(X, y, **step_params.get("fit", {}))
         subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
 
     def _grown_params(self, index, name, growths, routed, params):
@@ -366,15 +366,19 @@ def _is_sampler(step):
 
 
 def _fit_step(step, X, y, params, *, context):
+    of_fit, of_transform = params.get("fit", {}), params.get("transform", {})
+    # scikit-learn hands what `fit` and `transform` request to `fit_transform`, where a step has it.
+    of_both = params.get("fit_transform", {}) if hasattr(step, "fit_transform") else of_fit
     with context.propagate_callback_context(step):
-        if _is_resampler(step):
-            own = "fit_transform" if hasattr(step, "fit_transform") else "fit"
-            X, y = step.fit_resample(X, y, **{**params[own], **params.get("fit_resample", {})})
-            X = X if _is_sampler(step) else step.transform(X, **params["transform"])
+        if _is_sampler(step):
+            X, y = step.fit_resample(X, y, **{**of_both, **params.get("fit_resample", {})})
+        elif _is_resampler(step):
+            X, y = step.fit_resample(X, y, **of_both)
+            X = step.transform(X, **of_transform)
         elif hasattr(step, "fit_transform"):
-            X = step.fit_transform(X, y, **params["fit_transform"])
+            X = step.fit_transform(X, y, **of_both)
         else:
-            X = step.fit(X, y, **params["fit"]).transform(X, **params["transform"])
+            X = step.fit(X, y, **of_fit).transform(X, **of_transform)
     return X, y, step
 
 
@@ -620,7 +624,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for name in ("two_d_array", "three_d_array", "positive_only"):
             setattr(tags.input_tags, name, getattr(of_augmenter.input_tags, name))
         if of_classifier.classifier_tags is not None:
-            tags.classifier_tags = of_classifier.classifier_tags
+            tags.classifier_tags.multi_class = of_classifier.classifier_tags.multi_class
+            tags.classifier_tags.poor_score = of_classifier.classifier_tags.poor_score
         tags.non_deterministic = of_augmenter.non_deterministic or of_classifier.non_deterministic
         return tags
 

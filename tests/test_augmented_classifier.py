@@ -46,7 +46,7 @@ def _forget():
 @parametrize_with_checks(
     [
         AugmentedClassifier(LogisticRegression(), FakeAugmenter(noise=0.1)),
-        AugmentedClassifier(RandomForestClassifier(10), FakeAugmenter(noise=0.1), dose=0.5, random_state=0),
+        AugmentedClassifier(KNeighborsClassifier(3), FakeAugmenter(noise=0.1), dose=0.5, random_state=0),
         AugmentedClassifier(LogisticRegression(), FakeAugmenter(), dose=0.5, synthetic_weight=0.1),
     ]
 )
