@@ -1,0 +1,1 @@
+"""The GAN engine: networks, objectives, augmentation and the training step. Importing it imports TensorFlow."""

@@ -1,0 +1,628 @@
+"""GANAugmenter: a transformer whose columns are a discriminator's features, and that can sample labelled rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is_fitted
+
+from ._allocation import synthetic_counts
+from ._encoding import learn_codec
+from ._validation import check_rows, check_same_length
+
+LOSSES = {"relativistic", "minimax", "non-saturating", "hinge", "least-squares", "wasserstein"}
+AUGMENTATIONS = ("shift", "flip", "contrast", "cutout")
+FAMILIES = {"image": {"auto": "conv", "conv": "conv", "dcgan": "dcgan"}, "table": {"auto": "dense", "dense": "dense"}}
+# What "auto" stands for. The classic DCGAN trains as its article did: no penalty, no augmentation, Adam's beta_1 at 0.5.
+AUTO = {
+    "conv": {"learning_rate": 1e-3, "penalty_weight": 0.02, "augment": ("shift", "contrast", "cutout"), "beta_1": 0.0},
+    "dense": {"learning_rate": 1e-3, "penalty_weight": 0.1, "augment": (), "beta_1": 0.0},
+    "dcgan": {"learning_rate": 2e-4, "penalty_weight": 0.0, "augment": (), "beta_1": 0.5},
+}
+REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many values
+EMA_DECAY = 0.99
+JUDGED_FROM = 100  # steps: before that, being at chance says nothing
+CHANCE_MARGIN = 0.02
+SMALLEST_SPREAD = 0.1  # of the data's: below, samples have collapsed
+
+
+class GANAugmenter(TransformerMixin, BaseEstimator):
+    """Learn a class-conditional GAN from images or a table: columns for a classifier, and labelled synthetic rows.
+
+    As a transformer it hands the classifier the pixels and what the GAN's discriminator has learned to see; no row is
+    added, so it works in scikit-learn's own ``Pipeline``. As a sampler (`sample`, `fit_resample`) it makes new labelled
+    rows. `sklearn_medgan.Pipeline` and `AugmentedClassifier` do both.
+
+    Parameters
+    ----------
+    image_shape : tuple (height, width) or (height, width, channels), default=None
+        Shape of an image where rows are flat, (n, height x width x channels). Image stacks need none; flat rows without
+        it are a table. Sides from 8 pixels, 1 to 4 channels.
+    representation : {"both", "features", "pixels"}, default="both"
+        Columns of `transform`. "features": the last map and the trunk of the discriminator; "pixels": the flattened
+        input as it came; "both": pixels and features, each block standardised on the training rows and divided by the
+        root of its width, so that each has the same weight in a distance. Features alone can lose to pixels on small or
+        noisy sets; both were never far below the better.
+    sampling_strategy : "auto", "minority", "not minority", "not majority", "all", float, dict or callable, default="auto"
+        Target count of each class in `fit_resample`, as in imbalanced-learn; "auto" is the count of the largest class.
+    ratio : float, default=2.0
+        Each class is lifted to ``round(ratio * target)`` rows; 1.0 balances only.
+    architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
+        Networks. "auto": strided convolutions for images, dense layers for tables. "dcgan" (images): the classic
+        network with batch normalisation; with ``loss="minimax"`` the classic training too.
+    loss : {"relativistic", "minimax", "non-saturating", "hinge", "least-squares", "wasserstein"}, default="relativistic"
+        Adversarial objective.
+    latent_dim : int, default=64
+        Length of the noise vector.
+    width : int, default=32
+        Channels of the third-coarsest map (others follow), or a quarter of the units of a dense layer.
+    augment : "auto", None, or list of {"shift", "flip", "contrast", "cutout"}, default="auto"
+        Differentiable augmentation of what the discriminator sees. "auto" leaves flips out, because anatomy has sides;
+        add "flip" where it has none. Tables take none.
+    batch_size : int, default=64
+        Real rows a step (and as many synthetic ones). Drawn with replacement, each class equally often.
+    max_iter : int, default=600
+        Updates of the generator.
+    max_time : float, default=None
+        Seconds after which training stops, if `max_iter` has not been reached.
+    learning_rate : float or "auto", default="auto"
+        Step size of Adam for both networks. "auto": 1e-3, and 2e-4 for "dcgan".
+    penalty_weight : float, pair of float, or "auto", default="auto"
+        Weight of the R1 and R2 gradient penalties (a pair: one each), stated for 32x32 grey images and scaled with the
+        number of values. "auto": 0.02 for "conv", 0.1 for "dense" (not scaled), 0 for "dcgan".
+    adversarial_weight : float, default=1.0
+        Weight of the adversarial part of the discriminator's loss. 0 trains the class head alone: the generator learns
+        nothing and cannot be sampled from.
+    class_head_weight : float, default=1.0
+        Weight of the cross-entropy of the discriminator's class head on real labelled rows.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the earlier fit, with `max_iter` more steps; scale and classes stay as learned then.
+    callbacks : list of keras.callbacks.Callback, default=None
+        Told of each entry of `history_` as of an epoch; ``self.model.generator`` and ``.discriminator`` are current.
+    random_state : int, RandomState instance or None, default=None
+        Seeds initial weights, batches, noise and samples. No global seed is read or set.
+    verbose : int, default=0
+        1 shows a progress bar with step, losses and time left.
+
+    Attributes
+    ----------
+    generator_, discriminator_ : keras.Model
+        The trained networks with averaged weights. The generator maps [noise (n, latent_dim), one-hot labels] to encoded
+        rows; the discriminator maps [encoded rows, one-hot labels] to logit, class logits, last map and trunk.
+    classes_ : ndarray of shape (n_classes,)
+        Labels seen at `fit`; absent after an unlabelled fit.
+    n_features_in_ : int
+        Height x width x channels, or the number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, where a DataFrame with string names was fitted.
+    image_shape_ : tuple (height, width, channels) or None
+        Shape of an image; None for a table.
+    history_ : dict of list
+        Means over every 10 steps: `step`, `generator_loss`, `discriminator_loss`, `penalty` (weighted), `class_loss`,
+        `logit_gap` (mean logit of real less fake rows: oscillation shows here), `sample_spread` (standard deviation of
+        samples relative to the data's: near 0 is collapse).
+    n_iter_ : int
+        Updates of the generator so far.
+
+    Notes
+    -----
+    Training copies the rows to float32 once. The networks' compiled step is cached in the process by configuration and
+    shape (the 32 used last), so a second fit of the same shape starts at once. Research use; not a medical device.
+
+    References
+    ----------
+    Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv 2501.05441, eq. 2 and 3 (objective, penalties).
+    Radford et al. 2016, arXiv 1511.06434, section 5 (a discriminator's features in front of a linear SVM).
+    Zhao et al. 2020, arXiv 2006.10738, eq. 4 and 5 (augmentation of both real and synthetic rows).
+    Miyato and Koyama 2018, arXiv 1802.05637, eq. 3 (projection). Odena et al. 2017, arXiv 1610.09585 (class head).
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import Pipeline
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_medgan import GANAugmenter
+    >>> from sklearn_medgan.datasets import make_nodules
+    >>> X, y = make_nodules(60, image_size=16, random_state=0, return_X_y=True)
+    >>> pipe = Pipeline([("aug", GANAugmenter(max_iter=5, random_state=0)), ("clf", SVC())])
+    >>> pipe.fit(X, y).predict(X[:4]).shape
+    (4,)
+    >>> X_new, y_new = pipe["aug"].sample(3, y=1)
+    >>> X_new.shape, X_new.dtype == X.dtype, y_new
+    ((3, 16, 16), True, array([1, 1, 1]))
+    """
+
+    _parameter_constraints: dict = {
+        "image_shape": [tuple, list, None],
+        "representation": [StrOptions({"both", "features", "pixels"})],
+        "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
+        "ratio": [Interval(Real, 0, None, closed="neither")],
+        "architecture": [StrOptions({"auto", "conv", "dense", "dcgan"})],
+        "loss": [StrOptions(LOSSES)],
+        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "width": [Interval(Integral, 1, None, closed="left")],
+        "augment": [StrOptions({"auto"}), list, tuple, None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "penalty_weight": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"}), tuple, list],
+        "adversarial_weight": [Interval(Real, 0, None, closed="left")],
+        "class_head_weight": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        image_shape=None,
+        representation="both",
+        sampling_strategy="auto",
+        ratio=2.0,
+        architecture="auto",
+        loss="relativistic",
+        latent_dim=64,
+        width=32,
+        augment="auto",
+        batch_size=64,
+        max_iter=600,
+        max_time=None,
+        learning_rate="auto",
+        penalty_weight="auto",
+        adversarial_weight=1.0,
+        class_head_weight=1.0,
+        warm_start=False,
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.image_shape = image_shape
+        self.representation = representation
+        self.sampling_strategy = sampling_strategy
+        self.ratio = ratio
+        self.architecture = architecture
+        self.loss = loss
+        self.latent_dim = latent_dim
+        self.width = width
+        self.augment = augment
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.learning_rate = learning_rate
+        self.penalty_weight = penalty_weight
+        self.adversarial_weight = adversarial_weight
+        self.class_head_weight = class_head_weight
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, X_unlabeled=None):
+        """Train the GAN on these rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_features)
+            Training rows, any real dtype and range.
+        y : array-like of shape (n,), default=None
+            Class labels. Without them the GAN is unconditional.
+        X_unlabeled : array-like like X, default=None
+            Further rows without a label that the GAN also learns from.
+
+        Returns
+        -------
+        self : GANAugmenter
+
+        Raises
+        ------
+        ValueError, TypeError
+            For rows, labels or parameters that cannot be used; an earlier fit is then still intact.
+        """
+        goes_on = self.warm_start and self.__sklearn_is_fitted__()
+        rows, form = check_rows(self, X, image_shape=self.image_shape, reset=not goes_on)
+        codec = self._codec if goes_on else learn_codec(rows, form)
+        classes, labels = self._check_labels(X, y, goes_on)
+        unlabeled = rows[:0]
+        if X_unlabeled is not None:
+            unlabeled = self._check_unlabeled(X_unlabeled, form)
+        config, hyper = self._configure(form, codec, labels.shape[1])
+        if goes_on and config != self._config:
+            raise ValueError(
+                f"warm_start=True goes on with the networks of the earlier fit, {self._config}; the parameters now ask for "
+                f"{config}. Set warm_start=False, or the parameters back."
+            )
+        encoded = codec.encode(np.concatenate([rows, unlabeled]) if len(unlabeled) else rows)
+        self._form, self._codec, self._config = form, codec, config
+        self.image_shape_ = form.image_shape
+        self.__dict__.pop("classes_", None)
+        if classes is not None:
+            self.classes_ = classes
+            self._priors = labels[:, : len(classes)].mean(0, dtype=np.float64)
+        self._train(encoded, labels, hyper, goes_on)
+        self._learn_blocks(encoded)
+        return self
+
+    def _check_labels(self, X, y, goes_on: bool):
+        """Classes, and one-hot labels padded for tables; (None, a column of zeros) without labels."""
+        from ._validation import n_rows
+
+        if y is None:
+            if goes_on and hasattr(self, "classes_"):
+                raise ValueError(
+                    "warm_start=True: the earlier fit had labels; got y=None. Pass y, or set warm_start=False."
+                )
+            return None, np.zeros((n_rows(X), 1), np.float32)
+        y = check_labels(X, y, type(self).__name__)
+        classes, codes = np.unique(y, return_inverse=True)
+        if goes_on:
+            known = getattr(self, "classes_", None)
+            if known is None or not np.isin(classes, known).all():
+                raise ValueError(
+                    f"warm_start=True: the earlier fit had classes {known!r}; got {classes!r}. Set warm_start=False."
+                )
+            codes, classes = np.searchsorted(known, y), known
+        n_columns = max(2, 1 << (len(classes) - 1).bit_length())  # a power of two: fewer shapes to compile
+        return classes, np.eye(n_columns, dtype=np.float32)[codes]
+
+    def _check_unlabeled(self, X_unlabeled, form) -> np.ndarray:
+        try:
+            rows, other = check_rows(self, X_unlabeled, image_shape=self.image_shape, reset=False)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"X_unlabeled: {error}") from error
+        if other.row_shape != form.row_shape:
+            raise ValueError(
+                f"X_unlabeled has rows of shape {other.row_shape}; X has {form.row_shape}. Pass them alike."
+            )
+        return rows
+
+    def _configure(self, form, codec, n_label_columns: int):
+        """The compile-cache key and the numbers of this fit."""
+        from .gan.training import Configuration, Hyper
+
+        family = "table" if form.kind == "table" else "image"
+        if self.architecture not in FAMILIES[family]:
+            raise ValueError(
+                f"architecture={self.architecture!r} does not fit a{'n image' if family == 'image' else ' ' + family}; use "
+                f"one of {sorted(FAMILIES[family])}. Flat images need image_shape."
+            )
+        architecture = FAMILIES[family][self.architecture]
+        auto = AUTO[architecture]
+        names = resolve_augment(self.augment, family, auto["augment"])
+        r1, r2 = resolve_penalty(auto["penalty_weight"] if self.penalty_weight == "auto" else self.penalty_weight)
+        scale = 1.0 if family == "table" else np.prod(codec.network_shape) / REFERENCE_VALUES
+        config = Configuration(
+            architecture=architecture,
+            shape=codec.network_shape,
+            n_classes=n_label_columns,
+            loss=self.loss,
+            latent_dim=int(self.latent_dim),
+            width=int(self.width),
+            augment=names,
+            batch_size=int(self.batch_size),
+            adversarial=self.adversarial_weight > 0,
+            penalised=r1 > 0 or r2 > 0,
+            beta_1=auto["beta_1"],
+        )
+        rate = auto["learning_rate"] if self.learning_rate == "auto" else self.learning_rate
+        return config, Hyper(rate, r1 * scale, r2 * scale, self.adversarial_weight, self.class_head_weight, EMA_DECAY)
+
+    def _train(self, encoded, labels, hyper, goes_on: bool) -> None:
+        from .gan.training import Data, Run, compiled_program, train
+
+        rng = check_random_state(self.random_state)
+        seed, sampling, resampling = rng.randint(np.iinfo(np.int32).max, size=3)
+        program = compiled_program(self._config)
+        labels = np.concatenate([labels, np.zeros((len(encoded) - len(labels), labels.shape[1]), np.float32)])
+        run = Run(int(self.max_iter), self.max_time, self.verbose, self.callbacks)
+        if goes_on:
+            run.history = {name: list(values) for name, values in self.history_.items()}
+        state = self._state if goes_on else program.initial_state(rng)
+        data = Data(encoded, labels, drawing_probabilities(labels))
+        self._state = train(program, state, data, hyper, int(seed), run)
+        self._sampling_rng, self._resampling_seed = np.random.RandomState(sampling), int(resampling)
+        self.__dict__.pop("_models", None)
+        self.history_ = run.history
+        self.n_iter_ = int(self._state.step)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Warn where training never left chance, or samples have collapsed."""
+        from .gan.losses import OBJECTIVES
+
+        if self.n_iter_ < JUDGED_FROM or self.adversarial_weight == 0:
+            return
+        chance = OBJECTIVES[self.loss].chance
+        margin = CHANCE_MARGIN * max(chance, 1.0)
+        advice = None
+        if np.abs(np.subtract(self.history_["discriminator_loss"][-10:], chance)).max() < margin:
+            advice = (
+                f"is at chance: the discriminator's loss stays at {chance:.3f}, so neither network learns. Lower "
+                "penalty_weight, or raise learning_rate or max_iter"
+            )
+        elif np.mean(self.history_["sample_spread"][-10:]) < SMALLEST_SPREAD:
+            advice = (
+                "has collapsed: samples vary less than a tenth as much as the data. Raise penalty_weight, lower "
+                "learning_rate, or try another loss"
+            )
+        if advice:
+            warnings.warn(f"GAN training {advice}.", ConvergenceWarning, stacklevel=4)
+
+    def _represent(self, encoded: np.ndarray) -> list[np.ndarray]:
+        """The discriminator's blocks for encoded rows, in batches of one fixed shape."""
+        from .gan.training import INFERENCE_BATCH, compiled_program
+
+        represent, player = compiled_program(self._config).represent, self._state.discriminator
+        parts = []
+        for start in range(0, len(encoded), INFERENCE_BATCH):
+            batch = encoded[start : start + INFERENCE_BATCH]
+            padding = [(0, INFERENCE_BATCH - len(batch))] + [(0, 0)] * (batch.ndim - 1)
+            _, blocks = represent(player.ema, player.buffers, np.pad(batch, padding))
+            parts.append([block.numpy()[: len(batch)] for block in blocks])
+        return [np.concatenate(block) for block in zip(*parts, strict=True)]
+
+    def _pixels(self, encoded: np.ndarray) -> np.ndarray:
+        return encoded.reshape(len(encoded), -1)[:, : self.n_features_in_]
+
+    def _learn_blocks(self, encoded: np.ndarray) -> None:
+        """Location and scale of every block's columns on the training rows; each block ends at unit total variance."""
+        self._moments = []
+        for block in [self._pixels(encoded), *self._represent(encoded)]:
+            spread = block.std(0, dtype=np.float64)
+            spread[spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)] = np.inf  # a constant column carries nothing
+            weight = 1.0 / (spread * np.sqrt(block.shape[1]))
+            self._moments.append((block.mean(0, dtype=np.float64).astype(np.float32), weight.astype(np.float32)))
+
+    def transform(self, X):
+        """Columns for a classifier, one row per input row.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows of the shape and units seen at `fit`, any numeric dtype.
+
+        Returns
+        -------
+        X_out : ndarray of shape (n, n_features_out), float32
+            See `representation`. A row's result does not depend on the rows beside it.
+        """
+        check_is_fitted(self)
+        rows, _ = check_rows(self, X, image_shape=self.image_shape, reset=False)
+        if self.representation == "pixels":
+            return rows.reshape(len(rows), -1).astype(np.float32)
+        encoded = self._codec.encode(rows)
+        blocks = [self._pixels(encoded), *self._represent(encoded)]
+        scaled = [(block - mean) * weight for block, (mean, weight) in zip(blocks, self._moments, strict=True)]
+        return np.concatenate(scaled if self.representation == "both" else scaled[1:], axis=1)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the input columns; default those seen at `fit`, or ``x0``, ``x1``, ...
+
+        Returns
+        -------
+        names : ndarray of shape (n_features_out,), object
+            Input columns keep their names; features are ``ganaugmenter_map0``, ..., ``ganaugmenter_trunk0``, ...
+        """
+        check_is_fitted(self)
+        pixels = _check_feature_names_in(self, input_features)
+        if self.representation == "pixels":
+            return pixels
+        blocks = zip(("map", "trunk"), self._moments[1:], strict=True)
+        names = [f"ganaugmenter_{name}{i}" for name, (mean, _) in blocks for i in range(len(mean))]
+        return np.asarray([*pixels, *names] if self.representation == "both" else names, dtype=object)
+
+    def sample(self, n_samples=1, *, y=None, random_state=None):
+        """Draw synthetic rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows; with an array `y`, its length counts.
+        y : label or array-like of labels, default=None
+            Class of every row, or of each row. Default: drawn from the class balance of the training rows.
+        random_state : int, RandomState instance or None, default=None
+            With None, a repeated call draws anew (reproducibly, if `fit` had a `random_state`).
+
+        Returns
+        -------
+        X_new : rows in the form of the rows that were fitted
+            Container, shape, dtype and intensity range are theirs.
+        y_new : ndarray of shape (n,) or None
+            Labels; None after an unlabelled fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_medgan import GANAugmenter
+        >>> X, y = np.random.RandomState(0).normal(size=(20, 3)), np.repeat(["a", "b"], 10)
+        >>> gan = GANAugmenter(max_iter=2, random_state=0).fit(X, y)
+        >>> gan.sample(y=["b", "a"])[1]
+        array(['b', 'a'], dtype='<U1')
+        """
+        check_is_fitted(self)
+        if self._config.adversarial is False:
+            raise ValueError("Nothing to sample: with adversarial_weight=0 the generator was not trained. Raise it.")
+        rng = self._sampling_rng if random_state is None else check_random_state(random_state)
+        codes = self._sample_codes(n_samples, y, rng)
+        labels = np.zeros((len(codes), self._config.n_classes), np.float32)
+        if hasattr(self, "classes_"):
+            labels[np.arange(len(codes)), codes] = 1.0
+        noise = rng.standard_normal((len(codes), self._config.latent_dim)).astype(np.float32)
+        X_new = self._form.restore(self._codec.decode(self._generate(noise, labels)))
+        return X_new, self.classes_[codes] if hasattr(self, "classes_") else None
+
+    def _sample_codes(self, n_samples, y, rng) -> np.ndarray:
+        """Positions in `classes_` of the rows to draw (zeros without labels)."""
+        if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples must be an integer of at least 1; got {n_samples!r}.")
+        if y is None:
+            known = hasattr(self, "classes_")
+            return rng.choice(len(self._priors), n_samples, p=self._priors) if known else np.zeros(n_samples, int)
+        if not hasattr(self, "classes_"):
+            raise ValueError(f"GANAugmenter was fitted without labels, so it cannot sample y={y!r}. Fit with y.")
+        wanted = np.asarray(y)
+        if wanted.ndim > 1 or (wanted.ndim == 1 and n_samples not in (1, len(wanted))):
+            raise ValueError(
+                f"y must be one label, or an array of as many labels as rows; got shape {wanted.shape} with "
+                f"n_samples={n_samples}."
+            )
+        wanted = np.full(n_samples, wanted) if wanted.ndim == 0 else wanted
+        position = {label: i for i, label in enumerate(self.classes_.tolist())}
+        unknown = sorted({str(label) for label in wanted.tolist() if label not in position})
+        if unknown:
+            raise ValueError(f"y holds labels that were not seen at fit: {unknown}. Known: {self.classes_.tolist()}.")
+        return np.array([position[label] for label in wanted.tolist()], dtype=int)
+
+    def _generate(self, noise: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        from .gan.training import INFERENCE_BATCH, compiled_program
+
+        generate, player = compiled_program(self._config).generate, self._state.generator
+        parts = [np.zeros((0, *self._config.shape), np.float32)]
+        for start in range(0, len(noise), INFERENCE_BATCH):
+            batch = slice(start, start + INFERENCE_BATCH)
+            n = len(noise[batch])
+            padding = [(0, INFERENCE_BATCH - n), (0, 0)]
+            rows = generate(player.ema, player.buffers, np.pad(noise[batch], padding), np.pad(labels[batch], padding))
+            parts.append(rows.numpy()[:n])
+        return np.concatenate(parts)
+
+    def fit_resample(self, X, y, *, X_unlabeled=None):
+        """Train on the rows, then append labelled synthetic ones.
+
+        Parameters
+        ----------
+        X : array-like
+            Training rows, as in `fit`.
+        y : array-like of shape (n,)
+            Class labels.
+        X_unlabeled : array-like like X, default=None
+            As in `fit`; not part of the result.
+
+        Returns
+        -------
+        X_res : rows in the form of X
+            The original rows first, untouched, then the synthetic ones, class by class.
+        y_res : labels in the form of y
+            Their labels.
+        """
+        if y is None:
+            raise ValueError("fit_resample requires y: synthetic rows are made class by class; got y=None.")
+        counts = synthetic_counts(check_labels(X, y, type(self).__name__), self.sampling_strategy, self.ratio)
+        self.fit(X, y, X_unlabeled=X_unlabeled)
+        wanted = np.repeat(self.classes_, [counts[label] for label in self.classes_.tolist()])
+        if not len(wanted):
+            return X, y
+        X_new, y_new = self.sample(y=wanted, random_state=self._resampling_seed)
+        return self._form.join(X, X_new), join_labels(y, y_new)
+
+    @property
+    def generator_(self):
+        """Keras model, [noise, one-hot labels] to encoded rows."""
+        return self._keras_models("generator_")[0]
+
+    @property
+    def discriminator_(self):
+        """Keras model, [encoded rows, one-hot labels] to logit, class logits, last map and trunk."""
+        return self._keras_models("discriminator_")[1]
+
+    def _keras_models(self, name: str):
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{name} exists after fit.")
+        if "_models" not in self.__dict__:
+            from .gan.training import compiled_program
+
+            self._models = compiled_program(self._config).export_models(self._state)
+        return self._models
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_models"}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_moments")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def check_labels(X, y, name: str) -> np.ndarray:
+    """Class labels, one a row of X."""
+    y = _check_y(y, estimator=name)
+    check_same_length(X, y)
+    check_classification_targets(y)
+    return y
+
+
+def join_labels(y, new: np.ndarray):
+    """`y` followed by `new`, in the container of y."""
+    library = type(y).__module__.split(".")[0]
+    if library == "pandas":
+        import pandas as pd
+
+        return pd.concat(
+            [y, type(y)(new, **_naming(y)).astype(y.dtype if y.ndim == 1 else y.dtypes)], ignore_index=True
+        )
+    if library == "polars":
+        import polars as pl
+
+        return pl.concat([y, pl.Series(y.name, new.tolist(), dtype=y.dtype)])
+    if isinstance(y, list | tuple):
+        return [*y, *new.tolist()]
+    y = np.asarray(y)
+    return np.concatenate([y, new.astype(y.dtype).reshape(-1, *y.shape[1:])])
+
+
+def _naming(y) -> dict:
+    return {"name": y.name} if y.ndim == 1 else {"columns": y.columns}
+
+
+def resolve_augment(augment, family: str, auto: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the transforms to apply."""
+    if augment == "auto":
+        return auto
+    names = tuple(augment or ())
+    unknown = [name for name in names if name not in AUGMENTATIONS]
+    if unknown:
+        raise ValueError(f"augment holds unknown transforms {unknown}. Known: {list(AUGMENTATIONS)}.")
+    if names and family == "table":
+        raise ValueError(
+            f"augment={list(names)} transforms images; got a table. Set augment='auto' or pass image_shape."
+        )
+    return names
+
+
+def resolve_penalty(weight) -> tuple[float, float]:
+    """Weights of R1 and R2."""
+    pair = tuple(weight) if isinstance(weight, tuple | list) else (weight, weight)
+    if len(pair) != 2 or not all(isinstance(w, Real) and w >= 0 for w in pair):
+        raise ValueError(f"penalty_weight must be 'auto', a number of at least 0 or a pair (R1, R2); got {weight!r}.")
+    return float(pair[0]), float(pair[1])
+
+
+def drawing_probabilities(labels: np.ndarray) -> np.ndarray:
+    """Cumulative probability of each row: classes equally often, rows without a label at most every second draw."""
+    counts = labels.sum(0)
+    n_unlabeled = int((labels.sum(1) == 0).sum())
+    share = 1.0 if not counts.any() else min(0.5, n_unlabeled / len(labels))
+    present = np.maximum((counts > 0).sum(), 1)
+    weights = (labels / np.maximum(counts, 1)).sum(1, dtype=np.float64) * (1.0 - share) / present
+    weights[labels.sum(1) == 0] = share / max(n_unlabeled, 1)
+    return np.cumsum(weights / weights.sum()).astype(np.float32)

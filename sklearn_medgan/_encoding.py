@@ -1,0 +1,189 @@
+"""Rows to network units and back.
+
+A codec learns the intensity scale at fit: images go to [-1, 1] between the smallest and the largest training value, the
+columns of a table to zero mean and unit variance. `Form` remembers container, shape and dtypes of what came, and gives
+rows back in it. Neither holds a training row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FEW_LEVELS = 10  # an integer column with at most this many distinct values keeps to them
+COLUMN_STEP = 16  # tables are padded to a multiple of this, so that tables of similar width share a compiled step
+
+
+@dataclass(frozen=True)
+class Form:
+    """Container, shape and dtypes of the rows that came.
+
+    `kind` is "stack", "flat" or "table"; `container` is "numpy", "list", "pandas" or "polars"; `dtypes` holds one name
+    for an array and one per column for a frame.
+    """
+
+    kind: str
+    container: str
+    row_shape: tuple[int, ...]
+    dtypes: tuple[str, ...]
+    image_shape: tuple[int, int, int] | None = None
+    columns: tuple | None = None
+
+    @classmethod
+    def of(cls, X, array: np.ndarray, kind: str, image_shape=None) -> Form:
+        """The form of `X`, whose checked values are `array`."""
+        row_shape = tuple(array.shape[1:])
+        library = type(X).__module__.split(".")[0]
+        if library in ("pandas", "polars") and hasattr(X, "columns"):
+            dtypes = tuple(str(d) for d in X.dtypes)
+            return cls(kind, library, row_shape, dtypes, image_shape, tuple(X.columns))
+        container = "list" if isinstance(X, list | tuple) else "numpy"
+        return cls(kind, container, row_shape, (str(array.dtype),), image_shape)
+
+    def restore(self, values: np.ndarray):
+        """Float values (n, ...) as rows in this form; integers are rounded and clipped to their dtype."""
+        values = values.reshape(len(values), *self.row_shape)
+        if self.container in ("pandas", "polars"):
+            return self._frame(values)
+        rows = cast(values, np.dtype(self.dtypes[0]))
+        return rows.tolist() if self.container == "list" else rows
+
+    def _frame(self, values: np.ndarray):
+        if self.container == "pandas":
+            import pandas as pd
+
+            kinds = [pd.api.types.pandas_dtype(name) for name in self.dtypes]
+            plain = [getattr(kind, "numpy_dtype", kind) for kind in kinds]
+            data = [pd.Series(cast(v, k)).astype(d) for v, k, d in zip(values.T, plain, kinds, strict=True)]
+            frame = pd.concat(data, axis=1) if len(values) else pd.DataFrame({i: d for i, d in enumerate(data)})
+            frame.columns = pd.Index(self.columns)
+            return frame
+        import polars as pl
+
+        data = {}
+        for name, dtype, column in zip(self.columns, self.dtypes, values.T, strict=True):
+            target = getattr(pl, dtype)
+            plain = np.dtype("bool" if target == pl.Boolean else dtype.lower())
+            data[name] = pl.Series(name, cast(column, plain), dtype=target)
+        return pl.DataFrame(data)
+
+    def join(self, X, new):
+        """`X` followed by `new` (both in this form), X's own rows untouched."""
+        if self.container == "list":
+            return [*X, *new]
+        if self.container == "pandas":
+            import pandas as pd
+
+            return pd.concat([X, new], ignore_index=True)
+        if self.container == "polars":
+            import polars as pl
+
+            return pl.concat([X, new])
+        return np.concatenate([np.asarray(X), new])
+
+
+def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values in `dtype`: booleans from one half up, integers rounded and clipped."""
+    if dtype.kind == "b":
+        return values > 0.5
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        rounded = np.clip(np.rint(values), limits.min, limits.max)
+        top = rounded >= float(limits.max)  # 2**63 - 1 has no float: casting its neighbour would overflow
+        return np.where(top, limits.max, np.where(top, 0, rounded).astype(dtype)).astype(dtype)
+    return values.astype(dtype)
+
+
+@dataclass(frozen=True)
+class ImageCodec:
+    """Images in [low, high] to (n, height, width, channels) float32 in [-1, 1] and back."""
+
+    image_shape: tuple[int, int, int]
+    low: float
+    high: float
+
+    @classmethod
+    def learn(cls, rows: np.ndarray, image_shape) -> ImageCodec:
+        """The scale of these training rows."""
+        return cls(tuple(image_shape), float(rows.min()), float(rows.max()))
+
+    @property
+    def network_shape(self) -> tuple[int, ...]:
+        """Shape of an encoded row."""
+        return self.image_shape
+
+    def encode(self, rows: np.ndarray) -> np.ndarray:
+        """Values beyond the training range go beyond [-1, 1]; nothing is clipped."""
+        middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2
+        scaled = (np.asarray(rows, dtype=np.float64) - middle) / (half or 1.0)
+        return scaled.astype(np.float32).reshape(-1, *self.image_shape)
+
+    def decode(self, rows: np.ndarray) -> np.ndarray:
+        """Float64 in the units of the data, (n, n_features), within the training range."""
+        middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2
+        values = rows.reshape(len(rows), -1).astype(np.float64) * half + middle
+        return np.clip(values, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class TableCodec:
+    """Columns to zero mean and unit variance, padded with zero columns, and back.
+
+    `levels[j]` holds the distinct values of a column that has two, or few integers; None elsewhere.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    whole: np.ndarray
+    levels: tuple[np.ndarray | None, ...]
+
+    @classmethod
+    def learn(cls, rows: np.ndarray) -> TableCodec:
+        """Location, spread, range and levels of these training rows."""
+        rows = np.asarray(rows, dtype=np.float64)
+        low, high = rows.min(0), rows.max(0)
+        largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
+        scale = (rows / largest).std(0) * largest
+        whole = (rows == np.rint(rows)).all(0)
+        distinct = [np.unique(column) for column in rows.T]
+        levels = tuple(
+            d if len(d) <= 2 or (w and len(d) <= FEW_LEVELS) else None for d, w in zip(distinct, whole, strict=True)
+        )
+        mean = (rows / largest).mean(0) * largest
+        return cls(mean, np.where(scale > 1e-12 * largest, scale, 1.0), low, high, whole, levels)
+
+    @property
+    def network_shape(self) -> tuple[int, ...]:
+        """Shape of an encoded row: the columns and the padding."""
+        return (-(-len(self.mean) // COLUMN_STEP) * COLUMN_STEP,)
+
+    def encode(self, rows: np.ndarray) -> np.ndarray:
+        """Float32 (n, padded columns)."""
+        scaled = (np.asarray(rows, dtype=np.float64) - self.mean) / self.scale
+        padding = self.network_shape[0] - len(self.mean)
+        return np.pad(scaled.astype(np.float32), [(0, 0), (0, padding)])
+
+    def decode(self, rows: np.ndarray) -> np.ndarray:
+        """Float64 in the units of the data, within each column's training range and on its levels."""
+        values = rows[:, : len(self.mean)].astype(np.float64) * self.scale + self.mean
+        values = np.clip(np.where(self.whole, np.rint(values), values), self.low, self.high)
+        for j, levels in enumerate(self.levels):
+            if levels is not None:
+                values[:, j] = nearest(levels, values[:, j])
+        return values
+
+
+def nearest(levels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Each value's nearest level (`levels` ascending)."""
+    between = levels[:-1] / 2 + levels[1:] / 2
+    return levels[np.searchsorted(between, values)]
+
+
+def learn_codec(rows: np.ndarray, form: Form) -> ImageCodec | TableCodec:
+    """The codec for rows of this form."""
+    if form.kind == "table":
+        return TableCodec.learn(rows)
+    return ImageCodec.learn(rows, form.image_shape)

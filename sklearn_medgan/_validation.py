@@ -1,0 +1,157 @@
+"""What an estimator accepts as rows: image stacks, flat images and tables, and what it says otherwise."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import _num_samples, check_array, validate_data
+
+from ._encoding import Form
+
+SMALLEST_SIDE = 8
+MOST_CHANNELS = 4
+ADVICE = (
+    "Expected an image stack (n, height, width[, channels]), or one row a sample (n, n_features) with image_shape= for "
+    "flat images."
+)
+
+
+def check_image_shape(image_shape) -> tuple[int, int, int] | None:
+    """`(height, width, channels)` of a valid `image_shape` parameter, or None."""
+    if image_shape is None:
+        return None
+    sides = tuple(image_shape)
+    if len(sides) not in (2, 3) or not all(isinstance(s, Integral) for s in sides):
+        raise ValueError(f"image_shape must be (height, width) or (height, width, channels); got {image_shape!r}.")
+    return check_sides((*sides, 1)[:3] if len(sides) == 2 else sides)
+
+
+def check_sides(shape) -> tuple[int, int, int]:
+    """`(height, width, channels)` if it is an image that the networks take."""
+    height, width, channels = (int(s) for s in shape)
+    if min(height, width) < SMALLEST_SIDE:
+        raise ValueError(
+            f"Images must be at least {SMALLEST_SIDE} pixels high and wide; got {height}x{width}. "
+            "Enlarge them, or pass the rows as a table (n, n_features)."
+        )
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise ValueError(
+            f"Images must have 1 to {MOST_CHANNELS} channels, last; got shape {(height, width, channels)}. "
+            "Move the channels to the last axis, or pick some."
+        )
+    return height, width, channels
+
+
+def as_array_if_list(X):
+    """Lists become arrays, so that their depth is known; a ragged one is an error."""
+    if not isinstance(X, list | tuple):
+        return X
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"The rows are ragged: they differ in length, or some are no sequences. {ADVICE} Make all rows equally "
+            "large, for example by resizing the images."
+        ) from error
+
+
+def n_rows(X) -> int:
+    """Number of rows of anything that `check_rows` takes."""
+    return _num_samples(X)
+
+
+def n_dimensions(X) -> int:
+    """Dimensions of an array, frame, sparse matrix or anything with `__array__`."""
+    shape = getattr(X, "shape", None)
+    return len(shape) if shape is not None else np.ndim(X)
+
+
+def check_rows(estimator, X, *, image_shape=None, reset: bool) -> tuple[np.ndarray, Form]:
+    """Checked rows as an array (not a copy where avoidable), and the form in which rows go back.
+
+    With `reset`, the estimator's `n_features_in_` (and `feature_names_in_`) are learned, and at least two rows are
+    needed; otherwise they are compared.
+    """
+    container = X
+    X = as_array_if_list(X)
+    side_shape = check_image_shape(image_shape)
+    if not issparse(X) and n_dimensions(X) > 2:
+        array = _check_stack(estimator, X, side_shape, reset)
+        form = Form.of(container, array, "stack", _channels_last(array.shape))
+        if reset:
+            estimator.n_features_in_ = int(np.prod(array.shape[1:]))
+            if hasattr(estimator, "feature_names_in_"):
+                del estimator.feature_names_in_
+        return array, form
+    if not reset:
+        _check_not_flat(estimator, X)
+    array = validate_data(
+        estimator, X, reset=reset, dtype="numeric", ensure_min_samples=2 if reset else 1, ensure_all_finite=True
+    )
+    if side_shape is not None and array.shape[1] != np.prod(side_shape):
+        raise ValueError(
+            f"image_shape={tuple(image_shape)!r} needs {np.prod(side_shape)} columns (height x width x channels); "
+            f"got X of shape {array.shape}. Pass the image_shape that the rows were flattened from."
+        )
+    return array, Form.of(container, array, "table" if side_shape is None else "flat", side_shape)
+
+
+def _channels_last(shape) -> tuple[int, int, int]:
+    return check_sides(shape[1:] if len(shape) == 4 else (*shape[1:], 1))
+
+
+def _name(estimator) -> str:
+    return type(estimator).__name__
+
+
+def _check_not_flat(estimator, X) -> None:
+    """An estimator fitted on stacks takes stacks."""
+    form = getattr(estimator, "_form", None)
+    if form is not None and form.kind == "stack" and n_dimensions(X) == 2:
+        height, width, channels = form.image_shape
+        raise ValueError(
+            f"{_name(estimator)} was fitted on an image stack of images {form.row_shape}; got an array of shape "
+            f"{getattr(X, 'shape', None)}. Reshape it to (n, {height}, {width}{f', {channels}' if channels > 1 else ''})."
+        )
+
+
+def _check_stack(estimator, X, image_shape, reset: bool) -> np.ndarray:
+    name = _name(estimator)
+    array = np.asarray(X)
+    if array.dtype.kind in "OSU":
+        raise ValueError(f"{name} expected images of numbers; got dtype {array.dtype}. Convert them, e.g. to float32.")
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported by {name}; got {array.dtype}. Pass its magnitude (numpy.abs).")
+    if array.ndim > 4:
+        raise ValueError(f"{name} got an array of shape {array.shape}. {ADVICE}")
+    if len(array) < (2 if reset else 1):
+        raise ValueError(
+            f"Found array with {len(array)} sample(s) (shape={array.shape}) while a minimum of {2 if reset else 1} is "
+            f"required by {name}. Pass more images."
+        )
+    shape = _channels_last(array.shape)
+    check_array(array, allow_nd=True, dtype=None, estimator=name, input_name="X")
+    expected = image_shape if reset else getattr(estimator, "image_shape_", None)
+    if not reset and expected is None:
+        raise ValueError(
+            f"{name} was fitted on a table of {estimator.n_features_in_} columns; got an image stack of shape "
+            f"{array.shape}. Fit on stacks, or pass (n, {estimator.n_features_in_})."
+        )
+    if expected is not None and shape != tuple(expected):
+        where = "has image_shape" if reset else "was fitted on images of shape"
+        raise ValueError(
+            f"{name} {where} {tuple(expected)}; got {shape} (a stack of shape {array.shape}). Resize the images or fit "
+            "again."
+        )
+    return array
+
+
+def check_same_length(X, y) -> None:
+    """Rows and labels belong together one by one."""
+    if _num_samples(X) != _num_samples(y):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {_num_samples(X)}, y has "
+            f"{_num_samples(y)}. Pass one label a row."
+        )
