@@ -65,7 +65,7 @@ def n_rows(X) -> int:
 def n_dimensions(X) -> int:
     """Dimensions of an array, frame, sparse matrix or anything with `__array__`."""
     shape = getattr(X, "shape", None)
-    return len(shape) if shape is not None else np.ndim(X)
+    return np.asarray(X).ndim if shape is None else len(shape)
 
 
 def check_rows(estimator, X, *, image_shape=None, reset: bool) -> tuple[np.ndarray, Form]:

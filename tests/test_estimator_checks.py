@@ -1,0 +1,36 @@
+"""scikit-learn's own checks, all of them, and those that `parametrize_with_checks` leaves out."""
+
+import pytest
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_medgan import GANAugmenter
+
+TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
+
+# Checks that `parametrize_with_checks` does not yield; each takes (name, estimator).
+LEFT_OUT = [
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_param_validation",
+    "check_dataframe_column_names_consistency",
+]
+
+
+@parametrize_with_checks(
+    [GANAugmenter(**TINY, representation=representation) for representation in ("both", "features", "pixels")]
+)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+# The checks of set_output hand a bare array to an estimator fitted on a frame, and scikit-learn itself warns of that.
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names, but GANAugmenter was fitted with")
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_check_left_out_by_scikit_learn(name):
+    getattr(estimator_checks, name)("GANAugmenter", GANAugmenter(**TINY))
