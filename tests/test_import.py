@@ -1,0 +1,66 @@
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import sklearn_medgan
+
+PUBLIC = {
+    "AugmentedClassifier",
+    "GANAugmenter",
+    "GANOverSampler",
+    "Pipeline",
+    "datasets",
+    "load",
+    "make_pipeline",
+    "plotting",
+    "save",
+}
+
+
+def loaded_after(statement):
+    """Names of the top-level modules that a fresh interpreter holds after the statement."""
+    code = f"import sys; {statement}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("module", ["sklearn_medgan", "sklearn_medgan.cli"])
+def test_import_loads_nothing_heavy(module):
+    loaded = loaded_after(f"import {module}")
+    assert "sklearn_medgan" in loaded
+    assert not loaded & {"tensorflow", "keras", "sklearn", "skimage", "numpy", "scipy", "matplotlib", "imblearn"}
+
+
+@pytest.mark.parametrize("module", ["sklearn_medgan._augmenter", "sklearn_medgan.plotting", "sklearn_medgan.pipeline"])
+def test_estimators_load_tensorflow_and_matplotlib_only_when_used(module):
+    loaded = loaded_after(f"import {module}")
+    assert "sklearn" in loaded
+    assert not loaded & {"tensorflow", "keras", "matplotlib", "imblearn"}
+
+
+def test_public_names_are_listed():
+    assert set(sklearn_medgan.__all__) >= PUBLIC
+    assert set(dir(sklearn_medgan)) >= PUBLIC
+
+
+@pytest.mark.parametrize("name", sorted(sklearn_medgan.__all__))
+def test_every_public_name_resolves(name):
+    value = getattr(sklearn_medgan, name)
+    assert getattr(sklearn_medgan, name) is value
+    if isinstance(value, type):
+        assert value.__name__ == name
+
+
+def test_unknown_name_is_an_attribute_error_like_any_other():
+    with pytest.raises(AttributeError, match="GANAugmentor"):
+        sklearn_medgan.GANAugmentor  # noqa: B018
+    with pytest.raises(ImportError, match="nothing_of_the_kind"):
+        importlib.import_module("sklearn_medgan.nothing_of_the_kind")
+
+
+def test_star_import_takes_the_public_names_only():
+    names = {}
+    exec("from sklearn_medgan import *", names)
+    assert set(names) >= PUBLIC
+    assert not {name for name in names if name.startswith("_")} - {"__builtins__", "__version__"}

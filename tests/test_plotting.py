@@ -1,0 +1,257 @@
+import builtins
+import math
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline as StockPipeline
+from sklearn.svm import SVC
+
+from sklearn_medgan import AugmentedClassifier, GANAugmenter, Pipeline, make_pipeline
+from sklearn_medgan.plotting import SampleGridDisplay, TrainingHistoryDisplay
+
+matplotlib.use("Agg")
+
+
+def gan(**parameters):
+    return GANAugmenter(
+        **{"max_iter": 2, "width": 4, "latent_dim": 4, "batch_size": 8, "random_state": 0, **parameters}
+    )
+
+
+def flat_classes(dtype=np.uint8, levels=(10, 200), n=6, side=8, channels=()):
+    """Images of one level each: class k holds levels[k], so a picture tells which class it shows."""
+    y = np.repeat(np.arange(len(levels)), n)
+    X = np.broadcast_to(
+        np.asarray(levels, dtype)[y].reshape(-1, 1, 1, *(1,) * len(channels)), (len(y), side, side, *channels)
+    )
+    return X.copy(), y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = flat_classes()
+    return gan(max_iter=30).fit(X, y), X, y
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.RandomState(0)
+    return gan(loss="hinge").fit(rng.normal(size=(20, 3)), np.repeat([0, 1], 10))
+
+
+@pytest.fixture(scope="module")
+def unlabelled():
+    X, _ = flat_classes(levels=(50, 50))
+    X[0, 0, 0] = 60
+    return gan().fit(X), X
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def tile(display, row, column, side=8):
+    """Colours of one image in the drawn picture; columns count from the left, real ones first."""
+    picture, pitch = display.im_.get_array(), side + 1
+    n = display.synthetic.shape[1]
+    left = column * pitch if column < n else n * pitch - 1 + 6 + (column - n) * pitch
+    return picture[row * pitch : row * pitch + side, left : left + side]
+
+
+def test_curves_are_the_history(fitted):
+    augmenter, *_ = fitted
+    display = TrainingHistoryDisplay.from_estimator(augmenter, ax=Figure().subplots(1, 3))
+    losses, gap, spread = display.axes_
+    drawn = {line.get_label(): line for line in losses.lines}
+    assert drawn["discriminator"].get_xdata().tolist() == [10, 20, 30]
+    for label, name in {
+        "discriminator": "discriminator_loss",
+        "generator": "generator_loss",
+        "class head": "class_loss",
+    }.items():
+        assert drawn[label].get_ydata().tolist() == augmenter.history_[name]
+    assert gap.lines[0].get_ydata().tolist() == augmenter.history_["logit_gap"]
+    assert spread.lines[0].get_ydata().tolist() == augmenter.history_["sample_spread"]
+    assert [axis.get_xlabel() for axis in display.axes_] == ["step"] * 3
+
+
+def chance_of(display):
+    return [line.get_ydata()[0] for line in display.axes_[0].lines if line.get_label() == "chance"]
+
+
+def test_chance_line_is_the_loss_of_a_discriminator_that_cannot_tell(fitted, table):
+    assert chance_of(TrainingHistoryDisplay.from_estimator(fitted[0])) == pytest.approx([math.log(2)])
+    assert chance_of(TrainingHistoryDisplay.from_estimator(table.set_params(loss="minimax"))) == pytest.approx([2.0])
+
+
+def test_without_an_adversary_there_is_no_chance_line():
+    X, y = np.random.RandomState(0).normal(size=(20, 3)), np.repeat([0, 1], 10)
+    display = TrainingHistoryDisplay.from_estimator(gan(adversarial_weight=0).fit(X, y))
+    assert chance_of(display) == []
+
+
+def test_unlabelled_fits_have_no_class_curve_and_one_row(unlabelled):
+    augmenter, X = unlabelled
+    labels = [line.get_label() for line in TrainingHistoryDisplay.from_estimator(augmenter).axes_[0].lines]
+    assert "class head" not in labels
+    assert "discriminator" in labels
+    display = SampleGridDisplay.from_estimator(augmenter, X, n_per_class=3)
+    assert display.synthetic.shape == (1, 3, 8, 8, 1)
+    assert np.allclose(tile(display, 0, 0), tile(display, 0, 2))  # every real image is the same grey
+
+
+def test_one_axes_is_divided_into_three(fitted):
+    figure = Figure()
+    display = TrainingHistoryDisplay.from_estimator(fitted[0], ax=figure.subplots())
+    assert display.figure_ is figure
+    assert len(display.axes_) == 3
+    left = [axis.get_position().x0 for axis in display.axes_]
+    assert left == sorted(left)
+
+
+def test_other_numbers_of_axes_are_refused(fitted):
+    with pytest.raises(ValueError, match=r"one Axes or three.*got 2"):
+        TrainingHistoryDisplay.from_estimator(fitted[0], ax=Figure().subplots(1, 2))
+
+
+def test_grid_shows_each_class_in_its_row_and_real_before_synthetic(fitted):
+    augmenter, X, y = fitted
+    display = SampleGridDisplay.from_estimator(augmenter, X, y, n_per_class=2)
+    dark, bright = tile(display, 0, 0), tile(display, 1, 0)
+    assert np.ptp(dark) == 0
+    assert np.ptp(bright) == 0
+    assert bright.mean() - dark.mean() == pytest.approx(1.0)  # the darkest and the brightest value shown
+    assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["real", "synthetic"]
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["0", "1"]
+
+
+def test_grid_of_samples_alone_shows_what_sample_draws(fitted):
+    augmenter, *_ = fitted
+    display = SampleGridDisplay.from_estimator(augmenter, n_per_class=3, random_state=5)
+    rng = np.random.RandomState(5)
+    first, _ = augmenter.sample(3, y=0, random_state=rng)
+    second, _ = augmenter.sample(3, y=1, random_state=rng)
+    assert np.array_equal(display.synthetic[..., 0], [first, second])
+    shown = tile(display, 1, 2)[..., 0]
+    lowest, highest = min(first.min(), second.min()), max(first.max(), second.max())
+    assert np.allclose(shown * (int(highest) - int(lowest)) + lowest, second[2])
+    assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["synthetic"]
+
+
+def test_grid_leaves_the_stream_of_samples_alone():
+    X, y = flat_classes()
+    drawn, undisturbed = gan().fit(X, y), gan().fit(X, y)
+    SampleGridDisplay.from_estimator(drawn, X, y, n_per_class=2)
+    assert np.array_equal(drawn.sample(4)[0], undisturbed.sample(4)[0])
+
+
+def test_places_without_a_real_image_stay_white():
+    X, y = flat_classes(n=3)
+    display = SampleGridDisplay.from_estimator(gan().fit(X, y), X, y, n_per_class=5)
+    assert (tile(display, 0, 4) == 1.0).all()
+    assert (tile(display, 0, 2) < 1.0).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "bool"])
+def test_grid_takes_any_dtype_and_range(dtype):
+    levels = {"uint16": (0, 60000), "int16": (-1000, 3000), "bool": (0, 1)}.get(dtype, (0, 7))
+    X, y = flat_classes(dtype=dtype, levels=levels)
+    display = SampleGridDisplay.from_estimator(gan().fit(X, y), X, y, n_per_class=1)
+    assert (tile(display, 0, 0) == 0.0).all()
+    assert (tile(display, 1, 0) == 1.0).all()
+
+
+def test_three_channels_are_colours_and_one_can_be_picked():
+    X, y = flat_classes(levels=(0, 200), channels=(3,))
+    X[y == 1] = (200, 100, 0)
+    augmenter = gan().fit(X, y)
+    colour = SampleGridDisplay.from_estimator(augmenter, X, y, n_per_class=1)
+    assert np.allclose(tile(colour, 1, 0), (1.0, 0.5, 0.0))
+    grey = SampleGridDisplay.from_estimator(augmenter, X, y, n_per_class=1, channel=1)
+    assert len(np.unique(tile(grey, 1, 0))) == 1
+
+
+def test_flat_images_are_drawn_like_stacks():
+    X, y = flat_classes()
+    flat = gan(image_shape=(8, 8)).fit(X.reshape(len(X), -1), y)
+    display = SampleGridDisplay.from_estimator(flat, X.reshape(len(X), -1), y, n_per_class=2)
+    assert display.synthetic.shape == display.real.shape == (2, 2, 8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda: StockPipeline([("aug", gan()), ("clf", SVC())]),
+        lambda: Pipeline([("aug", gan()), ("clf", SVC())]),
+        lambda: make_pipeline(AugmentedClassifier(SVC(), gan())),
+    ],
+)
+def test_the_augmenter_is_found_inside_what_holds_it(wrap):
+    X, y = flat_classes()
+    estimator = wrap().fit(X, y)
+    assert SampleGridDisplay.from_estimator(estimator, n_per_class=1).synthetic.shape == (2, 1, 8, 8, 1)
+    assert TrainingHistoryDisplay.from_estimator(estimator).history["step"] == [2]
+
+
+def test_over_sampler_holds_one_too():
+    pytest.importorskip("imblearn")
+    from sklearn_medgan import GANOverSampler
+
+    X, y = flat_classes()
+    sampler = GANOverSampler(max_iter=2, width=4, latent_dim=4, batch_size=8, random_state=0)
+    sampler.fit_resample(X[:-2], y[:-2])
+    assert TrainingHistoryDisplay.from_estimator(sampler).history["step"] == [2]
+
+
+@pytest.mark.parametrize("display", [TrainingHistoryDisplay, SampleGridDisplay])
+def test_what_holds_no_fitted_augmenter_is_refused(display):
+    with pytest.raises(TypeError, match=r"Expected a GANAugmenter.*SVC"):
+        display.from_estimator(SVC())
+    with pytest.raises(TypeError, match="holds one"):
+        display.from_estimator(make_pipeline(SVC()))
+    with pytest.raises(NotFittedError):
+        display.from_estimator(gan())
+
+
+def test_a_table_has_no_sample_grid(table):
+    with pytest.raises(ValueError, match="fitted on a table"):
+        SampleGridDisplay.from_estimator(table)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_per_class": 0}, "n_per_class must be an integer of at least 1"),
+        ({"n_per_class": True}, "n_per_class"),
+        ({"n_per_class": 1.5}, "n_per_class"),
+        ({"channel": 1}, "channel must be None or an integer from 0 to 0"),
+        ({"display_labels": ["one"]}, "display_labels must name 2 rows; got 1"),
+        ({"y": [0, 1]}, "y without X"),
+        ({"X": np.zeros((2, 8, 8))}, "X without y"),
+        ({"X": np.zeros((2, 8, 8)), "y": [0]}, "inconsistent numbers of samples"),
+        ({"X": np.zeros((2, 9, 9)), "y": [0, 1]}, "was fitted on images of shape"),
+    ],
+)
+def test_grid_requests_that_do_not_fit_are_refused(fitted, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SampleGridDisplay.from_estimator(fitted[0], **arguments)
+
+
+@pytest.mark.parametrize("display", [TrainingHistoryDisplay, SampleGridDisplay])
+def test_without_matplotlib_the_error_names_the_extra(fitted, display, monkeypatch):
+    imported = builtins.__import__
+
+    def without(name, *more, **options):
+        if name.split(".")[0] == "matplotlib":
+            raise ImportError("No module named 'matplotlib'", name="matplotlib")
+        return imported(name, *more, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r'pip install "sklearn-medgan\[plot\]"'):
+        display.from_estimator(fitted[0])
