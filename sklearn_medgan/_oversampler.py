@@ -77,7 +77,7 @@ class GANOverSampler(BaseOverSampler):
     >>> X, y = make_classification(60, weights=[0.8], flip_y=0, random_state=0)
     >>> X_res, y_res = GANOverSampler(max_iter=2, random_state=0).fit_resample(X, y)
     >>> sorted(Counter(y_res.tolist()).items())
-    [(0, 48), (1, 48)]
+    [(0, 49), (1, 49)]
     """
 
     _parameter_constraints: ClassVar[dict] = {

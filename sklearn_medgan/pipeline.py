@@ -405,16 +405,21 @@ def _starts_with(X_grown, X):
 def _grow(value, key, step, growths):
     """Extend metadata of one value a row to the rows that were added since."""
     for growth in growths:
-        if not _is_one_a_row(value, _num_samples(growth.y_before)):
+        n_before = _num_samples(growth.y_before)
+        weighs = key == "sample_weight" and np.ndim(value) > 0
+        if not weighs and not _is_one_a_row(value, n_before):
             continue
-        if growth.origins is None or (key != "sample_weight" and np.any(growth.origins < 0)):
-            raise ValueError(
-                f"{key!r} of step {step!r} has one value for each of the {_num_samples(growth.y_before)} rows "
-                f"given, but step {growth.step!r} made {_num_samples(growth.y_after)} of them, and only "
-                "sample_weight can be extended to rows that were added behind the given ones. Leave it out, or "
-                f"move step {step!r} ahead of {growth.step!r}."
-            )
-        value = _grow_weights(value, growth) if key == "sample_weight" else _safe_indexing(value, growth.origins)
+        if growth.origins is None:
+            reason = "mixes real rows with new ones and does not tell which is which"
+        elif not weighs and np.any(growth.origins < 0):
+            reason = "adds synthetic rows, to which only sample_weight can be extended"
+        else:
+            value = _grow_weights(value, growth) if weighs else _safe_indexing(value, growth.origins)
+            continue
+        raise ValueError(
+            f"{key!r} of step {step!r} has one value for each of the {n_before} rows given, but step "
+            f"{growth.step!r} {reason}. Leave out {key!r}, or step {growth.step!r}."
+        )
     return value
 
 
@@ -430,9 +435,9 @@ def _is_one_a_row(value, n_samples):
 def _grow_weights(sample_weight, growth):
     weights = np.asarray(sample_weight, dtype=np.float64)
     synthetic = growth.origins < 0
+    added = synthetic_weights(growth.y_before, weights, np.asarray(growth.y_after)[synthetic])
     grown = weights[growth.origins]
-    y_new = np.asarray(growth.y_after)[synthetic]
-    grown[synthetic] = synthetic_weights(growth.y_before, weights, y_new)
+    grown[synthetic] = added
     return grown
 
 
@@ -480,6 +485,12 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     See Also
     --------
     Pipeline : The same as steps of a pipeline.
+
+    Notes
+    -----
+    Estimators that look for ``sample_weight`` in the signature of ``fit``, such as `CalibratedClassifierCV`, pass
+    weights on only with metadata routing enabled: a GAN does not weigh rows, so a row of weight 2 is not the same
+    as two rows here, as that signature would promise.
 
     Examples
     --------

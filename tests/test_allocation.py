@@ -50,9 +50,7 @@ def test_dose_is_as_even_as_the_best_of_all_allotments(y, dose):
     counts, total = Counter(y), round(dose * len(y))
     added = dose_counts(y, dose)
     allotments = (a for a in product(range(total + 1), repeat=len(counts)) if sum(a) == total)
-    spread = min(
-        sum((n + extra) ** 2 for n, extra in zip(counts.values(), a, strict=True)) for a in allotments
-    )
+    spread = min(sum((n + extra) ** 2 for n, extra in zip(counts.values(), a, strict=True)) for a in allotments)
     assert sum(n**2 for n in ending(y, added).values()) == spread
 
 
@@ -86,9 +84,7 @@ def test_named_strategies_agree_with_imbalanced_learn(y, strategy):
 @given(label_lists.filter(lambda y: len(set(y)) > 1), st.lists(st.integers(0, 9), min_size=4, max_size=4))
 @settings(deadline=None)
 def test_mappings_and_callables_agree_with_imbalanced_learn(y, extra):
-    wanted = {
-        label: Counter(y)[label] + n for label, n in zip("abcd", extra, strict=True) if label in y and n
-    }
+    wanted = {label: Counter(y)[label] + n for label, n in zip("abcd", extra, strict=True) if label in y and n}
     assert target_counts(y, wanted) == imblearn_targets(y, wanted)
     assert target_counts(y, lambda labels: wanted) == imblearn_targets(y, wanted)
 
@@ -187,9 +183,7 @@ def test_a_synthetic_row_weighs_the_mean_of_its_class(y, data):
     weight = data.draw(st.lists(st.floats(0, 10), min_size=len(y), max_size=len(y)))
     factor = data.draw(st.floats(0, 3))
     y_new = data.draw(st.lists(st.sampled_from(sorted(set(y))), max_size=10))
-    expected = [
-        factor * np.mean([w for w, label in zip(weight, y, strict=True) if label == new]) for new in y_new
-    ]
+    expected = [factor * np.mean([w for w, label in zip(weight, y, strict=True) if label == new]) for new in y_new]
     np.testing.assert_allclose(synthetic_weights(y, weight, y_new, factor), expected, rtol=1e-12, atol=1e-12)
 
 

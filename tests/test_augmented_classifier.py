@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -16,9 +18,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_param_validation,
+    parametrize_with_checks,
+)
 
-from sklearn_medgan import AugmentedClassifier
+from sklearn_medgan import AugmentedClassifier, GANAugmenter
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -52,6 +58,12 @@ def _forget():
 )
 def test_estimator_checks(estimator, check):
     check(estimator)
+
+
+# Checks that parametrize_with_checks leaves out.
+@pytest.mark.parametrize("check", [check_param_validation, check_dataframe_column_names_consistency])
+def test_further_estimator_checks(check):
+    check("AugmentedClassifier", AugmentedClassifier(LogisticRegression(), FakeAugmenter()))
 
 
 def test_classifier_sees_real_rows_first_then_a_dose_that_evens_out_the_classes(table):
@@ -115,6 +127,15 @@ def test_feature_names_are_those_of_the_frame(table):
     assert model.feature_names_in_.tolist() == frame.columns.tolist()
     assert model.n_features_in_ == 20
     assert not hasattr(model.fit(X, y), "feature_names_in_")
+
+
+@pytest.mark.parametrize("form", [pd.Series, pl.Series, list, lambda y: pd.Series(y, dtype="category")])
+def test_labels_may_come_in_any_container(form, table):
+    X, y = table
+    labels = form(np.array(["benign", "malignant"])[y])
+    model = AugmentedClassifier(Recorder(), FakeAugmenter()).fit(X, labels)
+    assert Counter(model.estimator_.y_) == {"benign": 60, "malignant": 60}
+    assert model.classes_.tolist() == ["benign", "malignant"]
 
 
 def test_image_stacks_pass_through(table):
@@ -229,6 +250,33 @@ def test_cross_validation_routes_weights(table):
     ).set_score_request(sample_weight=True)
     scores = cross_validate(model, *table, cv=3, params={"sample_weight": np.ones(60)})
     assert np.all(scores["test_score"] > 0.5)
+
+
+@config_context(enable_metadata_routing=True)
+def test_metadata_reaches_both_parts_through_other_estimators(table):
+    X, y = table
+    model = AugmentedClassifier(
+        Recorder().set_fit_request(sample_weight=True, groups=False),
+        FakeAugmenter().set_fit_request(X_unlabeled=True),
+    )
+    weight = np.where(y == 1, 5.0, 3.0)
+    scale = StandardScaler().set_fit_request(sample_weight=False)
+    pipe = StockPipeline([("scale", scale), ("clf", model)]).fit(X, y, sample_weight=weight, X_unlabeled=X[:7])
+    fitted = pipe[-1].estimator_
+    np.testing.assert_array_equal(fitted.sample_weight_, np.where(fitted.y_ == 1, 5.0, 3.0))
+    np.testing.assert_array_equal(FakeAugmenter.seen_unlabeled[-1], X[:7])
+
+    model = clone(model).set_params(estimator=LogisticRegression().set_fit_request(sample_weight=True))
+    weighted = CalibratedClassifierCV(model, cv=3).fit(X, y, sample_weight=weight)
+    unweighted = CalibratedClassifierCV(model, cv=3).fit(X, y)
+    inner = [calibrated.calibrated_classifiers_[0].estimator.estimator_ for calibrated in (weighted, unweighted)]
+    assert not np.allclose(inner[0].coef_, inner[1].coef_)
+
+
+@config_context(enable_metadata_routing=True)
+def test_without_metadata_routing_has_nothing_to_do(table):
+    fitted = AugmentedClassifier(Recorder(), FakeAugmenter(), synthetic_weight=0.5).fit(*table).estimator_
+    np.testing.assert_array_equal(fitted.sample_weight_, np.r_[np.ones(60), np.full(60, 0.5)])
 
 
 # Randomness
@@ -355,3 +403,62 @@ def test_one_class_gets_the_answer_of_the_classifier(table):
         AugmentedClassifier(SVC(), FakeAugmenter()).fit(X, np.zeros(60))
     knn = AugmentedClassifier(KNeighborsClassifier(), FakeAugmenter()).fit(X, np.zeros(60))
     assert set(knn.predict(X)) == {0}
+
+
+# With the real augmenter
+
+
+def tiny(**params):
+    return GANAugmenter(**{"max_iter": 2, "width": 8, "latent_dim": 4, "random_state": 0, **params})
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [
+        AugmentedClassifier(LogisticRegression(), tiny(), dose=0.5, random_state=0),
+        AugmentedClassifier(LogisticRegression(), tiny(representation="pixels"), synthetic_weight=0.1),
+    ]
+)
+def test_estimator_checks_with_the_gan(estimator, check):
+    check(estimator)
+
+
+def test_gan_rows_train_a_classifier_of_images():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 200, (40, 8, 8), dtype=np.uint8), np.repeat([0, 1], [30, 10])
+    X[y == 1, 2:5, 2:5] += 50
+    model = AugmentedClassifier(SVC(), tiny(), dose=1.0, random_state=0)
+    first, again = (clone(model).fit(X, y) for _ in range(2))
+    np.testing.assert_array_equal(first.decision_function(X), again.decision_function(X))
+    assert first.estimator_.shape_fit_[0] == 80
+    assert first.n_features_in_ == 64
+
+
+@pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame, np.ndarray.tolist])
+def test_gan_rows_join_any_container(form, table):
+    X, y = table
+    expected = AugmentedClassifier(LogisticRegression(), tiny()).fit(X, y).decision_function(X)
+    frame = form(X, columns=[f"f{i}" for i in range(20)]) if form is pd.DataFrame else form(X)
+    model = AugmentedClassifier(LogisticRegression(), tiny()).fit(frame, y)
+    np.testing.assert_allclose(model.decision_function(frame), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_agree_with_one(table):
+    model = AugmentedClassifier(LogisticRegression(), tiny(), random_state=0)
+    one, two = (cross_validate(model, *table, cv=2, n_jobs=n_jobs)["test_score"] for n_jobs in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_gan_trains_on_training_folds_only():
+    """Rows of the test fold are so far off that one of them alone would shift what is sampled."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.tile([0, 1], 20)
+    test = np.arange(10)
+    X[test] += 1e6
+    folds = [(np.arange(10, 40), test)]
+    fitted = cross_validate(
+        AugmentedClassifier(Recorder(), tiny(representation="pixels")), X, y, cv=folds, return_estimator=True
+    )["estimator"][0]
+    assert len(fitted.estimator_.X_) == 60
+    assert np.abs(fitted.estimator_.X_).max() < 100

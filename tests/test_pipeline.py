@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,12 +18,13 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_medgan import Pipeline, make_pipeline
+from sklearn_medgan import GANAugmenter, Pipeline, make_pipeline
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -224,13 +227,20 @@ def test_weights_and_unlabeled_rows_by_metadata_routing(table):
     pipe = make_pipeline(
         WeightedScaler().set_fit_request(sample_weight=False),
         FakeAugmenter().set_fit_request(X_unlabeled=True),
-        Recorder().set_fit_request(sample_weight=True, groups=False).set_score_request(sample_weight=True),
+        Recorder().set_fit_request(sample_weight=True, groups=False),
     )
     pipe.fit(X, y, sample_weight=np.full(60, 2.0), X_unlabeled=X[:7])
     np.testing.assert_array_equal(pipe[-1].sample_weight_, np.full(len(pipe[-1].y_), 2.0))
     np.testing.assert_array_equal(FakeAugmenter.seen_unlabeled[0], X[:7])
-    cross_validate(pipe, X, y, cv=3, params={"sample_weight": np.ones(60), "X_unlabeled": X[:7]})
+    accuracy = get_scorer("accuracy").set_score_request(sample_weight=True)
+    cross_validate(pipe, X, y, cv=3, scoring=accuracy, params={"sample_weight": np.ones(60), "X_unlabeled": X[:7]})
     np.testing.assert_array_equal(FakeAugmenter.seen_unlabeled[-1], X[:7])
+
+
+@config_context(enable_metadata_routing=True)
+def test_without_metadata_routing_has_nothing_to_do(table):
+    for step in FakeAugmenter(), SMOTE(random_state=0):
+        assert make_pipeline(StandardScaler(), step, Recorder()).fit(*table).predict(table[0]).shape == (60,)
 
 
 @config_context(enable_metadata_routing=True)
@@ -273,10 +283,21 @@ def test_cross_validate_slices_unlabeled_rows_as_long_as_the_labelled_ones(table
 
 
 def test_other_metadata_of_one_value_a_row_is_refused_behind_the_augmenter(table):
-    with pytest.raises(ValueError, match=r"'groups' of step 'clf'.*60 rows.*step 'aug'.*ahead of 'aug'"):
+    with pytest.raises(ValueError, match=r"'groups' of step 'clf'.*60 rows.*'aug' adds synthetic rows.*Leave out"):
         augmented(Recorder()).fit(*table, clf__groups=np.arange(60))
     fitted = augmented(Recorder()).fit(*table, clf__groups="one name for all the rows")[-1]
     assert fitted.groups_ == "one name for all the rows"
+
+
+@pytest.mark.parametrize("n", [59, 96])
+def test_weights_of_a_wrong_length_are_refused(n, table):
+    with pytest.raises(ValueError, match=rf"one weight per row, shape \(60,\); got shape \({n},\)"):
+        augmented(Recorder()).fit(*table, clf__sample_weight=np.ones(n))
+
+
+def test_no_weights_and_one_weight_for_all_pass(table):
+    for weight in None, 2.0:
+        assert augmented(Recorder()).fit(*table, clf__sample_weight=weight)[-1].sample_weight_ == weight
 
 
 def test_rows_that_a_sampler_copied_keep_their_weights_and_groups(table):
@@ -299,7 +320,7 @@ def test_rows_that_smote_made_weigh_the_mean_of_their_class(form, table):
 
 def test_weights_behind_a_sampler_that_moves_rows_are_refused(table):
     pipe = Pipeline([("mix", SMOTEENN(random_state=0)), ("clf", Recorder())])
-    with pytest.raises(ValueError, match=r"'sample_weight' of step 'clf'.*step 'mix'"):
+    with pytest.raises(ValueError, match=r"'sample_weight' of step 'clf'.*step 'mix' mixes real rows"):
         pipe.fit(*table, clf__sample_weight=np.ones(60))
 
 
@@ -389,6 +410,7 @@ def test_html_display_names_the_steps():
     html = augmented()._repr_html_()
     assert "FakeAugmenter" in html
     assert "LogisticRegression" in html
+    assert "SMOTE" in make_pipeline(SMOTE(), SVC())._repr_html_()
 
 
 def test_unfitted_predict_says_so(table):
@@ -496,3 +518,105 @@ def test_malformed_steps_fail_as_in_scikit_learn(steps, table):
 def test_parameters_of_no_step_are_refused(table):
     with pytest.raises(ValueError, match=r"does not accept the sample_weight parameter"):
         augmented().fit(*table, sample_weight=np.ones(60))
+
+
+# With the real augmenter
+
+
+def tiny(**params):
+    return GANAugmenter(**{"max_iter": 2, "width": 8, "latent_dim": 4, "random_state": 0, **params})
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 255, (30, 8, 8), dtype=np.uint8), np.repeat([0, 1], [20, 10])
+
+
+def test_gan_rows_train_the_classifier_of_images(images):
+    X, y = images
+    pipe = Pipeline([("aug", tiny()), ("clf", Recorder())]).fit(X, y)
+    np.testing.assert_array_equal(pipe[-1].X_[:30], pipe[:-1].transform(X))
+    assert np.bincount(pipe[-1].y_).tolist() == [40, 40]
+    alone = tiny()
+    X_res, y_res = alone.fit_resample(X, y)
+    np.testing.assert_array_equal(pipe[-1].X_, alone.transform(X_res))
+    np.testing.assert_array_equal(pipe[-1].y_, y_res)
+
+
+def test_gan_searched_validated_and_calibrated(images):
+    X, y = images
+    pipe = Pipeline([("aug", tiny()), ("clf", SVC())])
+    grid = {"aug__ratio": [1.0, 2.0], "aug__representation": ["both", "pixels"], "clf__C": [0.1, 1.0]}
+    assert set(GridSearchCV(pipe, grid, cv=2).fit(X, y).best_params_) == set(grid)
+    assert "train_score" in cross_validate(pipe, X, y, cv=2, return_train_score=True)
+    assert CalibratedClassifierCV(pipe, cv=2).fit(X, y).predict_proba(X).shape == (30, 2)
+
+
+def test_gan_learns_from_unlabeled_images_too(images):
+    X, y = images
+    pipe = Pipeline([("aug", tiny()), ("clf", SVC())])
+    with_unlabeled = clone(pipe).fit(X, y, aug__X_unlabeled=255 - X[:20])
+    without = clone(pipe).fit(X, y)
+    assert not np.array_equal(with_unlabeled.decision_function(X), without.decision_function(X))
+
+
+@config_context(enable_metadata_routing=True)
+def test_gan_gets_routed_metadata(images):
+    X, y = images
+    pipe = make_pipeline(
+        tiny().set_fit_request(X_unlabeled=True), Recorder().set_fit_request(sample_weight=True, groups=False)
+    )
+    pipe.fit(X, y, X_unlabeled=X[:9], sample_weight=np.where(y == 1, 5.0, 3.0))
+    np.testing.assert_array_equal(pipe[-1].sample_weight_, np.where(pipe[-1].y_ == 1, 5.0, 3.0))
+
+
+def test_gan_from_the_cache_equals_the_gan_itself(images, tmp_path):
+    X, y = images
+    plain = Pipeline([("aug", tiny()), ("clf", SVC())]).fit(X, y)
+    cached = clone(plain).set_params(memory=str(tmp_path))
+    for _ in range(2):
+        fitted = clone(cached).fit(X, y)
+        np.testing.assert_array_equal(fitted.decision_function(X), plain.decision_function(X))
+    assert fitted["aug"].n_iter_ == 2
+
+
+def test_fitted_gan_survives_pickling(images):
+    X, y = images
+    pipe = Pipeline([("aug", tiny()), ("clf", SVC())]).fit(X, y)
+    copied = pickle.loads(pickle.dumps(pipe))
+    np.testing.assert_array_equal(copied.decision_function(X), pipe.decision_function(X))
+
+
+def test_gan_columns_have_names_in_frames(table):
+    frame = pd.DataFrame(table[0]).add_prefix("f")
+    pipe = make_pipeline(tiny(), Recorder()).set_output(transform="pandas").fit(frame, pd.Series(table[1]))
+    assert pipe[-1].X_.columns.tolist() == pipe[:-1].get_feature_names_out().tolist()
+    assert pipe[-1].X_.columns[:20].tolist() == frame.columns.tolist()
+
+
+def test_gan_in_a_nested_pipeline_preserves_rows(images):
+    X, y = images
+    inner = make_pipeline(tiny(), PCA(2, random_state=0))
+    np.testing.assert_allclose(clone(inner).fit_transform(X, y), inner.fit(X, y).transform(X), atol=1e-6)
+    assert StockPipeline([("inner", inner), ("clf", SVC())]).fit(X, y)[-1].shape_fit_ == (30, 2)
+
+
+@pytest.mark.slow
+def test_two_processes_agree_with_one(images):
+    pipe = Pipeline([("aug", tiny()), ("clf", LogisticRegression())])
+    one, two = (cross_validate(pipe, *images, cv=2, n_jobs=n_jobs)["test_score"] for n_jobs in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_gan_trains_on_training_folds_only():
+    """Rows of the test fold are so far off that one of them alone would shift what is sampled."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.tile([0, 1], 20)
+    test = np.arange(10)
+    X[test] += 1e6
+    pipe = Pipeline([("aug", tiny(representation="pixels")), ("clf", Recorder())])
+    folds = [(np.arange(10, 40), test)]
+    fitted = cross_validate(pipe, X, y, cv=folds, return_estimator=True)["estimator"][0][-1]
+    assert len(fitted.X_) == 60
+    assert np.abs(fitted.X_).max() < 100
