@@ -1,0 +1,150 @@
+"""The command `medgan`. Nothing heavy is imported before the arguments are known to be good."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import os
+import sys
+import tempfile
+import time
+
+from ._version import __version__
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors on one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments, default those of the process.
+
+    Returns
+    -------
+    int
+        0, 2 for bad input, 130 after Ctrl-C.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("medgan: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="medgan",
+        description="GAN estimators for scikit-learn on medical images. Research use; not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"medgan {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    demo = commands.add_parser(
+        "demo",
+        help="compare an SVC alone with a GAN in front of it, by cross-validation",
+        description="Compare three pipelines by cross-validation: an SVC alone, a GAN in front of it in scikit-learn's "
+        "Pipeline, and in sklearn_medgan's Pipeline, which also adds synthetic rows. Without --data it runs on real "
+        "data that comes with scikit-image and scikit-learn, in about two minutes.",
+    )
+    demo.add_argument(
+        "--data", metavar="FILE.npz", help="your own images: X, y and where known group; or MedMNIST's form"
+    )
+    demo.add_argument("--out", metavar="DIR", default="medgan_demo", help="folder for the pictures (%(default)s)")
+    demo.add_argument(
+        "--max-iter", metavar="N", type=_whole(1), help="updates of each GAN (120 on images, 600 on a table)"
+    )
+    demo.add_argument(
+        "--image-size",
+        metavar="N",
+        type=_whole(8),
+        default=32,
+        help="reduce larger images to this many pixels (%(default)s)",
+    )
+    demo.add_argument(
+        "--seed", metavar="N", type=_whole(0, 2**31 - 1), default=0, help="decides splits and training (%(default)s)"
+    )
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _whole(low: int, high: float = float("inf")):
+    """An argument type: whole numbers from `low` to `high`."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            above = f" to {high}" if high < float("inf") else " or more"
+            raise argparse.ArgumentTypeError(f"expected a whole number of {low}{above}; got {text!r}")
+        return value
+
+    return convert
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    write = functools.partial(print, flush=True)
+    started = time.monotonic()
+    write("Loading scikit-learn and the data ...")
+    from . import _demo as demo
+
+    try:
+        folder = demo.prepare_folder(arguments.out)
+        if arguments.data is None:
+            tasks = demo.embedded_tasks(arguments.max_iter)
+        else:
+            options = {"image_size": arguments.image_size, "seed": arguments.seed}
+            tasks = [demo.own_task(arguments.data, max_iter=arguments.max_iter, **options)]
+        for task in tasks:
+            demo.folds(task, arguments.seed)
+    except (OSError, ValueError) as error:
+        print(f"medgan demo: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    write("Loading TensorFlow ...")
+    _import_tensorflow_quietly()
+    code = demo.run(tasks, folder, seed=arguments.seed, write=write)
+    write(f"{time.monotonic() - started:.0f} s in all.")
+    return code
+
+
+def _import_tensorflow_quietly() -> None:
+    """Import TensorFlow without its start-up log, which no setting silences entirely; a failure shows all of it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with tempfile.TemporaryFile() as log:
+        try:
+            with _stderr_to(log):
+                import tensorflow as tf
+
+                tf.config.list_physical_devices()
+        except BaseException:
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace"))
+            raise
+
+
+@contextlib.contextmanager
+def _stderr_to(file):
+    """Send the process's stderr, that of libraries in C too, to `file`."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
