@@ -9,6 +9,7 @@ draws of a step do not depend on how steps were grouped into calls.
 from __future__ import annotations
 
 import functools
+import random
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -189,12 +190,32 @@ class Program:
         self.generator = Network(self._build(build_generator, config.latent_dim))
         self.discriminator = Network(self._build(build_discriminator))
         self.body = None if config.two_phase else anatomy(self.discriminator.model)
-        self.advance = tf.function(self._advance, jit_compile=False)
+        self.advance = tf.function(self._advance, input_signature=self._signature(), jit_compile=False)
         self.generate = tf.function(self._generate)
         self.represent = tf.function(self._represent)
 
     def _build(self, builder, *more):
-        return builder(self.config.shape, self.config.n_classes, self.config.width, *more)
+        """A Keras model. Its initial weights, which nobody uses, come from Python's global generator: put that back."""
+        before = random.getstate()
+        try:
+            return builder(self.config.shape, self.config.n_classes, self.config.width, *more)
+        finally:
+            random.setstate(before)
+
+    def _signature(self) -> tuple:
+        """Types of the arguments of `_advance`: any number of rows, so that other folds of a set do not trace again."""
+
+        def tensor(*shape, dtype=self.config.dtype):
+            return tf.TensorSpec(shape, dtype)
+
+        def player(network):
+            weights = tensor(sum(network.sizes))
+            return Player(weights, weights, weights, weights, tensor(sum(network.buffer_sizes)))
+
+        state = State(player(self.generator), player(self.discriminator), tensor(dtype="int32"))
+        data = Data(tensor(None, *self.config.shape), tensor(None, self.config.n_classes), tensor(None))
+        hyper = Hyper(*(tensor() for _ in Hyper._fields))
+        return state, data, hyper, tensor(2, dtype="int32"), tensor(dtype="int32")
 
     def initial_state(self, rng: np.random.RandomState) -> State:
         dtype = self.config.dtype
@@ -356,7 +377,7 @@ def train(program: Program, state: State, data: Data, hyper: Hyper, seed: int, r
             n_steps = min(INTERVAL, run.max_iter - done)
             advanced, means = program.advance(state, data, hyper, key, tf.constant(n_steps))
             values = dict(zip(METRICS, means.numpy().tolist(), strict=True))
-            if not np.isfinite(list(values.values())).all():
+            if not np.isfinite(list(values.values())).all() or not is_finite(advanced):
                 _warn_of_divergence(int(state.step), program.config)
                 break
             state, done = advanced, done + n_steps
@@ -374,6 +395,12 @@ def train(program: Program, state: State, data: Data, hyper: Hyper, seed: int, r
         )
     listeners.end()
     return tf.nest.map_structure(np.asarray, state)
+
+
+def is_finite(state: State) -> bool:
+    """Whether both networks can be used: the last step of a chunk may overflow without a trace in its losses."""
+    parts = [part for player in state[:2] for part in (player.weights, player.buffers)]
+    return all(bool(tf.reduce_all(tf.math.is_finite(part))) for part in parts)
 
 
 def _record(history: dict[str, list], step: int, values: dict[str, float]) -> None:
