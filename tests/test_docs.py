@@ -1,0 +1,82 @@
+"""Code in README.md and docs/ runs, and what they link to is there."""
+
+import re
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+from sklearn_medgan import GANAugmenter
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "docs/index.md", "docs/user_guide.md", "docs/datasets.md"]
+
+matplotlib.use("Agg")
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Defaults that train in moments: the pages show default parameters."""
+    for name, value in {"max_iter": 2, "width": 4, "batch_size": 8}.items():
+        monkeypatch.setitem(GANAugmenter.__init__.__kwdefaults__, name, value)
+    yield
+    plt.close("all")
+
+
+def run(page, source, namespace):
+    exec(compile(source, f"{page}: {source.splitlines()[0]}", "exec"), namespace)
+
+
+@pytest.mark.slow
+def test_readme_example_runs_in_ten_lines(small, capsys):
+    (source,) = blocks("README.md", "python")
+    assert len([line for line in source.splitlines() if line.strip()]) <= 11
+    names = {}
+    run("README.md", source, names)
+    accuracy = float(re.fullmatch(r"accuracy (\S+)\n", capsys.readouterr().out).group(1))
+    assert 0 <= accuracy <= 1
+    assert names["X_new"].shape == (16, 32, 32)
+    assert not set(names["patches"].groups[names["train"]]) & set(names["patches"].groups[names["test"]])
+
+
+@pytest.mark.slow
+def test_code_of_the_user_guide_runs_in_order(small):
+    names = {}
+    for source in blocks("docs/user_guide.md", "python"):
+        run("docs/user_guide.md", source, names)
+    # Rows are added where the guide says so, and nowhere else.
+    n_fitted = {name: len(names[name]["clf"].dual_coef_[0]) for name in ("columns_only", "with_rows")}
+    assert n_fitted["columns_only"] <= 90 < len(names["y_res"])
+    assert names["with_rows"]["clf"].shape_fit_[0] == len(names["y_res"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures_are_there(page):
+    targets = re.findall(r"\]\(([^)\s]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        linked = (ROOT / page).parent / path
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.M)
+            slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+            assert anchor in slugs, target
+
+
+def test_the_two_commands_are_one_line_each():
+    commands = [line for source in blocks("README.md", "bash") for line in source.splitlines()]
+    assert len(commands) == 2
+    assert all(re.match(r"python3 -m venv \.venv && \.venv/bin/pip install ", command) for command in commands)
+    assert [command.endswith(end) for command, end in zip(commands, ("medgan demo", "pytest"), strict=True)] == [
+        True
+    ] * 2
+
+
+def test_the_guide_begins_with_where_rows_are_added():
+    headings = re.findall(r"^## (.*)$", (ROOT / "docs/user_guide.md").read_text(encoding="utf-8"), re.M)
+    assert headings[0] == "Where rows are added, and where not"
