@@ -240,7 +240,7 @@ class Interrupt:
 def cross_validate(outcome: Outcome, seed: int, interrupt: Interrupt, write: Callable) -> None:
     """Fit and score every pipeline on every fold; `outcome` grows fold by fold."""
     task = outcome.task
-    candidates = pipelines(task, seed)
+    candidates, begun = pipelines(task, seed), time.perf_counter()
     for number, (train, test) in enumerate(folds(task, seed), start=1):
         results = {}
         for arm, candidate in candidates.items():
@@ -258,6 +258,8 @@ def cross_validate(outcome: Outcome, seed: int, interrupt: Interrupt, write: Cal
             outcome.seconds[arm].append(seconds)
             outcome.predictions[arm].append(predicted)
         outcome.held_out.append(test)
+        if number < FOLDS:
+            write(f"  about {(time.perf_counter() - begun) / number * (FOLDS - number):.0f} s left for these data")
 
 
 def difference(outcome: Outcome, arm: str, to: str, seed: int = 0) -> Difference:
@@ -302,7 +304,7 @@ def describe(task: Task) -> str:
     default = GANAugmenter().max_iter
     if task.max_iter < default:
         lines.append(
-            f"Each GAN takes {task.max_iter} updates, fewer than the default of {default}: this is a short run."
+            f"Each GAN takes {task.max_iter} updates, fewer than the default of {default}: its rows are poor yet."
         )
     return "\n".join([*lines, *task.notes])
 

@@ -39,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("medgan: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader went away, as in `medgan demo | head`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
+        return 1
 
 
 def _parser() -> _Parser:

@@ -137,6 +137,16 @@ def test_interrupt_is_code_130(monkeypatch, capsys, tmp_path):
     assert capsys.readouterr().err == "medgan: interrupted\n"
 
 
+def test_a_reader_that_goes_away_ends_it_without_a_traceback(tmp_path):
+    code = "import sys; from sklearn_medgan.cli import main; sys.exit(main(sys.argv[1:]))"
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", code, "demo", "--out", str(tmp_path)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_the_codes_of_the_demo_are_the_codes_of_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr(_demo, "run", lambda *_, **__: 130)
     path = save(tmp_path, X=IMAGES, y=LABELS)

@@ -275,9 +275,11 @@ def test_embedded_data_are_the_two_sets():
     assert tissue.groups is not None
 
 
-def test_pictures_of_a_real_fit(tmp_path):
+def test_pictures_of_a_real_fit(tmp_path, monkeypatch):
     from matplotlib.image import imread
 
+    for name, value in {"width": 4, "batch_size": 8}.items():  # trains in moments
+        monkeypatch.setitem(_demo.GANAugmenter.__init__.__kwdefaults__, name, value)
     X, y, groups = two_levels()
     lines = []
     assert _demo.run([task_of(X, y, groups)], tmp_path, write=lines.append) == 0
