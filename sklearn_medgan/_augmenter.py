@@ -345,7 +345,9 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         chance = OBJECTIVES[self.loss].chance
         margin = CHANCE_MARGIN * max(chance, 1.0)
         advice = None
-        if np.abs(np.subtract(self.history_["discriminator_loss"][-10:], chance)).max() < margin:
+        excess = np.subtract(self.history_["discriminator_loss"], chance)
+        told_apart = (excess[len(excess) // 4 :] < -margin).any()  # an equilibrium is at chance too, but was below it
+        if np.abs(excess[-10:]).max() < margin and not told_apart:
             advice = (
                 f"is at chance: the discriminator's loss stays at {chance:.3f}, so neither network learns. Lower "
                 "penalty_weight, or raise learning_rate or max_iter"
