@@ -231,18 +231,17 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         """
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=not goes_on)
-        codec = self._codec if goes_on else learn_codec(rows, form)
         classes, labels = self._check_labels(X, y, goes_on)
-        unlabeled = rows[:0]
         if X_unlabeled is not None:
-            unlabeled = self._check_unlabeled(X_unlabeled, form)
+            rows = np.concatenate([rows, self._check_unlabeled(X_unlabeled, form)])
+        codec = self._codec if goes_on else learn_codec(rows, form)
         config, hyper = self._configure(form, codec, labels.shape[1])
         if goes_on and config != self._config:
             raise ValueError(
                 f"warm_start=True goes on with the networks of the earlier fit, {self._config}; the parameters now ask for "
                 f"{config}. Set warm_start=False, or the parameters back."
             )
-        encoded = codec.encode(np.concatenate([rows, unlabeled]) if len(unlabeled) else rows)
+        encoded = codec.encode(rows)
         self._form, self._codec, self._config = form, codec, config
         self.image_shape_ = form.image_shape
         self.__dict__.pop("classes_", None)
