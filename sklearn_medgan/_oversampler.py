@@ -41,7 +41,7 @@ class GANOverSampler(BaseOverSampler):
         Factor on the count that each class, the largest included, should reach; 1.0 balances only.
     architecture, loss, latent_dim, width, augment
         The networks and their objective, as in `GANAugmenter`.
-    batch_size, max_iter, max_time, learning_rate, penalty_weight, adversarial_weight, class_head_weight
+    batch_size, max_iter, max_time, learning_rate, penalty_weight, adversarial_weight, class_head_weight, class_steps
         Their training, as in `GANAugmenter`.
     callbacks : list of keras.callbacks.Callback, default=None
         As in `GANAugmenter`.
@@ -97,12 +97,13 @@ class GANOverSampler(BaseOverSampler):
         width=32,
         augment="auto",
         batch_size=64,
-        max_iter=600,
+        max_iter=300,
         max_time=None,
         learning_rate="auto",
         penalty_weight="auto",
         adversarial_weight=1.0,
         class_head_weight=1.0,
+        class_steps="auto",
         callbacks=None,
         random_state=None,
         verbose=0,
@@ -122,6 +123,7 @@ class GANOverSampler(BaseOverSampler):
         self.penalty_weight = penalty_weight
         self.adversarial_weight = adversarial_weight
         self.class_head_weight = class_head_weight
+        self.class_steps = class_steps
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose

@@ -55,6 +55,7 @@ class Configuration:
     batch_size: int = 64
     adversarial: bool = True
     penalised: bool = True
+    class_steps: int = 0  # updates of the class head alone after each step of both players
     beta_1: float = 0.0
     dtype: str = "float32"
 
@@ -76,12 +77,13 @@ class Hyper(NamedTuple):
 
 
 class Player(NamedTuple):
-    """One network: flat weights, their moving average, Adam's two moments, and BatchNorm's statistics."""
+    """One network: flat weights, their moving average, Adam's two moments and count, BatchNorm's statistics."""
 
     weights: np.ndarray
     ema: np.ndarray
     first: np.ndarray
     second: np.ndarray
+    updates: np.ndarray
     buffers: np.ndarray
 
 
@@ -147,7 +149,7 @@ class Network:
         buffers = [np.full(v.shape, float("variance" in v.name)) for v in self.model.non_trainable_variables]
         flat = np.concatenate([b.ravel() for b in buffers]) if buffers else np.zeros(0)
         zeros = np.zeros_like(weights)
-        return Player(weights, weights, zeros, zeros, flat.astype(dtype))
+        return Player(weights, weights, zeros, zeros, np.zeros((), np.int32), flat.astype(dtype))
 
     def export(self, model, weights: np.ndarray, buffers: np.ndarray):
         """Write flat vectors into a Keras model of this architecture and return it."""
@@ -169,16 +171,18 @@ def spread(fake: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
     return deviation / (tf.reduce_mean(tf.math.reduce_std(real, 0)) + 1e-6)
 
 
-def adam(player: Player, gradient, step, hyper: Hyper, beta_1: float, buffers, averaged: bool) -> Player:
+def adam(player: Player, gradient, hyper: Hyper, beta_1: float, averaged: bool, buffers=None) -> Player:
     """One update (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1; beta_2 = 0.99), then the moving average."""
     beta_2 = 0.99
     first = beta_1 * player.first + (1.0 - beta_1) * gradient
     second = beta_2 * player.second + (1.0 - beta_2) * tf.square(gradient)
-    t = tf.cast(step + 1, gradient.dtype)
+    updates = player.updates + 1
+    t = tf.cast(updates, gradient.dtype)
     scale = tf.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t)
     weights = player.weights - hyper.learning_rate * scale * first / (tf.sqrt(second) + 1e-8)
     decay = tf.minimum(hyper.ema_decay, t / (t + 10.0)) if averaged else tf.zeros_like(t)
-    return Player(weights, decay * player.ema + (1.0 - decay) * weights, first, second, buffers)
+    ema = decay * player.ema + (1.0 - decay) * weights
+    return Player(weights, ema, first, second, updates, player.buffers if buffers is None else buffers)
 
 
 class Program:
@@ -210,7 +214,7 @@ class Program:
 
         def player(network):
             weights = tensor(sum(network.sizes))
-            return Player(weights, weights, weights, weights, tensor(sum(network.buffer_sizes)))
+            return Player(weights, weights, weights, weights, tensor(dtype="int32"), tensor(sum(network.buffer_sizes)))
 
         state = State(player(self.generator), player(self.discriminator), tensor(dtype="int32"))
         data = Data(tensor(None, *self.config.shape), tensor(None, self.config.n_classes), tensor(None))
@@ -258,11 +262,18 @@ class Program:
         return tf.gather(data.rows, picks), tf.gather(data.labels, picks), noise, keys[2]
 
     def _step(self, state: State, data: Data, hyper: Hyper, seed):
-        real, labels, noise, key = self._draw(data, seed)
-        if not self.config.adversarial:
-            return self._class_step(state, hyper, real, labels, key)
-        if self.config.two_phase:
-            return self._two_phase_step(state, hyper, real, labels, noise, key)
+        """One update of both players, then `class_steps` of the class head alone."""
+        config, metrics = self.config, {}
+        if config.adversarial:
+            update = self._two_phase_step if config.two_phase else self._one_pass_step
+            state, metrics = update(state, hyper, *self._draw(data, seed))
+        d, value = self._class_updates(state.discriminator, data, hyper, seed)
+        state = State(state.generator, d, state.step + 1)
+        if not config.adversarial:
+            metrics = {**dict.fromkeys(METRICS, tf.zeros_like(value)), "class_loss": value}
+        return state, metrics
+
+    def _one_pass_step(self, state: State, hyper: Hyper, real, labels, noise, key):
         g, d = state.generator, state.discriminator
         with tf.GradientTape() as tape:
             tape.watch(g.weights)
@@ -275,35 +286,42 @@ class Program:
         gradient_g = tape.gradient(rows, g.weights, output_gradients=pull)
         gradient_d = tf.concat([tf.reshape(v, [-1]) for v in gradients], 0)
         metrics["sample_spread"] = spread(fake, real)
-        return self._updated(state, hyper, gradient_g, gradient_d), metrics
+        return State(
+            adam(g, gradient_g, hyper, self.config.beta_1, True),
+            adam(d, gradient_d, hyper, self.config.beta_1, True),
+            state.step,
+        ), metrics
 
     def _weighting(self, hyper: Hyper) -> Weighting:
         return Weighting(
             hyper.adversarial_weight, hyper.class_head_weight, hyper.r1_weight, hyper.r2_weight, self.config.penalised
         )
 
-    def _updated(self, state, hyper, gradient_g, gradient_d, buffers_g=None, buffers_d=None):
-        g, d = state.generator, state.discriminator
-        beta_1, averaged = self.config.beta_1, not self.config.two_phase
-        return State(
-            adam(g, gradient_g, state.step, hyper, beta_1, g.buffers if buffers_g is None else buffers_g, averaged),
-            adam(d, gradient_d, state.step, hyper, beta_1, d.buffers if buffers_d is None else buffers_d, averaged),
-            state.step + 1,
-        )
+    def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed):
+        """Updates of the discriminator by its class head alone, on batches of their own; a third of a step's cost.
 
-    def _class_step(self, state: State, hyper: Hyper, real, labels, key):
-        """The ablation without an adversary: the class head alone, on augmented real rows."""
-        d = state.discriminator
+        Without an adversary there is one more, so that an ablation sees as many labelled rows.
+        """
+        n_updates = self.config.class_steps + (not self.config.adversarial)
+        value = tf.zeros((), d.weights.dtype)
+        if n_updates == 0:
+            return d, value
+
+        def body(i, d, _):
+            real, labels, _, key = self._draw(data, tf.random.experimental.stateless_fold_in(seed, i + 1))
+            return i + 1, *self._class_update(d, hyper, real, labels, key)
+
+        return tf.while_loop(lambda i, *_: i < n_updates, body, (0, d, value), parallel_iterations=1)[1:]
+
+    def _class_update(self, d: Player, hyper: Hyper, real, labels, key):
         with tf.GradientTape() as tape:
             tape.watch(d.weights)
             rows = augment(real, self.config.augment, key)
             (_, class_logits, *_), buffers = self.discriminator(d.weights, d.buffers, [rows, labels], True)
-            heads = tf.reduce_mean(class_loss(class_logits, labels))
-            loss = hyper.class_head_weight * heads
-        zero = tf.zeros_like(heads)
-        state = self._updated(state, hyper, tf.zeros_like(state.generator.weights), tape.gradient(loss, d.weights),
-                              buffers_d=buffers)  # fmt: skip
-        return state, {**dict.fromkeys(METRICS, zero), "class_loss": heads}
+            value = tf.reduce_mean(class_loss(class_logits, labels))
+            loss = hyper.class_head_weight * value
+        gradient = tape.gradient(loss, d.weights)
+        return adam(d, gradient, hyper, self.config.beta_1, not self.config.two_phase, buffers), value
 
     def _two_phase_step(self, state: State, hyper: Hyper, real, labels, noise, key):
         """The classic alternation, each phase with forward passes of its own: discriminator, then generator."""
@@ -330,7 +348,7 @@ class Program:
             adversarial = tf.reduce_mean(objective.discriminator(real_logits, fake_logits))
             heads = tf.reduce_mean(class_loss(class_logits, labels))
             loss_d = hyper.adversarial_weight * (adversarial + penalty) + hyper.class_head_weight * heads
-        d = adam(d, tape.gradient(loss_d, d.weights), state.step, hyper, self.config.beta_1, buffers_d, False)
+        d = adam(d, tape.gradient(loss_d, d.weights), hyper, self.config.beta_1, False, buffers_d)
 
         with tf.GradientTape() as tape:
             tape.watch(g.weights)
@@ -338,10 +356,10 @@ class Program:
             trained_real_logits, *_ = discriminate(d.weights, buffers_d, real, 2)
             trained_fake_logits, *_ = discriminate(d.weights, buffers_d, fake, 3)
             loss_g = tf.reduce_mean(objective.generator(trained_real_logits, trained_fake_logits))
-        g = adam(g, tape.gradient(loss_g, g.weights), state.step, hyper, self.config.beta_1, buffers_g, False)
+        g = adam(g, tape.gradient(loss_g, g.weights), hyper, self.config.beta_1, False, buffers_g)
         gap = tf.reduce_mean(real_logits) - tf.reduce_mean(fake_logits)
         metrics = (loss_g, adversarial, penalty, heads, gap, spread(fake, real))
-        return State(g, d, state.step + 1), dict(zip(METRICS, metrics, strict=True))
+        return State(g, d, state.step), dict(zip(METRICS, metrics, strict=True))
 
 
 @functools.lru_cache(maxsize=CACHE_SIZE)
