@@ -29,7 +29,7 @@ from .pipeline import Pipeline
 FOLDS = 3
 SPLIT_ATTEMPTS = 20  # shuffles tried until every fold holds every class
 C = 10.0
-IMAGE_STEPS = 120  # updates a fit, of the 600 by default: two GANs a fold in about two minutes on two cores
+IMAGE_STEPS = 100  # updates a fit, of the 600 by default: two GANs a fold in about two minutes on two cores
 TABLE_STEPS = 600
 MAX_PER_CLASS = 200
 MAX_ROWS = 1200
