@@ -21,7 +21,7 @@ from ._validation import check_rows, check_same_length
 LOSSES = {"relativistic", "minimax", "non-saturating", "hinge", "least-squares", "wasserstein"}
 AUGMENTATIONS = ("shift", "flip", "contrast", "cutout")
 FAMILIES = {"image": {"auto": "conv", "conv": "conv", "dcgan": "dcgan"}, "table": {"auto": "dense", "dense": "dense"}}
-# What "auto" stands for. The classic DCGAN trains as its article did: no penalty, no augmentation, Adam's beta_1 at 0.5.
+# What "auto" stands for. The classic DCGAN trains as its article did: no penalty, no augmentation, beta_1 of 0.5.
 AUTO = {
     "conv": {
         "learning_rate": 1e-3,
@@ -57,15 +57,15 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         input as it came; "both": pixels and features, each block standardised on the training rows and divided by the
         root of its width, so that each has the same weight in a distance. Features alone can lose to pixels on small or
         noisy sets; both were never far below the better.
-    sampling_strategy : "auto", "minority", "not minority", "not majority", "all", float, dict or callable, default="auto"
-        Target count of each class in `fit_resample`, as in imbalanced-learn; "auto" is the count of the largest class.
+    sampling_strategy : str, float, dict or callable, default="auto"
+        "auto", "minority", "not minority", "not majority", "all", or as given: target count of each class in `fit_resample`, as in imbalanced-learn; "auto" is the count of the largest class.
     ratio : float, default=2.0
         Each class is lifted to ``round(ratio * target)`` rows; 1.0 balances only.
     architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
         Networks. "auto": strided convolutions for images, dense layers for tables. "dcgan" (images): the classic
         network with batch normalisation; with ``loss="minimax"`` the classic training too.
-    loss : {"relativistic", "minimax", "non-saturating", "hinge", "least-squares", "wasserstein"}, default="relativistic"
-        Adversarial objective.
+    loss : str, default="relativistic"
+        Adversarial objective: "relativistic", "minimax", "non-saturating", "hinge", "least-squares" or "wasserstein".
     latent_dim : int, default=64
         Length of the noise vector.
     width : int, default=32
@@ -104,8 +104,8 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     generator_, discriminator_ : keras.Model
-        The trained networks with averaged weights. The generator maps [noise (n, latent_dim), one-hot labels] to encoded
-        rows; the discriminator maps [encoded rows, one-hot labels] to logit, class logits, last map and trunk.
+        The trained networks with averaged weights. The generator maps [noise (n, latent_dim), one-hot labels] to
+        encoded rows; the discriminator maps [encoded rows, one-hot labels] to logit, class logits, last map and trunk.
     classes_ : ndarray of shape (n_classes,)
         Labels seen at `fit`; absent after an unlabelled fit.
     n_features_in_ : int
@@ -148,7 +148,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     ((3, 16, 16), True, array([1, 1, 1]))
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict = {  # noqa: RUF012
         "image_shape": [tuple, list, None],
         "representation": [StrOptions({"both", "features", "pixels"})],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
@@ -312,8 +312,8 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         family = "table" if form.kind == "table" else "image"
         if self.architecture not in FAMILIES[family]:
             raise ValueError(
-                f"architecture={self.architecture!r} does not fit a{'n image' if family == 'image' else ' ' + family}; use "
-                f"one of {sorted(FAMILIES[family])}. Flat images need image_shape."
+                f"architecture={self.architecture!r} does not fit a{'n image' if family == 'image' else ' ' + family}; "
+                f"use one of {sorted(FAMILIES[family])}. Flat images need image_shape."
             )
         architecture = FAMILIES[family][self.architecture]
         auto = AUTO[architecture]
@@ -379,7 +379,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
                 "learning_rate, or try another loss"
             )
         if advice:
-            warnings.warn(f"GAN training {advice}.", ConvergenceWarning, stacklevel=4)
+            warnings.warn(f"GAN training {advice}.", ConvergenceWarning, stacklevel=6)  # the line that called fit
 
     def _represent(self, encoded: np.ndarray) -> list[np.ndarray]:
         """The discriminator's blocks for encoded rows, in batches of one fixed shape."""
@@ -635,7 +635,7 @@ def resolve_augment(augment, family: str, auto: tuple[str, ...]) -> tuple[str, .
 def resolve_penalty(weight) -> tuple[float, float]:
     """Weights of R1 and R2."""
     pair = tuple(weight) if isinstance(weight, tuple | list) else (weight, weight)
-    if len(pair) != 2 or not all(isinstance(w, Real) and w >= 0 for w in pair):
+    if len(pair) != 2 or not all(isinstance(w, Real) and 0 <= w < np.inf for w in pair):
         raise ValueError(f"penalty_weight must be 'auto', a number of at least 0 or a pair (R1, R2); got {weight!r}.")
     return float(pair[0]), float(pair[1])
 

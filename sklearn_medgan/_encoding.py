@@ -7,6 +7,7 @@ rows back in it. Neither holds a training row.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,7 +123,7 @@ class ImageCodec:
     def decode(self, rows: np.ndarray) -> np.ndarray:
         """Float64 in the units of the data, (n, n_features), within the training range."""
         middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2
-        values = rows.reshape(len(rows), -1).astype(np.float64) * half + middle
+        values = rows.reshape(len(rows), math.prod(self.image_shape)).astype(np.float64) * half + middle
         return np.clip(values, self.low, self.high)
 
 

@@ -87,9 +87,7 @@ def check_rows(estimator, X, *, image_shape=None, reset: bool) -> tuple[np.ndarr
         return array, form
     if not reset:
         _check_not_flat(estimator, X)
-    array = validate_data(
-        estimator, X, reset=reset, dtype="numeric", ensure_min_samples=2 if reset else 1, ensure_all_finite=True
-    )
+    array = _check_table(estimator, X, reset)
     if side_shape is not None and array.shape[1] != np.prod(side_shape):
         raise ValueError(
             f"image_shape={tuple(image_shape)!r} needs {np.prod(side_shape)} columns (height x width x channels); "
@@ -113,14 +111,26 @@ def _check_not_flat(estimator, X) -> None:
         height, width, channels = form.image_shape
         raise ValueError(
             f"{_name(estimator)} was fitted on an image stack of images {form.row_shape}; got an array of shape "
-            f"{getattr(X, 'shape', None)}. Reshape it to (n, {height}, {width}{f', {channels}' if channels > 1 else ''})."
+            f"{np.shape(X)}. Reshape it to (n, {height}, {width}{f', {channels}' if channels > 1 else ''})."
         )
+
+
+def _check_table(estimator, X, reset: bool) -> np.ndarray:
+    try:
+        array = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_min_samples=2 if reset else 1)
+    except OverflowError as error:
+        raise ValueError(f"X holds a number too large for float64 ({error}). Rescale that column.") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{_name(estimator)} expected columns of numbers; got dtype {array.dtype}. Convert dates to days, say."
+        )
+    return array
 
 
 def _check_stack(estimator, X, image_shape, reset: bool) -> np.ndarray:
     name = _name(estimator)
     array = np.asarray(X)
-    if array.dtype.kind in "OSU":
+    if array.dtype.kind not in "biufc":
         raise ValueError(f"{name} expected images of numbers; got dtype {array.dtype}. Convert them, e.g. to float32.")
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported by {name}; got {array.dtype}. Pass its magnitude (numpy.abs).")

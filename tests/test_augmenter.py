@@ -300,6 +300,11 @@ def test_sample_gives_the_labels_asked_for(on_table):
     assert gan().fit(TABLE).sample(2)[1] is None
 
 
+def test_sample_of_no_label_is_empty_and_in_form(on_stack):
+    X_new, y_new = on_stack.sample(y=[])
+    assert (X_new.shape, X_new.dtype, len(y_new)) == ((0, 9, 11), STACK.dtype, 0)
+
+
 def test_sample_follows_the_class_balance():
     y = np.repeat(["rare", "usual"], [2, 12])
     drawn = gan().fit(TABLE, y).sample(1000, random_state=0)[1]
@@ -420,8 +425,9 @@ def test_second_fit_without_warm_start_forgets():
 
 
 def test_training_that_stays_at_chance_warns():
-    with pytest.warns(ConvergenceWarning, match=r"at chance: .*0\.693.*Lower penalty_weight"):
+    with pytest.warns(ConvergenceWarning, match=r"at chance: .*0\.693.*Lower penalty_weight") as caught:
         gan(max_iter=200, penalty_weight=1000, batch_size=64).fit(STACK, LABELS)
+    assert caught[0].filename == __file__  # points at the line that called fit
 
 
 @pytest.mark.slow

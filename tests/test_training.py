@@ -133,8 +133,9 @@ def test_divergence_warns_and_keeps_the_last_finite_weights(rate):
 
 def test_divergence_in_the_last_step_is_noticed():
     """One step: losses are taken before the update, so they are finite, and the weights overflow."""
-    with pytest.warns(ConvergenceWarning, match="diverged after step 0"):
+    with pytest.warns(ConvergenceWarning, match="diverged after step 0") as caught:
         gan = fit(learning_rate=1e39, max_iter=1)
+    assert caught[0].filename == __file__  # points at the line that called fit
     assert np.isfinite(gan.transform(X)).all()
 
 
@@ -187,8 +188,9 @@ def test_keras_early_stopping_works():
 
 def test_interruption_leaves_a_fitted_estimator():
     callback = Stop(2, KeyboardInterrupt())
-    with pytest.warns(ConvergenceWarning, match="interrupted at step 20"):
+    with pytest.warns(ConvergenceWarning, match="interrupted at step 20") as caught:
         gan = fit(callbacks=[callback])
+    assert caught[0].filename == __file__
     assert gan.n_iter_ == 20
     assert callback.calls == ["begin", "end"]
     assert np.array_equal(gan.transform(X), fit(max_iter=20).transform(X))

@@ -409,7 +409,7 @@ def train(program: Program, state: State, data: Data, hyper: Hyper, seed: int, r
         warnings.warn(
             f"Training was interrupted at step {int(state.step)}; going on with what was learned so far.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=6,
         )
     listeners.end()
     return tf.nest.map_structure(np.asarray, state)
@@ -432,7 +432,7 @@ def _warn_of_divergence(step: int, config: Configuration) -> None:
         f"Training with loss={config.loss!r} diverged after step {step}: a loss is not finite. Going on with the last "
         "finite weights. Lower learning_rate or raise penalty_weight.",
         ConvergenceWarning,
-        stacklevel=3,
+        stacklevel=7,
     )
 
 
