@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
@@ -148,7 +149,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     ((3, 16, 16), True, array([1, 1, 1]))
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict] = {  # noqa: RUF012
         "image_shape": [tuple, list, None],
         "representation": [StrOptions({"both", "features", "pixels"})],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
@@ -320,6 +321,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         names = resolve_augment(self.augment, family, auto["augment"])
         r1, r2 = resolve_penalty(auto["penalty_weight"] if self.penalty_weight == "auto" else self.penalty_weight)
         scale = 1.0 if family == "table" else np.prod(codec.network_shape) / REFERENCE_VALUES
+        classified = labelled and self.class_head_weight > 0
         class_steps = auto["class_steps"] if self.class_steps == "auto" else int(self.class_steps)
         config = Configuration(
             architecture=architecture,
@@ -332,7 +334,8 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
             batch_size=int(self.batch_size),
             adversarial=self.adversarial_weight > 0,
             penalised=r1 > 0 or r2 > 0,
-            class_steps=class_steps if labelled and self.class_head_weight > 0 else 0,
+            classified=classified,
+            class_steps=class_steps if classified else 0,
             beta_1=auto["beta_1"],
         )
         rate = auto["learning_rate"] if self.learning_rate == "auto" else self.learning_rate

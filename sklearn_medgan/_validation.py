@@ -109,9 +109,10 @@ def _check_not_flat(estimator, X) -> None:
     form = getattr(estimator, "_form", None)
     if form is not None and form.kind == "stack" and n_dimensions(X) == 2:
         height, width, channels = form.image_shape
+        sides = f"{height}, {width}" + (f", {channels}" if channels > 1 else "")
         raise ValueError(
             f"{_name(estimator)} was fitted on an image stack of images {form.row_shape}; got an array of shape "
-            f"{np.shape(X)}. Reshape it to (n, {height}, {width}{f', {channels}' if channels > 1 else ''})."
+            f"{np.shape(X)}. Reshape it to (n, {sides})."
         )
 
 

@@ -9,8 +9,8 @@ has fixed on which side of zero each unit is, three chains give everything:
 3. the kernel gradients `op'(u, delta)`, one a stage: the loss and its penalty share them.
 
 The generator's gradient at `fake[i]` is dL_G/dlogit[i] times `slope[i]`, already at hand. The class head, which does
-not pass through the logit, adds one backward chain over the real half. Plain automatic differentiation of the same losses
-needs about twice the convolutions; a test holds the two equal. Valid where a row's logit depends on that row alone.
+not pass through the logit, adds one backward chain over the real half. Plain automatic differentiation of the same
+losses needs about twice the convolutions; a test holds the two equal. Valid where a row's logit depends on that row alone.
 """
 
 from __future__ import annotations
@@ -121,13 +121,17 @@ def backward(body: Anatomy, weights: list, pas: Forward, delta, n=None, to_rows=
 
 
 class Weighting(NamedTuple):
-    """The weights of the discriminator's terms; `penalised=False` leaves the second-order part out."""
+    """The weights of the discriminator's terms.
+
+    `penalised=False` leaves the second-order part out, `classified=False` the class head.
+    """
 
     adversarial: tf.Tensor | float
     class_head: tf.Tensor | float
     r1: tf.Tensor | float
     r2: tf.Tensor | float
     penalised: bool = True
+    classified: bool = True
 
 
 def _columns(coefficients, like):
@@ -147,7 +151,7 @@ def discriminator_gradients(body: Anatomy, weights: list, rows, labels, loss: st
     deltas, slope = backward(body, weights, pas, pas.direction)
     losses, pull_d, pull_g = _pulls(loss, pas.logits[:n], pas.logits[n:])
     pull_d = weighting.adversarial * pull_d
-    class_gradient, class_deltas, class_value = _class_head(body, weights, pas, labels, weighting.class_head)
+    class_gradient, class_deltas, class_value = _class_head(body, weights, pas, labels, weighting)
 
     norms = tf.reduce_sum(tf.square(_flat(slope)), 1)
     rate = tf.concat([tf.fill([n], weighting.r1), tf.fill([n], weighting.r2)], 0) / tf.cast(n, slope.dtype)
@@ -156,11 +160,12 @@ def discriminator_gradients(body: Anatomy, weights: list, rows, labels, loss: st
         u += _columns(2.0 * weighting.adversarial * rate, slope) * slope
     gradients = [None] * len(weights)
     for stage, h, side, delta, of_class in zip(body.stages, pas.inputs, pas.sides, deltas, class_deltas, strict=True):
-        kernel_gradient = stage.operation.kernel_gradient
-        gradients[stage.kernel] = kernel_gradient(tf.concat([u, h[:n]], 0), tf.concat([delta, of_class], 0))
         scaled = _columns(pull_d, delta)
-        axes = list(range(delta.shape.rank - 1))
-        gradients[stage.bias] = tf.reduce_sum(scaled * delta, axes) + tf.reduce_sum(of_class, axes)
+        seen, pulled, biased = [u], [delta], [scaled * delta]
+        if of_class is not None:
+            seen, pulled, biased = [u, h[:n]], [delta, of_class], [scaled * delta, of_class]
+        gradients[stage.kernel] = stage.operation.kernel_gradient(tf.concat(seen, 0), tf.concat(pulled, 0))
+        gradients[stage.bias] = tf.reduce_sum(tf.concat(biased, 0), list(range(delta.shape.rank - 1)))
         u = side * (stage.operation.apply(u, weights[stage.kernel]) + scaled * weights[stage.bias])
     gradients[body.logit[0]] = tf.reduce_sum(u, 0)[:, None]
     gradients[body.logit[1]] = tf.reduce_sum(pull_d)[None]
@@ -184,14 +189,16 @@ def _pulls(loss: str, real, fake):
     return {"generator_loss": loss_g, "discriminator_loss": loss_d}, pull_d, tape.gradient(loss_g, fake)
 
 
-def _class_head(body: Anatomy, weights: list, pas: Forward, labels, scale):
+def _class_head(body: Anatomy, weights: list, pas: Forward, labels, weighting: Weighting):
     """The class head's own gradients, its deltas in the trunk for the real half, and its loss."""
     n = tf.shape(labels)[0]
     features = pas.features[:n]
     head = [weights[i] for i in body.class_head]
+    if not weighting.classified:
+        return [tf.zeros_like(w) for w in head], [None] * len(body.stages), tf.zeros((), features.dtype)
     with tf.GradientTape() as tape:
         tape.watch([features, *head])
         value = tf.reduce_mean(class_loss(tf.matmul(features, head[0]) + head[1], labels))
-        scaled = scale * value
+        scaled = weighting.class_head * value
     delta, *gradients = tape.gradient(scaled, [features, *head])
     return gradients, backward(body, weights, pas, delta, n, to_rows=False)[0], value

@@ -55,6 +55,7 @@ class Configuration:
     batch_size: int = 64
     adversarial: bool = True
     penalised: bool = True
+    classified: bool = True
     class_steps: int = 0  # updates of the class head alone after each step of both players
     beta_1: float = 0.0
     dtype: str = "float32"
@@ -294,7 +295,12 @@ class Program:
 
     def _weighting(self, hyper: Hyper) -> Weighting:
         return Weighting(
-            hyper.adversarial_weight, hyper.class_head_weight, hyper.r1_weight, hyper.r2_weight, self.config.penalised
+            hyper.adversarial_weight,
+            hyper.class_head_weight,
+            hyper.r1_weight,
+            hyper.r2_weight,
+            self.config.penalised,
+            self.config.classified,
         )
 
     def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed):
