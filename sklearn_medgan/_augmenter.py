@@ -59,7 +59,8 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         root of its width, so that each has the same weight in a distance. Features alone can lose to pixels on small or
         noisy sets; both were never far below the better.
     sampling_strategy : str, float, dict or callable, default="auto"
-        "auto", "minority", "not minority", "not majority", "all", or as given: target count of each class in `fit_resample`, as in imbalanced-learn; "auto" is the count of the largest class.
+        Target count of each class in `fit_resample`, as in imbalanced-learn ("auto", "minority", "not minority",
+        "not majority", "all", ...); "auto" is the count of the largest class.
     ratio : float, default=2.0
         Each class is lifted to ``round(ratio * target)`` rows; 1.0 balances only.
     architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
@@ -149,7 +150,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     ((3, 16, 16), True, array([1, 1, 1]))
     """
 
-    _parameter_constraints: ClassVar[dict] = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict] = {
         "image_shape": [tuple, list, None],
         "representation": [StrOptions({"both", "features", "pixels"})],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],

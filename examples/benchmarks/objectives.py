@@ -2,9 +2,9 @@
 
     python examples/benchmarks/objectives.py DATA_FOLDER --steps 150 --seeds 5
 
-For each objective, on lung-nodule phantoms and on brain MRI (both 32x32, 100 a class): the discriminator's mean loss over
-the last tenth beside its chance value; the accuracy with which a random forest trained on real rows recognises the class
-of 100 samples a class (balanced); the spread of samples relative to the data's; fits with a loss that is not finite.
+For each objective, on lung-nodule phantoms and on brain MRI (both 32x32, 100 a class): the discriminator's mean loss
+over the last tenth beside its chance value; the accuracy with which a random forest trained on real rows recognises the
+class of 100 samples a class (balanced); the spread of samples relative to the data's; fits with a loss that is not finite.
 """
 
 import argparse

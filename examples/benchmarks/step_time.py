@@ -3,8 +3,8 @@
     python examples/benchmarks/step_time.py --reference TORCH_PYTHON REFERENCE_SCRIPT
 
 The reference script prints "... NUMBER ms per step ..."; it has no class head, so "same networks" leaves ours out too.
-The two run in turn, `--rounds` times, and the medians of the ratios are printed. Also: what a second fit of the same shape
-costs beyond its steps.
+The two run in turn, `--rounds` times, and the medians of the ratios are printed. Also: what a second fit of the same
+shape costs beyond its steps.
 """
 
 import argparse

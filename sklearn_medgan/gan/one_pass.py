@@ -10,7 +10,8 @@ has fixed on which side of zero each unit is, three chains give everything:
 
 The generator's gradient at `fake[i]` is dL_G/dlogit[i] times `slope[i]`, already at hand. The class head, which does
 not pass through the logit, adds one backward chain over the real half. Plain automatic differentiation of the same
-losses needs about twice the convolutions; a test holds the two equal. Valid where a row's logit depends on that row alone.
+losses needs about twice the convolutions; a test holds the two equal. Valid where a row's logit depends on that row
+alone.
 """
 
 from __future__ import annotations
