@@ -4,7 +4,7 @@
 
 For each objective, on lung-nodule phantoms and on brain MRI (both 32x32, 100 a class): the discriminator's mean loss
 over the last tenth beside its chance value; the accuracy with which a random forest trained on real rows recognises the
-class of 100 samples a class (balanced); the spread of samples relative to the data's; fits with a loss that is not finite.
+class of 100 samples a class (balanced); the spread of samples relative to the data; fits with a loss not finite.
 """
 
 import argparse
