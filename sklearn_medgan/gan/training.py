@@ -27,7 +27,9 @@ from .one_pass import Weighting, anatomy, discriminator_gradients
 
 CACHE_SIZE = 32  # compiled programs kept in the process; the least recently used one is dropped
 INTERVAL = 10  # steps between two entries of the history
-INFERENCE_BATCH = 64  # rows are padded to this, so that a row's result never depends on its neighbours
+# Rows are padded to this, so that a row's result never depends on its neighbours. A multiple of 48, because the matrix
+# kernels take 12, 24 or 48 rows at once and sum those left over in another order: of 64 rows the last came out different.
+INFERENCE_BATCH = 48
 METRICS = (
     "generator_loss",
     "discriminator_loss",
