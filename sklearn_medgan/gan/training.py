@@ -28,7 +28,7 @@ from .one_pass import Weighting, anatomy, discriminator_gradients
 CACHE_SIZE = 32  # compiled programs kept in the process; the least recently used one is dropped
 INTERVAL = 10  # steps between two entries of the history
 # Rows are padded to this, so that a row's result never depends on its neighbours. A multiple of 48, because the matrix
-# kernels take 12, 24 or 48 rows at once and sum those left over in another order: of 64 rows the last came out different.
+# kernels take 12, 24 or 48 rows at once and sum those left over in another order: of 64 rows the last differed.
 INFERENCE_BATCH = 48
 METRICS = (
     "generator_loss",
@@ -197,9 +197,11 @@ class Program:
         self.generator = Network(self._build(build_generator, config.latent_dim))
         self.discriminator = Network(self._build(build_discriminator))
         self.body = None if config.two_phase else anatomy(self.discriminator.model)
-        self.advance = tf.function(self._advance, input_signature=self._signature(), jit_compile=False)
-        self.generate = tf.function(self._generate)
-        self.represent = tf.function(self._represent)
+        # As partials: TensorFlow counts tracings by code, and would take a grid of configurations for needless ones.
+        partial = functools.partial
+        self.advance = tf.function(partial(self._advance), input_signature=self._signature(), jit_compile=False)
+        self.generate = tf.function(partial(self._generate))
+        self.represent = tf.function(partial(self._represent))
 
     def _build(self, builder, *more):
         """A Keras model. Its initial weights, which nobody uses, come from Python's global generator: put that back."""
