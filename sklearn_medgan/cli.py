@@ -63,7 +63,7 @@ def _parser() -> _Parser:
     )
     demo.add_argument("--out", metavar="DIR", default="medgan_demo", help="folder for the pictures (%(default)s)")
     demo.add_argument(
-        "--max-iter", metavar="N", type=_whole(1), help="updates of each GAN (100 on images, 600 on a table)"
+        "--max-iter", metavar="N", type=_whole(1), help="updates of each GAN (80 on images, the default on a table)"
     )
     demo.add_argument(
         "--image-size",
