@@ -1,5 +1,6 @@
 """The training step and its loop: determinism, budgets, divergence, interruption, callbacks, the compile cache."""
 
+import dataclasses
 import math
 import random
 
@@ -109,6 +110,19 @@ def test_classic_step_moves_weights_and_batch_statistics_of_both_networks():
     for old, new in zip(before[:2], after[:2], strict=True):
         assert not np.array_equal(old.weights, new.weights)
         assert not np.array_equal(old.buffers, new.buffers)
+
+
+@pytest.mark.parametrize("config", [TABLE, IMAGES], ids=lambda c: c.architecture)
+def test_class_steps_update_the_discriminator_alone(config):
+    plain, more = state_after(config, 1), state_after(dataclasses.replace(config, class_steps=3), 1)
+    assert np.array_equal(more.generator.weights, plain.generator.weights)
+    assert not np.array_equal(more.discriminator.weights, plain.discriminator.weights)
+    assert (int(more.generator.updates), int(more.discriminator.updates), int(more.step)) == (1, 4, 1)
+
+
+def test_without_labels_or_class_head_no_class_steps_are_taken():
+    for gan in (fit(class_steps=2, class_head_weight=0.0), GANAugmenter(**TINY, max_iter=3, class_steps=2).fit(X)):
+        assert int(gan._state.discriminator.updates) == gan.n_iter_
 
 
 def fit(**changed):
