@@ -45,11 +45,11 @@ print(f"SVC alone: balanced accuracy {balanced_accuracy_score(y[test], predicted
 # ----------------
 # At ``fit`` the augmenter trains a GAN on the training images and hands the SVC the pixels beside what its
 # discriminator has learned to see. At ``predict`` it does the same to new images. No image is added or left out: that
-# is the contract of scikit-learn's ``Pipeline``. 250 updates are fewer than the default, to save time.
+# is the contract of scikit-learn's ``Pipeline``. 150 updates are fewer than the default, to save time.
 
 from sklearn_medgan import GANAugmenter
 
-pipe = Pipeline([("aug", GANAugmenter(max_iter=250, random_state=0)), ("clf", SVC(C=10))])
+pipe = Pipeline([("aug", GANAugmenter(max_iter=150, random_state=0)), ("clf", SVC(C=10))])
 pipe.fit(X[train], y[train])
 print(f"GAN in front: balanced accuracy {balanced_accuracy_score(y[test], pipe.predict(X[test])):.3f}")
 
