@@ -15,6 +15,7 @@ from sklearn_medgan.datasets import make_nodules
 from sklearn_medgan.gan import training
 from sklearn_medgan.gan.augment import augment
 from sklearn_medgan.gan.losses import OBJECTIVES
+from sklearn_medgan.gan.networks import ARCHITECTURES
 from sklearn_medgan.gan.training import CACHE_SIZE, METRICS, Configuration, Data, Hyper, Run, compiled_program, train
 
 TINY = {"batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
@@ -87,14 +88,29 @@ def test_first_step_follows_the_gradients_of_the_losses(config):
         np.testing.assert_allclose(player.first, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_first_adam_step_has_the_size_of_the_learning_rate():
-    """Kingma and Ba 2015: the first update is learning_rate * sign(gradient)."""
-    before, after = state_after(TABLE), state_after(TABLE, 1)
-    for old, new in zip(before[:2], after[:2], strict=True):
-        moved = np.abs(new.first) > 1e-5
-        assert moved.any()
-        step = (old.weights - new.weights)[moved]
-        np.testing.assert_allclose(step, HYPER.learning_rate * np.sign(new.first[moved]), rtol=0.02)
+@pytest.mark.parametrize("beta_1", [0.0, 0.5])
+def test_updates_are_those_of_adam(beta_1):
+    """Kingma and Ba 2015, algorithm 1, from the moments after one and two steps; beta_2 is 0.99."""
+    config = dataclasses.replace(TABLE, beta_1=beta_1)
+    states = [state_after(config, n) for n in (0, 1, 2)]
+    for t in (1, 2):
+        for old, new in zip(states[t - 1][:2], states[t][:2], strict=True):
+            gradient = (new.first - beta_1 * old.first) / (1 - beta_1)
+            np.testing.assert_allclose(new.second, 0.99 * old.second + 0.01 * gradient**2, rtol=1e-3, atol=1e-12)
+            first, second = new.first / (1 - beta_1**t), new.second / (1 - 0.99**t)
+            moved = np.sqrt(second) > 1e-4  # where Adam's epsilon does not count
+            assert moved.any()
+            expected = HYPER.learning_rate * first[moved] / np.sqrt(second[moved])
+            np.testing.assert_allclose((old.weights - new.weights)[moved], expected, rtol=1e-2, atol=1e-7)
+
+
+def test_initial_batch_statistics_are_those_of_keras():
+    state = state_after(CLASSIC)
+    for build, player in zip(ARCHITECTURES["dcgan"], state[:2], strict=True):
+        more = [CLASSIC.latent_dim] if player is state.generator else []
+        model = build(CLASSIC.shape, CLASSIC.n_classes, CLASSIC.width, *more)
+        expected = np.concatenate([v.numpy().ravel() for v in model.non_trainable_variables])
+        assert np.array_equal(player.buffers, expected)
 
 
 def test_averaged_weights_follow_the_weights():
