@@ -65,14 +65,19 @@ def _crop(x, height, width):
 
 
 def conv_discriminator(shape, n_classes, width):
-    """Strided 4x4 convolutions, a dense trunk of 128, logit and class head."""
+    """Strided 4x4 convolutions, a dense trunk of 128, logit and class head.
+
+    Every map is a feature block, the finer ones averaged down to the size of the coarsest.
+    """
     rows, labels = keras.Input(shape), keras.Input((n_classes,))
-    x = rows
-    for i, channels in enumerate(stage_widths(width, n_halvings(*shape[:2]))):
+    widths = stage_widths(width, n_halvings(*shape[:2]))
+    x, maps = rows, []
+    for i, channels in enumerate(widths):
         x = _stage(HalvingConv2D(channels, name=f"trunk_{i}"), x)
-    coarsest = _flatten(x)
-    trunk = _stage(layers.Dense(TRUNK, name="trunk_dense"), coarsest)
-    return keras.Model([rows, labels], [*_heads(trunk, labels, n_classes), coarsest, trunk])
+        factor = 2 ** (len(widths) - 1 - i)  # down to the size of the coarsest map
+        maps.append(_flatten(layers.AveragePooling2D(factor, padding="same")(x) if factor > 1 else x))
+    trunk = _stage(layers.Dense(TRUNK, name="trunk_dense"), maps[-1])
+    return keras.Model([rows, labels], [*_heads(trunk, labels, n_classes), *maps, trunk])
 
 
 def conv_generator(shape, n_classes, width, latent_dim):
