@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from sklearn_medgan import GANAugmenter
+from sklearn_medgan._augmenter import drawing_probabilities
 
 TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 RNG = np.random.RandomState(0)
@@ -229,7 +230,7 @@ def test_pixels_are_the_input_and_features_come_after_them():
     assert models["pixels"].get_feature_names_out().tolist() == [f"x{i}" for i in range(99)]
     names = models["both"].get_feature_names_out()
     assert names[:99].tolist() == [f"x{i}" for i in range(99)]
-    assert {name.rsplit("_", 1)[0] for name in names[99:]} == {"ganaugmenter_map0", "ganaugmenter_trunk"}
+    assert {name.rsplit("_", 1)[0] for name in names[99:]} == {"ganaugmenter_layer0"}
 
 
 def test_pixels_of_a_table_are_the_table():
@@ -240,7 +241,7 @@ def test_blocks_have_zero_mean_and_equal_weight(on_stack):
     out, names = on_stack.transform(STACK).astype(np.float64), on_stack.get_feature_names_out()
     np.testing.assert_allclose(out.mean(0), 0, atol=1e-4)
     block = np.array([name.rsplit("_", 1)[0] if "_" in name else "x" for name in names])
-    for name in ("x", "ganaugmenter_map0", "ganaugmenter_trunk"):
+    for name in ("x", "ganaugmenter_layer0"):
         live = out[:, block == name].std(0) > 0
         assert out[:, block == name].var(0).sum() == pytest.approx(live.mean(), rel=1e-3)
         assert live.any()
@@ -250,7 +251,7 @@ def test_features_are_those_of_the_discriminator_on_encoded_rows(on_stack):
     """The public Keras model gives the same columns, up to their scale."""
     low, high = float(STACK.min()), float(STACK.max())
     encoded = ((STACK[..., None] - low) / (high - low) * 2 - 1).astype(np.float32)
-    *_, last_map, trunk = on_stack.discriminator_.predict([encoded, np.zeros((14, 2))], verbose=0)
+    *_, last_map = on_stack.discriminator_.predict([encoded, np.zeros((14, 2))], verbose=0)
     names = on_stack.get_feature_names_out()
     for block, name in ((last_map, "map0_"), (trunk, "trunk_")):
         ours = on_stack.transform(STACK)[:, [n.startswith(f"ganaugmenter_{name}") for n in names]]
@@ -374,6 +375,21 @@ def test_fit_resample_repeats_itself():
 
 
 # -- semi-supervised, warm start, warnings ------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([0, 0, 1, 1], [1 / 4] * 4),
+        ([0, 0, 0, 1], [1 / 6] * 3 + [1 / 2]),  # classes equally often
+        ([0, 0, 1, -1, -1, -1, -1], [1 / 8, 1 / 8, 1 / 4] + [1 / 8] * 4),  # unlabelled rows: at most every second draw
+        ([0, 1, -1], [1 / 3] * 3),
+        ([-1, -1], [1 / 2] * 2),
+    ],
+)
+def test_rows_are_drawn_as_often_as_they_should(codes, expected):
+    labels = np.vstack([np.eye(2), np.zeros((1, 2))])[codes].astype(np.float32)
+    np.testing.assert_allclose(np.diff(drawing_probabilities(labels), prepend=0), expected, rtol=1e-6)
 
 
 def test_unlabelled_rows_are_learned_from_and_not_returned():
