@@ -54,9 +54,10 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         Shape of an image where rows are flat, (n, height x width x channels). Image stacks need none; flat rows without
         it are a table. Sides from 8 pixels, 1 to 4 channels.
     representation : {"both", "features", "pixels"}, default="both"
-        Columns of `transform`. "features": every map of the discriminator (averaged down to the coarsest one's size)
-        and its trunk; "pixels": the flattened input as it came; "both": pixels and features. Each block is standardised
-        on the training rows and divided by the root of its width, so that each has the same weight in a distance.
+        Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size
+        (its dense layers, for a table); "pixels": the flattened input as it came; "both": pixels and features. Each
+        block is standardised on the training rows and divided by the root of its width, so that each has the same
+        weight in a distance.
     sampling_strategy : str, float, dict or callable, default="auto"
         Target count of each class in `fit_resample`, as in imbalanced-learn ("auto", "minority", "not minority",
         "not majority", "all", ...); "auto" is the count of the largest class.
@@ -106,7 +107,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     ----------
     generator_, discriminator_ : keras.Model
         The trained networks with averaged weights. The generator maps [noise (n, latent_dim), one-hot labels] to
-        encoded rows; the discriminator maps [encoded rows, one-hot labels] to logit, class logits, maps and trunk.
+        encoded rows; the discriminator maps [encoded rows, one-hot labels] to logit, class logits and feature blocks.
     classes_ : ndarray of shape (n_classes,)
         Labels seen at `fit`; absent after an unlabelled fit.
     n_features_in_ : int
@@ -442,15 +443,14 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of shape (n_features_out,), object
-            Input columns keep their names; features are ``ganaugmenter_map0_0``, ..., ``ganaugmenter_trunk_0``, ...
+            Input columns keep their names; features are ``ganaugmenter_layer0_0``, ..., ``ganaugmenter_layer1_0``, ...
         """
         check_is_fitted(self)
         pixels = _check_feature_names_in(self, input_features)
         if self.representation == "pixels":
             return pixels
         widths = [len(mean) for mean, _ in self._moments[1:]]
-        blocks = [*(f"map{depth}" for depth in range(len(widths) - 1)), "trunk"]
-        names = [f"ganaugmenter_{name}_{i}" for name, n in zip(blocks, widths, strict=True) for i in range(n)]
+        names = [f"ganaugmenter_layer{depth}_{i}" for depth, n in enumerate(widths) for i in range(n)]
         return np.asarray([*pixels, *names] if self.representation == "both" else names, dtype=object)
 
     def sample(self, n_samples=1, *, y=None, random_state=None):
@@ -564,7 +564,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
 
     @property
     def discriminator_(self):
-        """Keras model, [encoded rows, one-hot labels] to logit, class logits, maps and trunk."""
+        """Keras model, [encoded rows, one-hot labels] to logit, class logits and feature blocks."""
         return self._keras_models("discriminator_")[1]
 
     def _keras_models(self, name: str):

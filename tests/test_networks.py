@@ -28,8 +28,8 @@ def test_generator_makes_images_of_any_size_that_the_discriminator_takes(archite
     logits, class_logits, *blocks = discriminator([images, labels])
     assert logits.shape == (3, 1)
     assert class_logits.shape == (3, 2)
-    halvings = 1 if architecture == "dcgan" else round(np.log2(min(height, width) / 4))
-    assert [len(block.shape) for block in blocks] == [2] * (halvings + 1)
+    n_blocks = 2 if architecture == "dcgan" else round(np.log2(min(height, width) / 4))
+    assert [len(block.shape) for block in blocks] == [2] * n_blocks
 
 
 def test_every_architecture_that_the_estimator_offers_is_built():
@@ -129,10 +129,9 @@ def test_seed_article_networks_have_the_weights_counted_by_hand():
 def test_feature_blocks_are_the_maps_averaged_to_the_coarsest():
     model = networks.conv_discriminator((16, 20, 1), 2, 8)
     images = np.random.RandomState(0).normal(size=(3, 16, 20, 1)).astype(np.float32)
-    _, _, fine, coarse, trunk = (np.asarray(block) for block in model([images, np.zeros((3, 2))]))
+    _, _, fine, coarse = (np.asarray(block) for block in model([images, np.zeros((3, 2))]))
     first = next(layer for layer in model.layers if isinstance(layer, keras.layers.LeakyReLU))
     full = np.asarray(keras.Model(model.inputs, first.output)([images, np.zeros((3, 2))]))
     assert full.shape == (3, 8, 10, 8)
     np.testing.assert_allclose(fine, full.reshape(3, 4, 2, 5, 2, 8).mean((2, 4)).reshape(3, -1), atol=1e-5)
     assert coarse.shape == (3, 4 * 5 * 16)
-    assert trunk.shape == (3, 128)

@@ -67,7 +67,8 @@ def _crop(x, height, width):
 def conv_discriminator(shape, n_classes, width):
     """Strided 4x4 convolutions, a dense trunk of 128, logit and class head.
 
-    Every map is a feature block, the finer ones averaged down to the size of the coarsest.
+    Every map is a feature block, the finer ones averaged down to the size of the coarsest. The dense layer above them
+    is none: the class head shapes it most, and on small noisy sets it separates the training rows only.
     """
     rows, labels = keras.Input(shape), keras.Input((n_classes,))
     widths = stage_widths(width, n_halvings(*shape[:2]))
@@ -77,7 +78,7 @@ def conv_discriminator(shape, n_classes, width):
         factor = 2 ** (len(widths) - 1 - i)  # down to the size of the coarsest map
         maps.append(_flatten(layers.AveragePooling2D(factor, padding="same")(x) if factor > 1 else x))
     trunk = _stage(layers.Dense(TRUNK, name="trunk_dense"), maps[-1])
-    return keras.Model([rows, labels], [*_heads(trunk, labels, n_classes), *maps, trunk])
+    return keras.Model([rows, labels], [*_heads(trunk, labels, n_classes), *maps])
 
 
 def conv_generator(shape, n_classes, width, latent_dim):

@@ -308,7 +308,7 @@ class Program:
         )
 
     def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed):
-        """Updates of the discriminator by its class head alone, on batches of their own; a third of a step's cost.
+        """Updates of the discriminator by its class head alone, on batches of their own; a quarter of a step's cost.
 
         Without an adversary there is one more, so that an ablation sees as many labelled rows.
         """
