@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -240,4 +241,17 @@ def test_failed_write_keeps_the_earlier_file(table, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         save(gan, path)
     assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["gan"]
+
+
+def test_file_takes_its_place_whole_or_not_at_all(table, tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise PermissionError("in use")
+
+    path = tmp_path / "gan"
+    path.write_text("earlier")
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(PermissionError, match="in use"):
+        save(table[0], path)
+    assert path.read_text() == "earlier"
     assert [p.name for p in tmp_path.iterdir()] == ["gan"]
