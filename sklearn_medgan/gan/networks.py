@@ -1,6 +1,6 @@
 """Builders of the generator and discriminator, as Keras functional models.
 
-A discriminator takes `[rows, labels]` and returns `[logit (n,), class_logits (n, n_classes), feature blocks ...]`; a
+A discriminator takes `[rows, labels]` and returns `[logit (n, 1), class_logits (n, n_classes), feature blocks ...]`; a
 generator takes `[noise, labels]` and returns rows. Labels are one-hot; a row of zeros stands for "no label". The
 discriminator is conditioned by projection (Miyato and Koyama 2018, arXiv 1802.05637, eq. 3). Any image size works:
 strided convolutions round up, and the generator's output is cropped at the centre.
