@@ -92,8 +92,8 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     class_head_weight : float, default=1.0
         Weight of the cross-entropy of the discriminator's class head on real labelled rows.
     class_steps : int or "auto", default="auto"
-        Further updates of the discriminator by its class head alone after each update of both networks; they cost about
-        a quarter of it. "auto": 4 for "conv", else 0. Without `y` there are none.
+        Further updates of the discriminator by its class head alone after each update of both networks, on half of
+        `batch_size` rows; each costs about a seventh of it. "auto": 4 for "conv", else 0. Without `y` there are none.
     warm_start : bool, default=False
         Whether `fit` goes on from the earlier fit, with `max_iter` more steps; scale and classes stay as learned then.
     callbacks : list of keras.callbacks.Callback, default=None

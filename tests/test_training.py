@@ -63,7 +63,7 @@ def test_first_step_follows_the_gradients_of_the_losses(config):
     before = program.initial_state(np.random.RandomState(2))
     after = state_after(config, 1)
     key = tf.random.experimental.stateless_fold_in(tf.constant([3, 0]), before.step)
-    real, labels, noise, key = program._draw(Data(*map(tf.constant, data(config))), key)
+    real, labels, noise, key = program._draw(Data(*map(tf.constant, data(config))), key, config.batch_size)
     g, d = tf.constant(before.generator.weights), tf.constant(before.discriminator.weights)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([g, d])

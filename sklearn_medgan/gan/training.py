@@ -26,6 +26,8 @@ from .networks import ARCHITECTURES
 from .one_pass import Weighting, anatomy, discriminator_gradients
 
 CACHE_SIZE = 32  # compiled programs kept in the process; the least recently used one is dropped
+import os
+CLASS_BATCH_DIVISOR = int(os.environ.get('CBD','2'))
 INTERVAL = 10  # steps between two entries of the history
 # Rows are padded to this, so that a row's result never depends on its neighbours. A multiple of 48, because the matrix
 # kernels take 12, 24 or 48 rows at once and sum those left over in another order: of 64 rows the last differed.
@@ -256,9 +258,9 @@ class Program:
         _, state, sums = tf.while_loop(lambda i, *_: i < n_steps, body, (0, state, zero), parallel_iterations=1)
         return state, tf.stack(sums) / tf.cast(n_steps, zero[0].dtype)
 
-    def _draw(self, data: Data, seed):
-        """A batch of real rows and their labels, and noise."""
-        n, dtype = self.config.batch_size, data.rows.dtype
+    def _draw(self, data: Data, seed, n: int):
+        """`n` real rows and their labels, noise, and a key for what follows."""
+        dtype = data.rows.dtype
         keys = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         picks = tf.searchsorted(
             data.cumulative, tf.random.stateless_uniform((n,), keys[0], dtype=data.cumulative.dtype)
@@ -271,7 +273,7 @@ class Program:
         config, metrics = self.config, {}
         if config.adversarial:
             update = self._two_phase_step if config.two_phase else self._one_pass_step
-            state, metrics = update(state, hyper, *self._draw(data, seed))
+            state, metrics = update(state, hyper, *self._draw(data, seed, config.batch_size))
         d, value = self._class_updates(state.discriminator, data, hyper, seed)
         state = State(state.generator, d, state.step + 1)
         if not config.adversarial:
@@ -308,17 +310,18 @@ class Program:
         )
 
     def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed):
-        """Updates of the discriminator by its class head alone, on batches of their own; a quarter of a step's cost.
+        """Updates of the discriminator by its class head alone, on batches of their own, half as large.
 
-        Without an adversary there is one more, so that an ablation sees as many labelled rows.
+        Without an adversary there is one more, so that an ablation makes as many updates.
         """
+        n = max(1, self.config.batch_size // CLASS_BATCH_DIVISOR)
         n_updates = self.config.class_steps + (not self.config.adversarial)
         value = tf.zeros((), d.weights.dtype)
         if n_updates == 0:
             return d, value
 
         def body(i, d, _):
-            real, labels, _, key = self._draw(data, tf.random.experimental.stateless_fold_in(seed, i + 1))
+            real, labels, _, key = self._draw(data, tf.random.experimental.stateless_fold_in(seed, i + 1), n)
             return i + 1, *self._class_update(d, hyper, real, labels, key)
 
         return tf.while_loop(lambda i, *_: i < n_updates, body, (0, d, value), parallel_iterations=1)[1:]
