@@ -102,7 +102,7 @@ def embedded_tasks(max_iter: int | None = None) -> list[Task]:
 
 
 def own_task(path, *, max_iter: int | None = None, image_size: int = 32, seed: int = 0) -> Task:
-    """The user's file as a task, thinned and reduced to what a demonstration can afford; its notes say so.
+    """The user's file or folder as a task, thinned and reduced to what a demonstration can afford; its notes say so.
 
     Raises
     ------
@@ -112,9 +112,7 @@ def own_task(path, *, max_iter: int | None = None, image_size: int = 32, seed: i
     images = load_images(path)
     X, y, groups = images.data, images.target, images.groups
     _check_usable(X, y, groups, path)
-    notes = (
-        [] if groups is not None else ["The file has no group: rows of one patient may be on both sides of a split."]
-    )
+    notes = [] if groups is not None else ["There is no group: rows of one patient may be on both sides of a split."]
     kept = _thinned(y, np.random.RandomState(seed))
     if len(kept) < len(y):
         notes.append(f"{len(kept)} of {len(y)} images are used, at most {_quota(y)} a class, drawn at random.")
@@ -124,13 +122,14 @@ def own_task(path, *, max_iter: int | None = None, image_size: int = 32, seed: i
         notes.append(f"Images of {_sides(X)} are reduced to {_sides(reduced)} pixels, to save time: see --image-size.")
     classes = np.unique(y)
     names = [str(c) if images.target_names is None else str(images.target_names[c]) for c in classes]
-    return Task(Path(path).name, "own", reduced, y, groups, names, max_iter or IMAGE_STEPS, tuple(notes))
+    return Task(Path(path).absolute().name, "own", reduced, y, groups, names, max_iter or IMAGE_STEPS, tuple(notes))
 
 
 def _check_usable(X, y, groups, path) -> None:
     if y is None:
         raise ValueError(
-            f"{path} holds no labels, and classifiers are compared by them. Save it with y (or train_labels)."
+            f"{path} holds no labels, and classifiers are compared by them. Save it with y (or train_labels), or sort "
+            "image files into one subfolder per class."
         )
     check_sides((*X.shape[1:], 1)[:3])
     if not np.isfinite(X).all():

@@ -59,7 +59,10 @@ def _parser() -> _Parser:
         "data that comes with scikit-image and scikit-learn, in about two minutes.",
     )
     demo.add_argument(
-        "--data", metavar="FILE.npz", help="your own images: X, y and where known group; or MedMNIST's form"
+        "--data",
+        metavar="PATH",
+        help="your own images: an .npz file of X, y and where known group, or in MedMNIST's form; or a folder with one "
+        "subfolder per class",
     )
     demo.add_argument("--out", metavar="DIR", default="medgan_demo", help="folder for the pictures (%(default)s)")
     demo.add_argument(

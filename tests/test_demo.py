@@ -4,6 +4,7 @@ import signal
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_medgan import _demo
@@ -288,3 +289,14 @@ def test_pictures_of_a_real_fit(tmp_path, monkeypatch):
         assert picture.shape[1] > 500
         assert picture[..., :3].std() > 0.05  # not a blank page
         assert f"wrote {tmp_path / name}" in lines
+
+
+def test_a_folder_with_one_subfolder_per_class_is_a_task(tmp_path):
+    for name in ("fit", "ill"):
+        (tmp_path / name).mkdir()
+        for k in range(4):
+            Image.new("L", (9, 8), 50 * k).save(tmp_path / name / f"{k}.png")
+    task = _demo.own_task(tmp_path)
+    assert task.X.shape == (8, 8, 9)
+    assert task.class_names == ["fit", "ill"]
+    assert task.y.tolist() == [0] * 4 + [1] * 4

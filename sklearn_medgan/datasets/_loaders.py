@@ -1,29 +1,47 @@
-"""Your own images from a file, as the arrays a scikit-learn estimator takes."""
+"""Your own images from a file or folder, as the arrays a scikit-learn estimator takes."""
 
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
+
+from .._encoding import cast
+from ._images import IMAGE_SUFFIXES, read_stack
 
 MEDMNIST_SPLITS = ("train", "val", "test")
 FORMS = (
     "either MedMNIST's keys (train_images, train_labels, and the same for val and test), or X with optional "
     "y, group, class_names, split and spacing"
 )
+LAYOUT = "images directly in it, or one subfolder per class with images directly in each"
+N_EXAMPLES = 3
 
 
 @validate_params(
-    {"path": [str, os.PathLike], "subset": [str], "return_X_y": ["boolean"]},
+    {
+        "path": [str, os.PathLike],
+        "subset": [str],
+        "image_shape": [tuple, list, None],
+        "return_X_y": ["boolean"],
+    },
     prefer_skip_nested_validation=True,
 )
-def load_images(path, *, subset="all", return_X_y=False):
-    """Load your own images, with labels, groups and splits where the file has them.
+def load_images(path, *, subset="all", image_shape=None, return_X_y=False):
+    """Load your own images, with labels, groups and splits where they are known.
+
+    A folder, either with images directly in it, which are then not labelled, or with one subfolder per class. Files
+    are read in sorted order; hidden ones are left out, those that are no images with a warning.
+
+    An image file: PNG or JPEG, turned upright as the file says, or TIFF, of which each page is an image. Values are as
+    stored: one bit a pixel is bool, 16 bits are uint16, alpha is a channel; a palette becomes its colours or greys.
 
     An ``.npz`` file in one of two forms, both written by :func:`numpy.savez`:
 
@@ -38,9 +56,13 @@ def load_images(path, *, subset="all", return_X_y=False):
     Parameters
     ----------
     path : str or path-like
-        The file.
+        The folder or the file.
     subset : str, default="all"
-        Which split to load: "train", "val", "test", or what the file calls its splits; "all" joins them.
+        Which split to load: "train", "val", "test", or what the file calls its splits; "all" joins them. Folders and
+        image files have no splits.
+    image_shape : tuple of int (height, width), default=None
+        Resize images of another shape to this one, smoothed where reduced, and rounded and clipped to their dtype.
+        None keeps every pixel, and takes images of equal shape only.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
@@ -48,20 +70,23 @@ def load_images(path, *, subset="all", return_X_y=False):
     -------
     data : :class:`~sklearn.utils.Bunch`
         data : ndarray of shape (n_samples, height, width) or (n_samples, height, width, channels)
-            The images, dtype and values as stored.
+            The images, dtype and values as stored unless resized.
         target : ndarray of shape (n_samples,), int64, or None
-            Label of each image, as stored; text labels become their index in `target_names`. None if the file
-            has no labels.
+            Label of each image, as stored; text labels and names of subfolders become their index in
+            `target_names`. None if there are no labels.
         target_names : list of str or None
-            Name of each class, for ``target_names[label]``; None if the file names no classes.
+            Name of each class, for ``target_names[label]``: those of the subfolders, sorted, or what an ``.npz`` file
+            gives; None if the classes have no names.
+        filenames : list of str or None
+            Path of the file each image is from; None for ``.npz``. Pages of one TIFF share it, so split by it then.
         groups : ndarray of shape (n_samples,) or None
             As stored under ``group``; None if absent. Where present, split by it.
         split : ndarray of shape (n_samples,), str, or None
             Name of the split each image belongs to.
         spacing : tuple of float or None
-            Size of a pixel in millimetres; None if the file does not tell.
+            Size of a pixel in millimetres; None if an ``.npz`` file does not tell, and for folders and image files.
         path : str
-            The file.
+            The folder or the file.
         DESCR : str
             What was found.
     (data, target) : tuple if ``return_X_y=True``
@@ -69,10 +94,17 @@ def load_images(path, *, subset="all", return_X_y=False):
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file or folder.
     ValueError
-        If the file is of another kind, holds neither form, would need pickle, has arrays of unequal length,
-        or has no split called `subset`.
+        If an ``.npz`` file holds neither form, would need pickle, or has arrays of unequal length; if a file is of
+        another kind, is cut short, or cannot be read exactly; if a folder or one of its classes holds no image, if
+        it is nested deeper, or holds images both directly and in subfolders; if images differ in channels, dtype or,
+        without `image_shape`, in shape; if there is no split called `subset`.
+
+    Warns
+    -----
+    UserWarning
+        If a folder holds files that are no images; it names some.
 
     Examples
     --------
@@ -83,35 +115,182 @@ def load_images(path, *, subset="all", return_X_y=False):
     >>> scans = load_images(path)
     >>> scans.data.shape, scans.target, scans.target_names
     ((4, 16, 16), array([0, 0, 1, 1]), ['healthy', 'ill'])
+
+    A subfolder per class:
+
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("healthy/1.png", "healthy/2.png", "ill/1.png"):
+    ...     (folder / name).parent.mkdir(exist_ok=True)
+    ...     Image.new("L", (16, 16)).save(folder / name)
+    >>> scans = load_images(folder, image_shape=(8, 8))
+    >>> scans.data.shape, scans.target, scans.target_names
+    ((3, 8, 8), array([0, 0, 1]), ['healthy', 'ill'])
     """
     path = Path(path)
-    columns = _READERS[_known_suffix(path)](path, subset)
+    _check_image_shape(image_shape)
+    columns = _reader(path)(path, subset, image_shape)
     data, target = columns["data"], columns["target"]
     if return_X_y:
         return data, target
     labels = "no labels" if target is None else f"{len(np.unique(target))} classes"
-    found = f"{path.name}: {len(data)} images of shape {data.shape[1:]}, {data.dtype}, {labels}."
+    found = f"{path.absolute().name}: {len(data)} images of shape {data.shape[1:]}, {data.dtype}, {labels}."
     return Bunch(**columns, path=str(path), DESCR=found)
 
 
-def _known_suffix(path):
-    """The suffix that picks the reader, for a file that is there."""
+def _check_image_shape(image_shape):
+    sides = () if image_shape is None else tuple(image_shape)
+    whole = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) and side > 0 for side in sides)
+    if image_shape is not None and not (len(sides) == 2 and whole):
+        raise ValueError(
+            f"image_shape was expected to be (height, width), two whole numbers above 0; got {image_shape!r}. "
+            "Pass for example image_shape=(64, 64)."
+        )
+
+
+def _reader(path):
+    """The function that reads what is at the path."""
     if not path.exists():
         raise FileNotFoundError(
-            f"load_images expected a file at {path}; there is none. "
+            f"load_images expected a file or folder at {path}; there is none. "
             f"Check the path; relative ones start at {Path.cwd()}."
         )
+    if path.is_dir():
+        return _read_folder
     suffix = path.suffix.lower()
-    if path.is_dir() or suffix not in _READERS:
-        what = "a folder" if path.is_dir() else f"the suffix {path.suffix!r}"
+    if suffix not in _READERS:
         raise ValueError(
-            f"load_images expected a file ending in {' or '.join(_READERS)}; got {what}: {path}. "
-            "Save the images with numpy.savez(path, X=images, y=labels)."
+            f"load_images expected a folder or a file ending in {' or '.join(_READERS)}; got the suffix "
+            f"{path.suffix!r}: {path}. Save the images with numpy.savez(path, X=images, y=labels)."
         )
-    return suffix
+    return _READERS[suffix]
 
 
-def _read_npz(path, subset):
+class _Listing(NamedTuple):
+    """What is directly in a folder, sorted by name, hidden entries left out."""
+
+    images: list
+    folders: list
+    others: list
+
+
+def _listing(folder):
+    listing = _Listing([], [], [])
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if not entry.name.startswith("."):
+            is_image = entry.suffix.lower() in IMAGE_SUFFIXES
+            kind = listing.folders if entry.is_dir() else listing.images if is_image else listing.others
+            kind.append(entry)
+    return listing
+
+
+def _read_folder(path, subset, image_shape):
+    """The columns of the Bunch from a folder; its subfolders, where there are any, are the classes."""
+    top = _listing(path)
+    if top.folders and top.images:
+        raise ValueError(
+            f"load_images expected {path} to hold {LAYOUT}; it holds both, images ({_few(top.images, path)}) and "
+            f"subfolders ({_few(top.folders, path)}). Move one of the two away."
+        )
+    classes = {folder.name: _listing(folder) for folder in top.folders}
+    parts = list(classes.values()) or [top]
+    _check_folders(path, parts, top.folders or [path])
+    others = [file for part in (top, *classes.values()) for file in part.others]
+    if others:
+        warnings.warn(
+            f"load_images ignored {len(others)} file(s) in {path} that are no images: {_few(others, path)}. "
+            f"It reads {', '.join(IMAGE_SUFFIXES)}; move others away to silence this.",
+            UserWarning,
+            stacklevel=4,
+        )
+    columns = _read_files([file for part in parts for file in part.images], path, subset, image_shape)
+    if classes:
+        label_of = {str(file): label for label, part in enumerate(parts) for file in part.images}
+        columns["target"] = np.array([label_of[name] for name in columns["filenames"]], dtype=np.int64)
+        columns["target_names"] = list(classes)
+    return columns
+
+
+def _check_folders(path, parts, folders):
+    """Images in each folder that is to hold them, and no folders."""
+    nested = [deeper for part in parts for deeper in part.folders]
+    if nested:
+        raise ValueError(
+            f"load_images expected {path} to hold {LAYOUT}; it is nested deeper: {_few(nested, path)}. "
+            "Move the images up, or load one of the subfolders."
+        )
+    empty = [(folder, part.others) for folder, part in zip(folders, parts, strict=True) if not part.images]
+    if empty:
+        folder, others = empty[0]
+        found = f"only other files ({_few(others, folder)})" if others else "nothing"
+        raise ValueError(
+            f"load_images expected images ({', '.join(IMAGE_SUFFIXES)}) in {folder}; it holds {found}. "
+            "Convert or add images, or remove the folder."
+        )
+
+
+def _few(entries, folder):
+    names = [entry.relative_to(folder).as_posix() for entry in entries[:N_EXAMPLES]]
+    return ", ".join(names) + (", ..." if len(entries) > N_EXAMPLES else "")
+
+
+def _read_file(path, subset, image_shape):
+    return _read_files([path], path, subset, image_shape)
+
+
+def _read_files(files, path, subset, image_shape):
+    """The columns of the Bunch from image files, pages as rows."""
+    if subset != "all":
+        raise ValueError(
+            f"subset was expected to be 'all' for {path}; got {subset!r}. Folders and image files have no splits: "
+            "load the folder of one split, or save an npz file with a split array."
+        )
+    stacks = {}
+    for file in files:
+        stack = read_stack(file)
+        _check_images(stack, file)
+        stacks[str(file)] = stack if image_shape is None else _resized(stack, image_shape)
+    _check_alike(stacks, path)
+    return {
+        "data": np.concatenate(list(stacks.values())),
+        "filenames": [name for name, stack in stacks.items() for _ in stack],
+        **dict.fromkeys(("target", "target_names", "groups", "split", "spacing")),
+    }
+
+
+# What the images of a folder share, how to tell it, and what to do where they do not.
+_SHARED = {
+    "number of channels": (lambda stack: (*stack.shape, 1)[3], "Convert the files to one kind, grey or RGB"),
+    "dtype": (lambda stack: str(stack.dtype), "Convert the files to one dtype"),
+    "shape": (lambda stack: stack.shape[1:3], "Pass image_shape=(height, width) to resize them"),
+}
+
+
+def _check_alike(stacks, path):
+    for what, (value_of, advice) in _SHARED.items():
+        first_with = {}
+        for name, stack in stacks.items():
+            first_with.setdefault(value_of(stack), name)
+        if len(first_with) > 1:
+            examples = " and ".join(f"{value} ({name})" for value, name in list(first_with.items())[:2])
+            raise ValueError(
+                f"The images in {path} were expected to have one {what}; they have {len(first_with)}, for example "
+                f"{examples}. {advice}."
+            )
+
+
+def _resized(stack, image_shape):
+    """The images at another height and width; those of that size already are left alone."""
+    if stack.shape[1:3] == tuple(image_shape):
+        return stack
+    from skimage.transform import resize
+
+    shape = (*image_shape, *stack.shape[3:])
+    images = [resize(image.astype(np.float64), shape, anti_aliasing=True, preserve_range=True) for image in stack]
+    return cast(np.stack(images), stack.dtype) if images else np.empty((0, *shape), stack.dtype)
+
+
+def _read_npz(path, subset, image_shape):
     """The columns of the Bunch from either form of an npz file."""
     # numpy would take a broken archive for a pickle, and say so; say what is wrong instead.
     if not zipfile.is_zipfile(path):
@@ -132,10 +311,12 @@ def _read_npz(path, subset):
         columns["spacing"] = _spacing(_read_key(archive, "spacing", path), path)
         class_names = _read_key(archive, "class_names", path)
     columns["target"], columns["target_names"] = _encode_labels(columns["target"], class_names, path)
-    return columns
+    if image_shape is not None:
+        columns["data"] = _resized(columns["data"], image_shape)
+    return {**columns, "filenames": None}
 
 
-_READERS = {".npz": _read_npz}
+_READERS = {".npz": _read_npz} | dict.fromkeys(IMAGE_SUFFIXES, _read_file)
 
 
 def _read_plain(archive, path, subset):
