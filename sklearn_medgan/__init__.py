@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import datasets as datasets
     from . import plotting as plotting
     from ._augmenter import GANAugmenter as GANAugmenter
+    from ._enhancer import GANEnhancer as GANEnhancer
     from ._oversampler import GANOverSampler as GANOverSampler
     from .persistence import load as load
     from .persistence import save as save
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # Public name -> the module that holds it; None marks a submodule.
 _LAZY = {
     "GANAugmenter": "._augmenter",
+    "GANEnhancer": "._enhancer",
     "GANOverSampler": "._oversampler",
     "AugmentedClassifier": ".pipeline",
     "Pipeline": ".pipeline",

@@ -128,6 +128,34 @@ class ImageCodec:
 
 
 @dataclass(frozen=True)
+class ImageScale:
+    """Intensities as fractions of the training range [low, high], and back, whatever the size of an image."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def learn(cls, rows: np.ndarray) -> ImageScale:
+        """The range of these training rows."""
+        return cls(float(rows.min()), float(rows.max()))
+
+    @property
+    def span(self) -> float:
+        """What a fraction of one stands for; 1 for constant images."""
+        return self.high - self.low or 1.0
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Float32; values beyond the training range go beyond [0, 1]."""
+        if np.asarray(values).dtype.itemsize <= 2:  # exact in float32, and half the memory
+            return (np.asarray(values, np.float32) - np.float32(self.low)) / np.float32(self.span)
+        return ((np.asarray(values, np.float64) - self.low) / self.span).astype(np.float32)
+
+    def decode(self, values: np.ndarray) -> np.ndarray:
+        """Float64 in the units of the data, not clipped."""
+        return np.asarray(values, np.float64) * self.span + self.low
+
+
+@dataclass(frozen=True)
 class TableCodec:
     """Columns to zero mean and unit variance, padded with zero columns, and back.
 
@@ -159,7 +187,12 @@ class TableCodec:
     @property
     def network_shape(self) -> tuple[int, ...]:
         """Shape of an encoded row: the columns and the padding."""
-        return (-(-len(self.mean) // COLUMN_STEP) * COLUMN_STEP,)
+        return self.padded_shape(len(self.mean))
+
+    @staticmethod
+    def padded_shape(n_columns: int) -> tuple[int, ...]:
+        """Columns rounded up to a multiple of `COLUMN_STEP`."""
+        return (-(-n_columns // COLUMN_STEP) * COLUMN_STEP,)
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
         """Float32 (n, padded columns)."""

@@ -68,17 +68,17 @@ def n_dimensions(X) -> int:
     return np.asarray(X).ndim if shape is None else len(shape)
 
 
-def check_rows(estimator, X, *, image_shape=None, reset: bool) -> tuple[np.ndarray, Form]:
+def check_rows(estimator, X, *, image_shape=None, reset: bool, any_size: bool = False) -> tuple[np.ndarray, Form]:
     """Checked rows as an array (not a copy where avoidable), and the form in which rows go back.
 
     With `reset`, the estimator's `n_features_in_` (and `feature_names_in_`) are learned, and at least two rows are
-    needed; otherwise they are compared.
+    needed; otherwise they are compared: stacks of `any_size` by their channels only.
     """
     container = X
     X = as_array_if_list(X)
     side_shape = check_image_shape(image_shape)
     if not issparse(X) and n_dimensions(X) > 2:
-        array = _check_stack(estimator, X, side_shape, reset)
+        array = _check_stack(estimator, X, side_shape, reset, any_size)
         form = Form.of(container, array, "stack", _channels_last(array.shape))
         if reset:
             estimator.n_features_in_ = int(np.prod(array.shape[1:]))
@@ -128,7 +128,7 @@ def _check_table(estimator, X, reset: bool) -> np.ndarray:
     return array
 
 
-def _check_stack(estimator, X, image_shape, reset: bool) -> np.ndarray:
+def _check_stack(estimator, X, image_shape, reset: bool, any_size: bool) -> np.ndarray:
     name = _name(estimator)
     array = np.asarray(X)
     if array.dtype.kind not in "biufc":
@@ -150,13 +150,23 @@ def _check_stack(estimator, X, image_shape, reset: bool) -> np.ndarray:
             f"{name} was fitted on a table of {estimator.n_features_in_} columns; got an image stack of shape "
             f"{array.shape}. Fit on stacks, or pass (n, {estimator.n_features_in_})."
         )
-    if expected is not None and shape != tuple(expected):
+    if any_size and not reset:
+        _check_channels(name, shape, expected)
+    elif expected is not None and shape != tuple(expected):
         where = "has image_shape" if reset else "was fitted on images of shape"
         raise ValueError(
             f"{name} {where} {tuple(expected)}; got {shape} (a stack of shape {array.shape}). Resize the images or fit "
             "again."
         )
     return array
+
+
+def _check_channels(name: str, shape, expected) -> None:
+    if shape[2] != expected[2]:
+        raise ValueError(
+            f"{name} was fitted on images of {expected[2]} channel(s); got {shape[2]} (images of shape {shape}). "
+            "Convert the images or fit again."
+        )
 
 
 def check_same_length(X, y) -> None:

@@ -22,14 +22,20 @@ from ._version import __version__
 FORMAT = "sklearn_medgan"
 FORMAT_VERSION = 1
 HEADER = "header.json"
-ESTIMATORS = {"GANAugmenter": "._augmenter"}
+ESTIMATORS = {"GANAugmenter": "._augmenter", "GANEnhancer": "._enhancer"}
 # What the fitted attributes are made of, beside plain values and arrays.
 RECORDS = {
     "Configuration": ".gan.training",
     "Player": ".gan.training",
     "State": ".gan.training",
     "Form": "._encoding",
+    "RestorerConfiguration": ".gan.restoration",
     "ImageCodec": "._encoding",
+    "ImageScale": "._encoding",
+    "ImageMedium": "._media",
+    "TableMedium": "._media",
+    "Anchor": "._anchor",
+    "Errors": "._errors",
     "TableCodec": "._encoding",
 }
 TAG = "$"

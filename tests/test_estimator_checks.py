@@ -4,9 +4,15 @@ import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_medgan import GANAugmenter
+from sklearn_medgan import GANAugmenter, GANEnhancer
 
-TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
+TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "random_state": 0}
+AUGMENTERS = [
+    GANAugmenter(**TINY, latent_dim=4, representation=representation)
+    for representation in ("both", "features", "pixels")
+]
+# Two steps teach nothing: the guard says so, and falls back.
+untrained = pytest.mark.filterwarnings("ignore:GANEnhancer would do harm")
 
 # Checks that `parametrize_with_checks` does not yield; each takes (name, estimator).
 LEFT_OUT = [
@@ -22,15 +28,16 @@ LEFT_OUT = [
 ]
 
 
-@parametrize_with_checks(
-    [GANAugmenter(**TINY, representation=representation) for representation in ("both", "features", "pixels")]
-)
+@untrained
+@parametrize_with_checks([*AUGMENTERS, GANEnhancer(**TINY), GANEnhancer(**TINY, guard=False)])
 def test_scikit_learn_check(estimator, check):
     check(estimator)
 
 
 # The checks of set_output cross frames with arrays between fit and transform, and scikit-learn itself warns of that.
-@pytest.mark.filterwarnings("ignore:X .*feature names, but GANAugmenter was fitted with")
+@untrained
+@pytest.mark.filterwarnings("ignore:X .*feature names, but GAN(Augmenter|Enhancer) was fitted with")
 @pytest.mark.parametrize("name", LEFT_OUT)
-def test_check_left_out_by_scikit_learn(name):
-    getattr(estimator_checks, name)("GANAugmenter", GANAugmenter(**TINY))
+@pytest.mark.parametrize("estimator", [AUGMENTERS[0], GANEnhancer(**TINY), GANEnhancer(**TINY, guard=False)], ids=str)
+def test_check_left_out_by_scikit_learn(name, estimator):
+    getattr(estimator_checks, name)(type(estimator).__name__, estimator)

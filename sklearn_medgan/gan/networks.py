@@ -13,7 +13,7 @@ import math
 import keras
 from keras import layers
 
-from .strided import DoublingConv2DTranspose, HalvingConv2D
+from .strided import DepthToSpace, Detached, DoublingConv2DTranspose, HalvingConv2D, SpaceToDepth
 
 TRUNK = 128
 COARSEST = 4  # sides of the smallest map are close to this
@@ -148,6 +148,71 @@ def dcgan_generator(shape, n_classes, width, latent_dim):
         x = _leaky(_norm(DoublingConv2DTranspose(factor * width)(x)))
     x = DoublingConv2DTranspose(shape[2])(x)
     return keras.Model([noise, labels], layers.Activation("tanh")(_crop(x, *shape[:2])))
+
+
+def _smooth(x, channels, size=3, name=None):
+    """A convolution without bias: what it makes of noise grows with the noise (Mohan et al. 2020, arXiv 1906.05478)."""
+    return layers.Conv2D(channels, size, padding="same", use_bias=False, name=name)(x)
+
+
+def _residual_block(x, name):
+    """Two 3x3 convolutions beside the identity."""
+    channels = x.shape[-1]
+    inner = layers.ReLU()(_smooth(x, channels))
+    return layers.Add()([x, _smooth(inner, channels, name=f"small_{name}")])
+
+
+LEVELS = 3  # of the restorer: half, quarter and eighth of the resolution
+STRIDE = 2**LEVELS  # sides of what a restorer takes are multiples of this
+
+
+def restorer_blocks(depth: int) -> list[int]:
+    """Residual blocks (two convolutions each) on the way down and up: half, quarter, eighth, quarter, half."""
+    n = max(1, depth // 2)
+    order = (2, 1, 4, 0, 3)  # coarse ones first: they see furthest
+    return [sum(order[i % 5] == place for i in range(n)) for place in range(5)]
+
+
+def receptive_radius(depth: int) -> int:
+    """Pixels to each side that can change a restored pixel, at most."""
+    down_half, down_quarter, eighth, up_quarter, up_half = restorer_blocks(depth)
+    at_half = 1 + 2 * (down_half + up_half) + 2  # in units of 2 pixels: first, blocks, last and spread
+    return 2 * at_half + 4 * 2 * (down_quarter + up_quarter) + 8 * 2 * eighth + STRIDE
+
+
+def image_restorer(channels, width, depth):
+    """Poor images of any size (sides multiples of `STRIDE`) to [restored, log spread of their error].
+
+    A residual U-Net on 2x2 blocks of pixels (Zhang et al. 2021, arXiv 2008.13751, fig. 1), without biases. Channels are
+    1, 2 and 4 times `width`.
+    """
+    poor = keras.Input((None, None, channels))
+    blocks = restorer_blocks(depth)
+    x = _smooth(SpaceToDepth()(poor), width)
+    passed = []
+    for level in range(LEVELS):
+        if level:
+            passed.append(x)
+            x = _smooth(SpaceToDepth()(x), width * 2**level, 1)
+        for i in range(blocks[level]):
+            x = _residual_block(x, f"down_{level}_{i}")
+    for level in reversed(range(LEVELS - 1)):
+        x = layers.Add()([passed.pop(), DepthToSpace()(_smooth(x, 4 * width * 2**level, 1))])
+        for i in range(blocks[2 * LEVELS - 2 - level]):
+            x = _residual_block(x, f"up_{level}_{i}")
+    correction = DepthToSpace()(_smooth(x, 4 * channels, name="small_correction"))
+    spread = layers.Conv2D(4 * channels, 3, padding="same", name="small_spread")(Detached()(x))
+    return keras.Model(poor, [layers.Add()([poor, correction]), DepthToSpace()(spread)])
+
+
+def table_restorer(n_columns, width):
+    """Poor rows of a standardised table to [restored, log spread of their error]: two dense layers of 4 x `width`."""
+    poor = keras.Input((n_columns,))
+    x = poor
+    for _ in range(2):
+        x = _leaky(layers.Dense(4 * width)(x))
+    correction = layers.Dense(n_columns, name="small_correction")(x)
+    return keras.Model(poor, [layers.Add()([poor, correction]), layers.Dense(n_columns, name="small_spread")(x)])
 
 
 # architecture -> (generator builder, discriminator builder)

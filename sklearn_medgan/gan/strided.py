@@ -104,3 +104,44 @@ class DoublingConv2DTranspose(layers.Conv2DTranspose):
         """(n, h, w, c) -> (n, 2h, 2w, filters)."""
         size = (2 * inputs.shape[1], 2 * inputs.shape[2])
         return transpose(inputs, tf.convert_to_tensor(self.kernel), size) + self.bias
+
+
+@keras.saving.register_keras_serializable("sklearn_medgan")
+class SpaceToDepth(layers.Layer):
+    """(n, 2h, 2w, c) -> (n, h, w, 4c): each 2x2 block of pixels becomes one."""
+
+    def call(self, inputs):
+        """Rearrange; nothing is lost."""
+        return tf.nn.space_to_depth(inputs, 2)
+
+    def compute_output_shape(self, shape):
+        """Halved sides, where known."""
+        n, height, width, channels = shape
+        return n, height and height // 2, width and width // 2, 4 * channels
+
+
+@keras.saving.register_keras_serializable("sklearn_medgan")
+class DepthToSpace(layers.Layer):
+    """(n, h, w, 4c) -> (n, 2h, 2w, c): the inverse of `SpaceToDepth`."""
+
+    def call(self, inputs):
+        """Rearrange; nothing is lost."""
+        return tf.nn.depth_to_space(inputs, 2)
+
+    def compute_output_shape(self, shape):
+        """Doubled sides, where known."""
+        n, height, width, channels = shape
+        return n, height and 2 * height, width and 2 * width, channels // 4
+
+
+@keras.saving.register_keras_serializable("sklearn_medgan")
+class Detached(layers.Layer):
+    """The identity, through which no gradient flows."""
+
+    def call(self, inputs):
+        """The inputs as they are."""
+        return tf.stop_gradient(inputs)
+
+    def compute_output_shape(self, shape):
+        """That of the input."""
+        return shape

@@ -26,8 +26,6 @@ from .networks import ARCHITECTURES
 from .one_pass import Weighting, anatomy, discriminator_gradients
 
 CACHE_SIZE = 32  # compiled programs kept in the process; the least recently used one is dropped
-import os
-CLASS_BATCH_DIVISOR = int(os.environ.get('CBD','2'))
 INTERVAL = 10  # steps between two entries of the history
 # Rows are padded to this, so that a row's result never depends on its neighbours. A multiple of 48, because the matrix
 # kernels take 12, 24 or 48 rows at once and sum those left over in another order: of 64 rows the last differed.
@@ -141,13 +139,17 @@ class Network:
         return outputs, tf.concat([tf.reshape(b, [-1]) for b in updated], 0) if updated else buffers
 
     def initial(self, rng: np.random.RandomState, dtype: str) -> Player:
-        """He-normal kernels (He et al. 2015, arXiv 1502.01852, eq. 10), zero biases, unit norms; no global seed."""
+        """He-normal kernels (He et al. 2015, arXiv 1502.01852, eq. 10), zero biases, unit norms; no global seed.
+
+        A layer whose name begins with "small" starts at a tenth: the end of a residual branch.
+        """
         values = []
         for variable, shape in zip(self.model.trainable_variables, self.shapes, strict=True):
             if variable.name == "kernel":
                 transposed = "transpose" in variable.path
                 fan_in = np.prod(shape[:-2]) * shape[-1 if transposed else -2] / (4 if transposed else 1)
-                values.append(rng.standard_normal(shape) * np.sqrt(1.0 / fan_in))
+                gain = 0.1 if "small" in variable.path else 1.0
+                values.append(rng.standard_normal(shape) * gain * np.sqrt(1.0 / fan_in))
             else:
                 values.append(np.full(shape, float(variable.name == "gamma")))
         weights = np.concatenate([v.ravel() for v in values]).astype(dtype)
@@ -193,8 +195,13 @@ def adam(player: Player, gradient, hyper: Hyper, beta_1: float, averaged: bool, 
 class Program:
     """The compiled functions of one configuration: `advance`, `generate`, `represent`."""
 
+    metrics = METRICS
+    loss_shown = "discriminator_loss"  # what Keras callbacks see as "loss"
+    advice_on_divergence = "Lower learning_rate or raise penalty_weight."
+
     def __init__(self, config: Configuration):
         self.config = config
+        self.subject = f"with loss={config.loss!r}"
         build_generator, build_discriminator = ARCHITECTURES[config.architecture]
         self.generator = Network(self._build(build_generator, config.latent_dim))
         self.discriminator = Network(self._build(build_discriminator))
@@ -312,9 +319,10 @@ class Program:
     def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed):
         """Updates of the discriminator by its class head alone, on batches of their own, half as large.
 
-        Without an adversary there is one more, so that an ablation makes as many updates.
+        Half the rows teach as much an update as all of them (docs/benchmarks.md). Without an adversary there is one
+        more update, so that an ablation makes as many.
         """
-        n = max(1, self.config.batch_size // CLASS_BATCH_DIVISOR)
+        n = max(1, self.config.batch_size // 2)
         n_updates = self.config.class_steps + (not self.config.adversarial)
         value = tf.zeros((), d.weights.dtype)
         if n_updates == 0:
@@ -389,40 +397,48 @@ class Run:
     max_time: float | None = None
     verbose: int = 0
     callbacks: list | None = None
-    history: dict[str, list] = field(default_factory=lambda: {name: [] for name in ("step", *METRICS)})
+    history: dict[str, list] = field(default_factory=dict)
 
 
 def train(program: Program, state: State, data: Data, hyper: Hyper, seed: int, run: Run) -> State:
-    """Advance `state` by the steps of `run`, adding to its history; stops early on a budget, callback, NaN or Ctrl-C.
-
-    The state returned is always finite: a chunk of steps that ended in NaN or was interrupted is dropped.
-    """
+    """Advance a GAN's `state` by the steps of `run`; see `loop`."""
     data = Data(*(tf.constant(part) for part in data))
     hyper = Hyper(*(tf.constant(value, data.rows.dtype) for value in hyper))
     key = tf.constant([seed, 0], tf.int32)
-    started, done = time.monotonic(), 0
-    bar = keras.utils.Progbar(run.max_iter, stateful_metrics=list(METRICS)) if run.verbose else None
+    return loop(program, state, lambda state, n, _: program.advance(state, data, hyper, key, tf.constant(n)), run)
+
+
+def loop(program, state: State, advance, run: Run) -> State:
+    """Advance `state` by the steps of `run`, adding to its history; stops early on a budget, callback, NaN or Ctrl-C.
+
+    `advance(state, n_steps, progress)` returns the state after `n_steps` and the means of `program.metrics`; `progress`
+    is the share of the budget used before, from 0 to 1. The state returned is always finite: a chunk of steps that
+    ended in NaN or was interrupted is dropped.
+    """
+    started, done, spent = time.monotonic(), 0, 0.0
+    for name in ("step", *program.metrics):
+        run.history.setdefault(name, [])
+    bar = keras.utils.Progbar(run.max_iter, stateful_metrics=list(program.metrics)) if run.verbose else None
     listeners = _Listeners(program, run.callbacks)
     try:
-        while done < run.max_iter and not listeners.stopped:
+        while done < run.max_iter and spent < 1.0 and not listeners.stopped:
             n_steps = min(INTERVAL, run.max_iter - done)
-            advanced, means = program.advance(state, data, hyper, key, tf.constant(n_steps))
-            values = dict(zip(METRICS, means.numpy().tolist(), strict=True))
+            advanced, means = advance(state, n_steps, max(done / run.max_iter, spent))
+            values = dict(zip(program.metrics, means.numpy().tolist(), strict=True))
             if not np.isfinite(list(values.values())).all() or not is_finite(advanced):
-                _warn_of_divergence(int(state.step), program.config)
+                _warn_of_divergence(int(state.step), program)
                 break
             state, done = advanced, done + n_steps
             _record(run.history, int(state.step), values)
             if bar:
                 bar.update(done, list(values.items()), finalize=done == run.max_iter)
             listeners.tell(state, values)
-            if run.max_time is not None and time.monotonic() - started >= run.max_time:
-                break
+            spent = 0.0 if run.max_time is None else (time.monotonic() - started) / run.max_time
     except KeyboardInterrupt:
         warnings.warn(
             f"Training was interrupted at step {int(state.step)}; going on with what was learned so far.",
             ConvergenceWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
     listeners.end()
     return tf.nest.map_structure(np.asarray, state)
@@ -435,17 +451,16 @@ def is_finite(state: State) -> bool:
 
 
 def _record(history: dict[str, list], step: int, values: dict[str, float]) -> None:
-    history["step"].append(step)
-    for name, value in values.items():
+    for name, value in {"step": step, **values}.items():
         history[name].append(value)
 
 
-def _warn_of_divergence(step: int, config: Configuration) -> None:
+def _warn_of_divergence(step: int, program) -> None:
     warnings.warn(
-        f"Training with loss={config.loss!r} diverged after step {step}: a loss is not finite. Going on with the last "
-        "finite weights. Lower learning_rate or raise penalty_weight.",
+        f"Training {program.subject} diverged after step {step}: a loss is not finite. Going on with the last finite "
+        f"weights. {program.advice_on_divergence}",
         ConvergenceWarning,
-        stacklevel=7,
+        stacklevel=8,
     )
 
 
@@ -475,7 +490,7 @@ class _Listeners:
         ):
             network.export(model, player.ema, player.buffers)
         self.callbacks.on_epoch_begin(self.epoch)
-        self.callbacks.on_epoch_end(self.epoch, {**values, "loss": values["discriminator_loss"]})
+        self.callbacks.on_epoch_end(self.epoch, {**values, "loss": values[self.program.loss_shown]})
         self.epoch += 1
 
     def end(self) -> None:

@@ -1,0 +1,58 @@
+"""Apply a convolutional network to images of any size, in tiles, as if to the whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+# Images whose padded sides stay below this go through the network in groups. A multiple of 48 rows a group makes a
+# row's result independent of its neighbours (see training.INFERENCE_BATCH).
+SMALL = 64
+GROUP = 48
+
+
+def padded(size: int, stride: int) -> int:
+    """The next multiple of `stride`."""
+    return -(-size // stride) * stride
+
+
+def tiles(size: int, tile: int, halo: int, stride: int) -> list[tuple[int, int, int, int]]:
+    """Cover an axis: (start, stop) of what a tile sees and (first, last) of what it keeps, all from the axis' start.
+
+    `size` and `tile` are multiples of `stride`. What is kept lies at least `halo` inside, except at the image's edges.
+    """
+    if size <= tile:
+        return [(0, size, 0, size)]
+    halo = padded(halo, stride)
+    n = math.ceil((size - 2 * halo) / (tile - 2 * halo))
+    starts = [int(i * (size - tile) / (n - 1) // stride * stride) for i in range(n)]
+    cuts = [0, *((a + tile + b) // 2 for a, b in pairwise(starts)), size]
+    return [(s, s + tile, a, b) for s, a, b in zip(starts, cuts, cuts[1:], strict=False)]
+
+
+def apply(function: Callable, image, *, tile: int, halo: int, stride: int, prepare, write) -> None:
+    """Call `function` on every tile of an image (height, width, channels) and `write` what each tile keeps.
+
+    `prepare(block)` turns a block of raw pixels into the float32 that the network takes; `write(rows, columns,
+    outputs)` gets slices of the image and the list of outputs there. So no float copy of a large image is made. Sides
+    that `stride` does not divide are continued by reflection.
+    """
+    height, width = image.shape[:2]
+    down = tiles(padded(height, stride), tile, halo, stride)
+    across = tiles(padded(width, stride), tile, halo, stride)
+    for top, bottom, first_row, last_row in down:
+        for left, right, first_column, last_column in across:
+            block = reflect(prepare(image[top:bottom, left:right]), bottom - top, right - left)
+            outputs = function(block[None])
+            rows, columns = slice(first_row, min(last_row, height)), slice(first_column, min(last_column, width))
+            inside = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
+            write(rows, columns, [output[0][inside] for output in outputs])
+
+
+def reflect(block: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Continue a block (..., h, w, c) to height x width by reflection at its lower and right edge."""
+    missing = [(0, 0)] * (block.ndim - 3) + [(0, height - block.shape[-3]), (0, width - block.shape[-2]), (0, 0)]
+    return np.pad(block, missing, mode="symmetric") if any(after for _, after in missing) else block
