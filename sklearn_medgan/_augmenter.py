@@ -34,6 +34,9 @@ AUTO = {
     "dense": {"learning_rate": 1e-3, "penalty_weight": 0.1, "augment": (), "beta_1": 0.0, "class_steps": 0},
     "dcgan": {"learning_rate": 2e-4, "penalty_weight": 0.0, "augment": (), "beta_1": 0.5, "class_steps": 0},
 }
+# Objectives that want other values than AUTO's: (factor on the learning rate, factor on the penalty weight). Minimax and
+# least-squares collapse at the full rate; the Wasserstein loss has no other bound than its penalty.
+OBJECTIVE_FACTORS = {"minimax": (0.5, 1.0), "least-squares": (0.2, 1.0), "wasserstein": (1.0, 50.0)}
 REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many values
 EMA_DECAY = 0.99
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
@@ -82,10 +85,12 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     max_time : float, default=None
         Seconds after which training stops, if `max_iter` has not been reached.
     learning_rate : float or "auto", default="auto"
-        Step size of Adam for both networks. "auto": 1e-3, and 2e-4 for "dcgan".
+        Step size of Adam for both networks. "auto": 1e-3, half of it for "minimax" and a fifth for "least-squares",
+        which collapse otherwise; 2e-4 for "dcgan".
     penalty_weight : float, pair of float, or "auto", default="auto"
         Weight of the R1 and R2 gradient penalties (a pair: one each), stated for 32x32 grey images and scaled with the
-        number of values. "auto": 0.02 for "conv", 0.1 for "dense" (not scaled), 0 for "dcgan".
+        number of values. "auto": 0.02 for "conv", 0.1 for "dense" (not scaled), 50 times as much for "wasserstein",
+        whose loss nothing else bounds; 0 for "dcgan".
     adversarial_weight : float, default=1.0
         Weight of the adversarial part of the discriminator's loss. 0 trains the class head alone: the generator learns
         nothing and cannot be sampled from.
@@ -320,7 +325,9 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         architecture = FAMILIES[family][self.architecture]
         auto = AUTO[architecture]
         names = resolve_augment(self.augment, family, auto["augment"])
-        r1, r2 = resolve_penalty(auto["penalty_weight"] if self.penalty_weight == "auto" else self.penalty_weight)
+        factors = OBJECTIVE_FACTORS.get(self.loss, (1.0, 1.0)) if architecture != "dcgan" else (1.0, 1.0)
+        auto_rate, auto_penalty = auto["learning_rate"] * factors[0], auto["penalty_weight"] * factors[1]
+        r1, r2 = resolve_penalty(auto_penalty if self.penalty_weight == "auto" else self.penalty_weight)
         scale = 1.0 if family == "table" else np.prod(codec.network_shape) / REFERENCE_VALUES
         classified = labelled and self.class_head_weight > 0
         class_steps = auto["class_steps"] if self.class_steps == "auto" else int(self.class_steps)
@@ -339,7 +346,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
             class_steps=class_steps if classified else 0,
             beta_1=auto["beta_1"],
         )
-        rate = auto["learning_rate"] if self.learning_rate == "auto" else self.learning_rate
+        rate = auto_rate if self.learning_rate == "auto" else self.learning_rate
         return config, Hyper(rate, r1 * scale, r2 * scale, self.adversarial_weight, self.class_head_weight, EMA_DECAY)
 
     def _train(self, encoded, labels, hyper, goes_on: bool) -> None:
