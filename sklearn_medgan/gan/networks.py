@@ -184,7 +184,7 @@ def image_restorer(channels, width, depth):
     """Poor images of any size (sides multiples of `STRIDE`) to [restored, log spread of their error].
 
     A residual U-Net on 2x2 blocks of pixels (Zhang et al. 2021, arXiv 2008.13751, fig. 1), without biases. Channels are
-    1, 2 and 4 times `width`.
+    1, 2 and 3 times `width`.
     """
     poor = keras.Input((None, None, channels))
     blocks = restorer_blocks(depth)
@@ -193,11 +193,11 @@ def image_restorer(channels, width, depth):
     for level in range(LEVELS):
         if level:
             passed.append(x)
-            x = _smooth(SpaceToDepth()(x), width * 2**level, 1)
+            x = _smooth(SpaceToDepth()(x), width * (level + 1), 1)
         for i in range(blocks[level]):
             x = _residual_block(x, f"down_{level}_{i}")
     for level in reversed(range(LEVELS - 1)):
-        x = layers.Add()([passed.pop(), DepthToSpace()(_smooth(x, 4 * width * 2**level, 1))])
+        x = layers.Add()([passed.pop(), DepthToSpace()(_smooth(x, 4 * width * (level + 1), 1))])
         for i in range(blocks[2 * LEVELS - 2 - level]):
             x = _residual_block(x, f"up_{level}_{i}")
     correction = DepthToSpace()(_smooth(x, 4 * channels, name="small_correction"))

@@ -19,7 +19,7 @@ from .one_pass import Weighting, anatomy, discriminator_gradients
 from .training import CACHE_SIZE, Network, Player, State, adam, loop
 
 METRICS = ("fidelity_loss", "spread_loss", "psnr", "gain", "generator_loss", "discriminator_loss", "penalty")
-BETA_1 = 0.9  # of the restorer; the discriminator takes 0, as in the GAN
+BETA_1, BETA_2 = 0.9, 0.999  # of the restorer; the discriminator takes those of the GAN
 FLOOR = 1e-5  # mean squared error, in fractions of the scale, below which nothing more is to be gained: 50 dB
 LARGEST_GRADIENT = 5.0  # norm at which the restorer's gradient is cut
 SMALLEST_SPREAD = 1e-4
@@ -152,7 +152,7 @@ class RestorerProgram:
         before = mean_squares(poor - good)
         psnr, psnr_before = (-10.0 * tf.reduce_mean(tf.math.log(m + 1e-10)) / np.log(10.0) for m in (error, before))
         values.update(fidelity_loss=fidelity, spread_loss=spread_loss, psnr=psnr, gain=psnr - psnr_before)
-        return State(adam(g, gradient, hyper, BETA_1, True), d, state.step + 1), values
+        return State(adam(g, gradient, hyper, BETA_1, True, beta_2=BETA_2), d, state.step + 1), values
 
 
 def mean_squares(difference):
