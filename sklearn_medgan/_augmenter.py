@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is_fitted
 
 from ._allocation import synthetic_counts
-from ._encoding import learn_codec
+from ._encoding import join_rows, learn_codec
 from ._validation import check_rows, check_same_length
 
 LOSSES = {"relativistic", "minimax", "non-saturating", "hinge", "least-squares", "wasserstein"}
@@ -34,14 +34,14 @@ AUTO = {
     "dense": {"learning_rate": 1e-3, "penalty_weight": 0.1, "augment": (), "beta_1": 0.0, "class_steps": 0},
     "dcgan": {"learning_rate": 2e-4, "penalty_weight": 0.0, "augment": (), "beta_1": 0.5, "class_steps": 0},
 }
-# Objectives that want other values than AUTO's: (factor on the learning rate, factor on the penalty weight). Minimax and
-# least-squares collapse at the full rate; the Wasserstein loss has no other bound than its penalty.
+# Objectives that want other values than AUTO's: (factor on the learning rate, factor on the penalty weight). Minimax
+# and least-squares collapse at the full rate; the Wasserstein loss has no other bound than its penalty.
 OBJECTIVE_FACTORS = {"minimax": (0.5, 1.0), "least-squares": (0.2, 1.0), "wasserstein": (1.0, 50.0)}
 REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many values
 EMA_DECAY = 0.99
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
 CHANCE_MARGIN = 0.02
-SMALLEST_SPREAD = 0.1  # of the data's: below, samples have collapsed
+SMALLEST_SPREAD, LARGEST_SPREAD = 0.1, 10.0  # of the data's: below, samples have collapsed; above, they run away
 
 
 class GANAugmenter(TransformerMixin, BaseEstimator):
@@ -389,6 +389,11 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
                 "has collapsed: samples vary less than a tenth as much as the data. Raise penalty_weight, lower "
                 "learning_rate, or try another loss"
             )
+        elif np.mean(self.history_["sample_spread"][-10:]) > LARGEST_SPREAD:
+            advice = (
+                "has run away: samples vary more than ten times as much as the data. Lower penalty_weight or "
+                "learning_rate"
+            )
         if advice:
             warnings.warn(f"GAN training {advice}.", ConvergenceWarning, stacklevel=6)  # the line that called fit
 
@@ -562,7 +567,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         if not len(wanted):
             return X, y
         X_new, y_new = self.sample(y=wanted, random_state=self._resampling_seed)
-        return self._form.join(X, X_new), join_labels(y, y_new)
+        return join_rows(X, X_new), join_labels(y, y_new)
 
     @property
     def generator_(self):

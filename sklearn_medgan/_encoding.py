@@ -69,19 +69,21 @@ class Form:
             data[name] = pl.Series(name, cast(column, plain), dtype=target)
         return pl.DataFrame(data)
 
-    def join(self, X, new):
-        """`X` followed by `new` (both in this form), X's own rows untouched."""
-        if self.container == "list":
-            return [*X, *new]
-        if self.container == "pandas":
-            import pandas as pd
 
-            return pd.concat([X, new], ignore_index=True)
-        if self.container == "polars":
-            import polars as pl
+def join_rows(X, new):
+    """`X` followed by `new`, rows in the same container; X's own untouched."""
+    library = type(X).__module__.split(".")[0]
+    if library == "pandas":
+        import pandas as pd
 
-            return pl.concat([X, new])
-        return np.concatenate([np.asarray(X), new])
+        return pd.concat([X, new], ignore_index=True)
+    if library == "polars":
+        import polars as pl
+
+        return pl.concat([X, new])
+    if isinstance(X, list | tuple):
+        return [*X, *new]
+    return np.concatenate([np.asarray(X), np.asarray(new)])
 
 
 def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -35,6 +35,7 @@ from sklearn.utils.validation import (
 )
 
 from ._allocation import dose_counts, synthetic_weights
+from ._encoding import join_rows
 
 __all__ = ["AugmentedClassifier", "Pipeline", "make_pipeline"]
 
@@ -672,7 +673,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return X, y
         labels = np.repeat(np.unique(y), list(counts.values()))
         X_new, y_new = self.augmenter_.sample(y=labels, random_state=seed)
-        return _stack_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
+        return join_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
 
     def _weigh_rows(self, X, y, y_all, params):
         """The classifier's fit parameters, its sample_weight extended to the synthetic rows."""
@@ -720,19 +721,3 @@ def _seed_parts(random_state, *estimators):
         names = sorted(n for n in estimator.get_params() if n.split("__")[-1] == "random_state")
         estimator.set_params(**{name: int(rng.randint(2**31 - 1)) for name in names})
     return int(rng.randint(2**31 - 1))
-
-
-def _stack_rows(X, X_new):
-    """Rows of ``X`` with those of ``X_new`` behind them, in the container of ``X``."""
-    library = type(X).__module__.split(".")[0]
-    if library == "pandas":
-        import pandas as pd
-
-        return pd.concat([X, X_new], ignore_index=True)
-    if library == "polars":
-        import polars as pl
-
-        return pl.concat([X, X_new])
-    if isinstance(X, list):
-        return [*X, *X_new]
-    return np.concatenate([np.asarray(X), np.asarray(X_new)])

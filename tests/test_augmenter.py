@@ -461,6 +461,14 @@ def test_collapsed_samples_warn():
         model.fit(TABLE * 1000, LABELS)
 
 
+def test_samples_that_run_away_warn():
+    """Constant rows a million times closer than those whose scale was learned: samples stay a million times as wide."""
+    model = gan(max_iter=2, warm_start=True, learning_rate=1e-6).fit(TABLE, LABELS)
+    model.set_params(max_iter=100)
+    with pytest.warns(ConvergenceWarning, match=r"has run away: .*Lower penalty_weight"):
+        model.fit(TABLE * 1e-6, LABELS)
+
+
 def test_class_head_alone_learns_to_tell_classes_apart():
     X = TABLE + 3 * LABELS[:, None]
     model = gan(adversarial_weight=0, max_iter=60, learning_rate=0.01).fit(X, LABELS)

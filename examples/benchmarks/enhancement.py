@@ -224,10 +224,8 @@ def images_of(folder: Path, train_file: str, test_file: str | None):
     with np.load(folder / train_file, allow_pickle=False) as archive:
         X = archive["X"]
         if test_file is None:
-            if "split" in archive:
-                test = archive["split"] == "test"
-            else:
-                test = archive["group"] != archive["group"][0]  # the other patient
+            # Where there is no split, the first patient trains and the others test.
+            test = archive["split"] == "test" if "split" in archive else archive["group"] != archive["group"][0]
             return X[~test], list(X[test])
     with np.load(folder / test_file, allow_pickle=False) as archive:
         images = list(archive["X"]) if "X" in archive else [archive[k] for k in sorted(archive) if k.startswith("img_")]

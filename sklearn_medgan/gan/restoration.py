@@ -104,8 +104,8 @@ class RestorerProgram:
     def initial_state(self, rng: np.random.RandomState) -> State:
         nothing = np.zeros(0, np.float32)
         absent = Player(nothing, nothing, nothing, nothing, np.zeros((), np.int32), nothing)
-        discriminator = absent if self.discriminator is None else self.discriminator.initial(rng, "float32")
-        return State(self.generator.initial(rng, "float32"), discriminator, np.zeros((), np.int32))
+        discriminator = absent if self.discriminator is None else self.discriminator.initial(rng)
+        return State(self.generator.initial(rng), discriminator, np.zeros((), np.int32))
 
     def export_models(self, state: State):
         """New Keras models (restorer, discriminator or None) that hold the averaged weights."""

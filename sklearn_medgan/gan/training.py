@@ -60,7 +60,6 @@ class Configuration:
     classified: bool = True
     class_steps: int = 0  # updates of the class head alone after each step of both players
     beta_1: float = 0.0
-    dtype: str = "float32"
 
     @property
     def two_phase(self) -> bool:
@@ -138,7 +137,7 @@ class Network:
         )
         return outputs, tf.concat([tf.reshape(b, [-1]) for b in updated], 0) if updated else buffers
 
-    def initial(self, rng: np.random.RandomState, dtype: str) -> Player:
+    def initial(self, rng: np.random.RandomState) -> Player:
         """He-normal kernels (He et al. 2015, arXiv 1502.01852, eq. 10), zero biases, unit norms; no global seed.
 
         A layer whose name begins with "small" starts at a tenth: the end of a residual branch.
@@ -152,11 +151,11 @@ class Network:
                 values.append(rng.standard_normal(shape) * gain * np.sqrt(1.0 / fan_in))
             else:
                 values.append(np.full(shape, float(variable.name == "gamma")))
-        weights = np.concatenate([v.ravel() for v in values]).astype(dtype)
+        weights = np.concatenate([v.ravel() for v in values]).astype(np.float32)
         buffers = [np.full(v.shape, float("variance" in v.name)) for v in self.model.non_trainable_variables]
         flat = np.concatenate([b.ravel() for b in buffers]) if buffers else np.zeros(0)
         zeros = np.zeros_like(weights)
-        return Player(weights, weights, zeros, zeros, np.zeros((), np.int32), flat.astype(dtype))
+        return Player(weights, weights, zeros, zeros, np.zeros((), np.int32), flat.astype(np.float32))
 
     def export(self, model, weights: np.ndarray, buffers: np.ndarray):
         """Write flat vectors into a Keras model of this architecture and return it."""
@@ -222,7 +221,7 @@ class Program:
     def _signature(self) -> tuple:
         """Types of the arguments of `_advance`: any number of rows, so that other folds of a set do not trace again."""
 
-        def tensor(*shape, dtype=self.config.dtype):
+        def tensor(*shape, dtype="float32"):
             return tf.TensorSpec(shape, dtype)
 
         def player(network):
@@ -235,8 +234,7 @@ class Program:
         return state, data, hyper, tensor(2, dtype="int32"), tensor(dtype="int32")
 
     def initial_state(self, rng: np.random.RandomState) -> State:
-        dtype = self.config.dtype
-        return State(self.generator.initial(rng, dtype), self.discriminator.initial(rng, dtype), np.zeros((), np.int32))
+        return State(self.generator.initial(rng), self.discriminator.initial(rng), np.zeros((), np.int32))
 
     def export_models(self, state: State):
         """New Keras models (generator, discriminator) that hold the averaged weights."""
