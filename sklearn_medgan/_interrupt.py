@@ -6,7 +6,7 @@ import signal
 
 
 class Interrupt:
-    """Catches Ctrl-C and remembers it: the augmenter's training ends on it with a warning, and the rest would go on."""
+    """Catches Ctrl-C and remembers it: training ends on it with a warning, and the rest would go on."""
 
     def __init__(self):
         self.seen = False
