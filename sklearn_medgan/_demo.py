@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import time
 import warnings
@@ -22,6 +21,7 @@ from sklearn.svm import SVC
 
 from ._augmenter import GANAugmenter
 from ._encoding import cast
+from ._interrupt import Interrupt
 from ._validation import SMALLEST_SIDE, check_sides
 from .datasets import load_images, load_tissue_patches
 from .pipeline import Pipeline
@@ -208,31 +208,6 @@ def folds(task: Task, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         f"{task.name}: no split into {FOLDS} folds by group holds every class in each. Classes sit in too few groups; "
         "add patients, or leave the rarest class out."
     )
-
-
-class Interrupt:
-    """Catches Ctrl-C and remembers it: the augmenter's training ends on it with a warning, and the rest would go on."""
-
-    def __init__(self):
-        self.seen = False
-
-    def __enter__(self):
-        self._previous = signal.signal(signal.SIGINT, self._on_signal)
-        return self
-
-    def _on_signal(self, *_):
-        self.seen = True
-        raise KeyboardInterrupt
-
-    def check(self) -> None:
-        """Raise what someone else has caught."""
-        if self.seen:
-            raise KeyboardInterrupt
-
-    def __exit__(self, kind, error, traceback) -> bool:
-        signal.signal(signal.SIGINT, self._previous)
-        self.seen = self.seen or kind is KeyboardInterrupt
-        return kind is KeyboardInterrupt
 
 
 def cross_validate(outcome: Outcome, seed: int, interrupt: Interrupt, write: Callable) -> None:

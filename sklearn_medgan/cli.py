@@ -51,6 +51,12 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"medgan {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_enhance(commands)
+    return parser
+
+
+def _add_demo(commands) -> None:
     demo = commands.add_parser(
         "demo",
         help="compare an SVC alone with a GAN in front of it, by cross-validation",
@@ -79,7 +85,43 @@ def _parser() -> _Parser:
         "--seed", metavar="N", type=_whole(0, 2**31 - 1), default=0, help="decides splits and training (%(default)s)"
     )
     demo.set_defaults(run=_demo)
-    return parser
+
+
+def _add_enhance(commands) -> None:
+    enhance = commands.add_parser(
+        "enhance",
+        help="restore poor images with a saved model, or one learned from good images",
+        description="Restore poor images: noisy, blurred, of low dose or low resolution. The model is a saved one, or "
+        "is learned first from good images of the same kind, which it degrades itself. Research use; not a medical "
+        "device.",
+    )
+    enhance.add_argument(
+        "source",
+        metavar="IN",
+        help="a PNG, TIFF or JPEG file, an .npz file (X, or MedMNIST's form), or a folder of images, also with one "
+        "subfolder per class",
+    )
+    enhance.add_argument("out", metavar="OUT", help="file or folder, as IN; the suffix of a file gives its format")
+    model = enhance.add_mutually_exclusive_group(required=True)
+    model.add_argument("--model", metavar="FILE", help="a GANEnhancer that sklearn_medgan.save or --save wrote")
+    model.add_argument("--good", metavar="PATH", help="good images of one size to learn from: file or folder, as IN")
+    fit = enhance.add_argument_group("learning from --good")
+    fit.add_argument(
+        "--degradation", metavar="NAME[,NAME]", help="how images are poor: noise, blur, low_dose_ct, ... (auto)"
+    )
+    fit.add_argument("--scale", metavar="N", type=_whole(1, 4), help="enlarge this many times (1)")
+    fit.add_argument("--max-time", metavar="SECONDS", type=_seconds, help="stop learning then (300)")
+    fit.add_argument("--max-iter", metavar="N", type=_whole(1), help="training steps (auto: 4000)")
+    fit.add_argument("--seed", metavar="N", type=_whole(0, 2**31 - 1), help="decides the training (0)")
+    fit.add_argument("--save", metavar="FILE", help="keep the model, for --model")
+    enhance.add_argument("--force", action="store_true", help="replace files that are there")
+    enhance.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="also write the standard deviation of the error, NAME_uncertainty.tif",
+    )
+    enhance.add_argument("--picture", metavar="FILE.png", help="also draw a few images before and after")
+    enhance.set_defaults(run=_enhance)
 
 
 def _whole(low: int, high: float = float("inf")):
@@ -96,6 +138,17 @@ def _whole(low: int, high: float = float("inf")):
         return value
 
     return convert
+
+
+def _seconds(text: str) -> float:
+    """An argument type: a finite time above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0; got {text!r}")
+    return value
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -121,6 +174,20 @@ def _demo(arguments: argparse.Namespace) -> int:
     code = demo.run(tasks, folder, seed=arguments.seed, write=write)
     write(f"{time.monotonic() - started:.0f} s in all.")
     return code
+
+
+def _enhance(arguments: argparse.Namespace) -> int:
+    write = functools.partial(print, flush=True)
+    write("Loading scikit-learn and the images ...")
+    from . import _enhance as enhance
+
+    try:
+        return enhance.run(arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        print(f"medgan enhance: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
 
 
 def _import_tensorflow_quietly() -> None:

@@ -1,4 +1,4 @@
-"""Pictures of a fitted augmenter, as scikit-learn Display classes. They need matplotlib (the extra ``plot``)."""
+"""Pictures of a fitted augmenter or enhancer, as Display classes. They need matplotlib (the extra ``plot``)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ._augmenter import GANAugmenter
-from ._validation import check_rows
+from ._enhancer import GANEnhancer
+from ._validation import check_rows, n_rows
 
-__all__ = ["SampleGridDisplay", "TrainingHistoryDisplay"]
+__all__ = ["EnhancementDisplay", "SampleGridDisplay", "TrainingHistoryDisplay"]
 
 HOLDERS = ("augmenter_", "estimator_")  # attributes in which other estimators keep a fitted one
 GAP = 1  # white pixels between two images
@@ -262,41 +263,292 @@ class SampleGridDisplay:
         return self
 
 
+class EnhancementDisplay:
+    """Poor images beside their enhancement, the truth where known, the error made and the error expected.
+
+    Make one with `from_estimator`; the constructor takes what it stores.
+
+    Parameters
+    ----------
+    poor : ndarray of shape (n, height, width, channels)
+        Images as they came, any real dtype and range.
+    enhanced : ndarray of shape (n, scale * height, scale * width, channels)
+        The same images after `transform`.
+    target : ndarray of the shape of `enhanced`, default=None
+        The good version of each image.
+    uncertainty : ndarray of the shape of `enhanced`, default=None
+        Standard deviation of the error, for every pixel.
+    data_range : float, default=None
+        Peak of the signal-to-noise ratio. None: the range of `target`.
+    display_labels : sequence of str, default=None
+        Name of each row.
+    titles : sequence of str, default=None
+        Title of each column drawn. None: "poor", "enhanced", "truth", "absolute error", "uncertainty".
+    channel : int, default=None
+        Channel to show in grey. None: three channels in colour, else the first.
+
+    Attributes
+    ----------
+    axes_ : ndarray of shape (n, n_columns) of matplotlib Axes
+        One row an image.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+
+    See Also
+    --------
+    SampleGridDisplay : Images that a GANAugmenter draws.
+
+    Notes
+    -----
+    The images of a row share one grey scale, that of the truth, or of the enhanced image where there is none; what lies
+    beyond is shown black or white. All maps share one colour scale, from zero to their largest value: an error that is
+    brighter than the uncertainty was not foreseen. In colour, maps are means over the channels. A row's label gives the
+    peak signal-to-noise ratio over all channels. Of enlarged images, `poor` is shown with its pixels repeated.
+
+    Examples
+    --------
+    >>> from sklearn_medgan import GANEnhancer
+    >>> from sklearn_medgan.datasets import make_nodules
+    >>> from sklearn_medgan.plotting import EnhancementDisplay
+    >>> good, _ = make_nodules(20, image_size=16, random_state=0, return_X_y=True)
+    >>> enhancer = GANEnhancer(degradation="noise", max_iter=5, width=4, guard=False, random_state=0).fit(good)
+    >>> display = EnhancementDisplay.from_estimator(enhancer, good, target=good, n_images=2)
+    >>> [ax.get_title() for ax in display.axes_[0]]
+    ['poor', 'enhanced', 'truth', 'absolute error', 'uncertainty']
+    """
+
+    def __init__(
+        self,
+        poor,
+        enhanced,
+        *,
+        target=None,
+        uncertainty=None,
+        data_range=None,
+        display_labels=None,
+        titles=None,
+        channel=None,
+    ):
+        self.poor = poor
+        self.enhanced = enhanced
+        self.target = target
+        self.uncertainty = uncertainty
+        self.data_range = data_range
+        self.display_labels = display_labels
+        self.titles = titles
+        self.channel = channel
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        target=None,
+        uncertainty=True,
+        display_labels=None,
+        titles=None,
+        channel=None,
+        n_images=4,
+        ax=None,
+    ):
+        """Draw what a fitted enhancer makes of images.
+
+        Parameters
+        ----------
+        estimator : GANEnhancer, or a fitted pipeline that holds one
+            The model that enhances.
+        X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_features)
+            Poor images, in the form that the enhancer takes (in a pipeline: after the steps ahead of it).
+        target : array-like, default=None
+            The good version of each image, `scale` times as high and wide.
+        uncertainty : bool, default=True
+            Whether to show the error that the enhancer expects of itself.
+        display_labels : sequence of str, default=None
+            Name of each image shown.
+        titles : sequence of str, default=None
+            Title of each column drawn. None: "poor", "enhanced", "truth", "absolute error", "uncertainty".
+        channel : int, default=None
+            Channel to show in grey. None: three channels in colour, else the first.
+        n_images : int, default=4
+            Number of images to show, from the first on.
+        ax : matplotlib Axes or array of Axes of shape (n_images, n_columns), default=None
+            Where to draw; one Axes is divided. None: a new figure.
+
+        Returns
+        -------
+        display : EnhancementDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        NotFittedError, TypeError, ValueError
+            For an estimator that is not fitted, holds no enhancer or was fitted on a table, and for `X`, `target` or
+            other arguments that do not fit it.
+        """
+        enhancer = find_enhancer(estimator)
+        n_channels = _channels_of_images(enhancer, "Enhanced images can be shown; this enhancer")
+        _check_count("n_images", n_images)
+        _check_channel(channel, n_channels)
+        some = _first(X, n_images)
+        rows, form = check_rows(enhancer, some, image_shape=enhancer.image_shape, reset=False, any_size=True)
+        height, width, _ = form.image_shape
+        enlarged = len(rows), height * enhancer.scale, width * enhancer.scale, n_channels
+        shown = {"enhanced": np.asarray(enhancer.transform(some)).reshape(enlarged)}
+        if target is not None:
+            check_consistent_length(X, target)
+            shown["target"] = _target_images(_first(target, n_images), enlarged)
+        if uncertainty:
+            shown["uncertainty"] = np.asarray(enhancer.uncertainty(some)).reshape(enlarged)
+        display = cls(
+            rows.reshape(-1, *form.image_shape),
+            **shown,
+            data_range=enhancer._medium.codec.span,
+            display_labels=display_labels,
+            titles=titles,
+            channel=channel,
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, *, ax=None):
+        """Draw the images.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array of Axes of shape (n_images, n_columns), default=None
+            Where to draw; one Axes is divided. None: a new figure.
+
+        Returns
+        -------
+        self : EnhancementDisplay
+        """
+        pictures, maps = self._pictures(), self._maps()
+        labels = self._row_labels()
+        titles = [*pictures, *maps] if self.titles is None else self.titles
+        _check_names("titles", titles, "columns", len(pictures) + len(maps))
+        height, width = np.shape(self.enhanced)[1:3]
+        self.axes_ = _grid_of_axes(ax, len(labels), len(titles), width / height)
+        self.figure_ = self.axes_[0, 0].figure
+        for j, images in enumerate(pictures.values()):
+            self._draw_pictures(self.axes_[:, j], images)
+        limit = max((image.max() for images in maps.values() for image in images), default=0.0)
+        for axes, images in zip(self.axes_.T[len(pictures) :], maps.values(), strict=True):
+            for axis, image in zip(axes, images, strict=True):
+                drawn = axis.imshow(image, cmap="magma", vmin=0.0, vmax=limit or 1.0, interpolation="nearest")
+            bar = axes[-1].inset_axes((0.05, -0.14, 0.9, 0.06))
+            self.figure_.colorbar(drawn, cax=bar, orientation="horizontal")
+        for axis in self.axes_.ravel():
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        for axis, label in zip(self.axes_[:, 0], labels, strict=True):
+            axis.set_ylabel(label)
+        for axis, title in zip(self.axes_[0], titles, strict=True):
+            axis.set_title(title)
+        return self
+
+    def _pictures(self) -> dict:
+        """Columns of images in the units of the data, all of the size of `enhanced`."""
+        factor = np.shape(self.enhanced)[1] // np.shape(self.poor)[1]
+        poor = np.repeat(np.repeat(self.poor, factor, axis=1), factor, axis=2)
+        columns = {"poor": poor, "enhanced": self.enhanced, "truth": self.target}
+        return {name: np.asarray(v, np.float64) for name, v in columns.items() if v is not None}
+
+    def _maps(self) -> dict:
+        """Columns of maps (n, height, width): what went wrong, and what was expected to."""
+        maps = {}
+        if self.target is not None:
+            maps["absolute error"] = np.abs(np.subtract(self.enhanced, self.target, dtype=np.float64))
+        if self.uncertainty is not None:
+            maps["uncertainty"] = np.asarray(self.uncertainty, np.float64)
+        return {name: _shown_channels(v, self.channel).mean(axis=-1) for name, v in maps.items()}
+
+    def _row_labels(self) -> list[str]:
+        """Names of the rows, and the signal-to-noise ratio where the truth is known."""
+        n = len(self.poor)
+        names = [""] * n if self.display_labels is None else list(map(str, self.display_labels))
+        _check_names("display_labels", names, "rows", n)
+        if self.target is None:
+            return names
+        parts = {"enhanced": self.enhanced}
+        if np.shape(self.poor) == np.shape(self.enhanced):
+            parts = {"poor": self.poor, **parts}
+        peak = np.ptp(np.asarray(self.target, np.float64)) if self.data_range is None else self.data_range
+        figures = {
+            part: [_psnr(image, true, peak) for image, true in zip(v, self.target, strict=True)]
+            for part, v in parts.items()
+        }
+        lines = [[f"{part} {values[i]:.1f} dB" for part, values in figures.items()] for i in range(n)]
+        return ["\n".join([name, *line] if name else line) for name, line in zip(names, lines, strict=True)]
+
+    def _draw_pictures(self, axes, images) -> None:
+        references = self.enhanced if self.target is None else self.target
+        for axis, image, reference in zip(axes, images, references, strict=True):
+            shown = _shown_channels(np.asarray(reference, np.float64), self.channel)
+            low, high = shown.min(), shown.max()
+            image = _shown_channels(image, self.channel)
+            if image.shape[-1] == 3:
+                axis.imshow(np.clip((image - low) / ((high - low) or 1.0), 0.0, 1.0), interpolation="nearest")
+            else:
+                axis.imshow(image[..., 0], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+
+
 def find_augmenter(estimator):
     """The fitted GANAugmenter that `estimator` is or holds."""
-    found = _search(estimator)
+    return _find_fitted(estimator, GANAugmenter, "pipeline, AugmentedClassifier or GANOverSampler")
+
+
+def find_enhancer(estimator):
+    """The fitted GANEnhancer that `estimator` is or holds."""
+    return _find_fitted(estimator, GANEnhancer, "pipeline")
+
+
+def _find_fitted(estimator, kind, holders: str):
+    found = _search(estimator, kind)
     if found is None:
-        raise TypeError(
-            "Expected a GANAugmenter, or a fitted pipeline, AugmentedClassifier or GANOverSampler that holds one; got "
-            f"{estimator!r}."
-        )
+        raise TypeError(f"Expected a {kind.__name__}, or a fitted {holders} that holds one; got {estimator!r}.")
     check_is_fitted(found)
     return found
 
 
-def _search(estimator):
-    """Depth first; None where there is no augmenter."""
-    if isinstance(estimator, GANAugmenter):
+def _search(estimator, kind):
+    """Depth first; None where there is none of this kind."""
+    if isinstance(estimator, kind):
         return estimator
     parts = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else []
     parts += [part for name in HOLDERS if (part := getattr(estimator, name, None)) is not None]
-    return next((found for part in parts if (found := _search(part)) is not None), None)
+    return next((found for part in parts if (found := _search(part, kind)) is not None), None)
+
+
+def _channels_of_images(estimator, what: str) -> int:
+    if estimator.image_shape_ is None:
+        raise ValueError(
+            f"{what} was fitted on a table. Fit image stacks, or flat images with image_shape=(height, width)."
+        )
+    return estimator.image_shape_[2]
+
+
+def _check_count(name: str, value) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
+
+
+def _check_channel(channel, n_channels: int) -> None:
+    if channel is not None and (not isinstance(channel, Integral) or not 0 <= channel < n_channels):
+        raise ValueError(f"channel must be None or an integer from 0 to {n_channels - 1}; got {channel!r}.")
+
+
+def _check_names(parameter: str, names, of: str, n: int) -> None:
+    if len(names) != n:
+        raise ValueError(f"{parameter} must name {n} {of}; got {len(names)}: {names!r}.")
 
 
 def _check_grid_request(augmenter, X, y, n_per_class, display_labels, channel):
-    if augmenter.image_shape_ is None:
-        raise ValueError(
-            "A sample grid shows images; this augmenter was fitted on a table. Draw rows with sample(), or fit flat "
-            "images with image_shape=(height, width)."
-        )
-    if isinstance(n_per_class, bool) or not isinstance(n_per_class, Integral) or n_per_class < 1:
-        raise ValueError(f"n_per_class must be an integer of at least 1; got {n_per_class!r}.")
-    n_channels = augmenter.image_shape_[2]
-    if channel is not None and (not isinstance(channel, Integral) or not 0 <= channel < n_channels):
-        raise ValueError(f"channel must be None or an integer from 0 to {n_channels - 1}; got {channel!r}.")
-    n_classes = len(getattr(augmenter, "classes_", [None]))
-    if display_labels is not None and len(display_labels) != n_classes:
-        raise ValueError(f"display_labels must name {n_classes} rows; got {len(display_labels)}: {display_labels!r}.")
+    n_channels = _channels_of_images(augmenter, "A sample grid shows images; this augmenter")
+    _check_count("n_per_class", n_per_class)
+    _check_channel(channel, n_channels)
+    if display_labels is not None:
+        _check_names("display_labels", display_labels, "rows", len(getattr(augmenter, "classes_", [None])))
     if X is None and y is not None:
         raise ValueError("y labels the real images; got y without X. Pass both, or neither.")
     if X is not None and y is None and hasattr(augmenter, "classes_"):
@@ -321,13 +573,39 @@ def _choose_real(augmenter, X, y, classes, n, rng):
     return chosen
 
 
-def _colours(images, channel):
-    """Images (..., height, width, channels) as red, green and blue."""
-    images = np.asarray(images, dtype=np.float64)
+def _first(X, n: int):
+    """The first rows, in their container."""
+    return _safe_indexing(X, np.arange(min(n, n_rows(X))))
+
+
+def _target_images(target, shape) -> np.ndarray:
+    images = np.asarray(target)
+    if images.size != np.prod(shape) or images.ndim > 4:
+        raise ValueError(
+            f"target must hold the good version of each image, of shape {shape[1:]} once enlarged; got an array whose "
+            f"rows are of shape {images.shape[1:]}. Pass the same images in the same order."
+        )
+    return images.reshape(shape)
+
+
+def _psnr(image, true, peak) -> float:
+    """Peak signal-to-noise ratio in dB; infinite for equal images."""
+    error = np.mean(np.square(np.subtract(image, true, dtype=np.float64)))
+    return float(10.0 * np.log10(peak**2 / error)) if error else np.inf
+
+
+def _shown_channels(images, channel):
+    """Images (..., height, width, channels) reduced to the three or the one channel to show."""
     if channel is None and images.shape[-1] == 3:
         return images
     picked = 0 if channel is None else channel
-    return np.repeat(images[..., picked : picked + 1], 3, axis=-1)
+    return images[..., picked : picked + 1]
+
+
+def _colours(images, channel):
+    """Images (..., height, width, channels) as red, green and blue."""
+    shown = _shown_channels(np.asarray(images, dtype=np.float64), channel)
+    return shown if shown.shape[-1] == 3 else np.repeat(shown, 3, axis=-1)
 
 
 def _mosaic(tiles):
@@ -359,11 +637,34 @@ def _three_axes(ax):
     """Three axes: the ones given, parts of the one given, or those of a new figure."""
     if ax is None:
         return _pyplot().subplots(1, 3, figsize=(11, 3), layout="constrained")[1]
-    if not np.iterable(ax):
-        ax.set_axis_off()
-        grid = ax.get_subplotspec().subgridspec(1, 3, wspace=0.3)
-        return np.array([ax.figure.add_subplot(part) for part in grid], dtype=object)
-    axes = np.asarray(ax, dtype=object).ravel()
+    axes = np.asarray(ax if np.iterable(ax) else _divided(ax, 1, 3, wspace=0.3), dtype=object).ravel()
     if len(axes) != 3:
         raise ValueError(f"ax must be one Axes or three: losses, logit gap, sample spread; got {len(axes)}.")
     return axes
+
+
+def _grid_of_axes(ax, n_rows: int, n_columns: int, aspect: float):
+    """An array of axes for pictures that are `aspect` times as wide as high: as in `_three_axes`."""
+    if ax is None:
+        figure = _pyplot().figure(figsize=grid_size(n_rows, n_columns, aspect), layout="constrained")
+        return figure.subplots(n_rows, n_columns, squeeze=False)
+    axes = np.asarray(ax if np.iterable(ax) else _divided(ax, n_rows, n_columns, wspace=0.05), dtype=object)
+    if axes.size != n_rows * n_columns:
+        raise ValueError(f"ax must be one Axes or {n_rows} x {n_columns}, a row an image; got {axes.size}.")
+    return axes.reshape(n_rows, n_columns)
+
+
+def grid_size(n_rows: int, n_columns: int, aspect: float) -> tuple[float, float]:
+    """Inches of a figure for pictures that are `aspect` times as wide as high."""
+    height = 2.2 / max(1.0, aspect)
+    return n_columns * (height * aspect + 0.1) + 0.8, n_rows * (height + 0.1) + 0.8
+
+
+def _divided(ax, n_rows: int, n_columns: int, **spacing):
+    """New axes in place of the one given."""
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError("ax must be made by subplots, to be divided; got one placed freely. Pass an array of Axes.")
+    ax.set_axis_off()
+    parts = place.subgridspec(n_rows, n_columns, **spacing)
+    return [ax.figure.add_subplot(part) for part in parts]

@@ -7,7 +7,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
-from sklearn_medgan import GANAugmenter
+from sklearn_medgan import GANAugmenter, GANEnhancer
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "docs/index.md", "docs/user_guide.md", "docs/datasets.md"]
@@ -23,7 +23,9 @@ def blocks(page, language):
 def small(monkeypatch):
     """Defaults that train in moments: the pages show default parameters."""
     for name, value in {"max_iter": 2, "width": 4, "batch_size": 8}.items():
-        monkeypatch.setitem(GANAugmenter.__init__.__kwdefaults__, name, value)
+        for estimator in (GANAugmenter, GANEnhancer):
+            monkeypatch.setitem(estimator.__init__.__kwdefaults__, name, value)
+    monkeypatch.setitem(GANEnhancer.__init__.__kwdefaults__, "guard", False)  # which warns of too short a training
     yield
     plt.close("all")
 

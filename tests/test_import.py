@@ -32,7 +32,10 @@ def test_import_loads_nothing_heavy(module):
     assert not loaded & {"tensorflow", "keras", "sklearn", "skimage", "numpy", "scipy", "matplotlib", "imblearn"}
 
 
-@pytest.mark.parametrize("module", ["sklearn_medgan._augmenter", "sklearn_medgan.plotting", "sklearn_medgan.pipeline"])
+@pytest.mark.parametrize(
+    "module",
+    ["sklearn_medgan._augmenter", "sklearn_medgan._enhance", "sklearn_medgan.plotting", "sklearn_medgan.pipeline"],
+)
 def test_estimators_load_tensorflow_and_matplotlib_only_when_used(module):
     loaded = loaded_after(f"import {module}")
     assert "sklearn" in loaded

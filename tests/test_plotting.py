@@ -1,17 +1,20 @@
 import builtins
 import math
+import re
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from skimage.metrics import peak_signal_noise_ratio
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.svm import SVC
 
-from sklearn_medgan import AugmentedClassifier, GANAugmenter, Pipeline, make_pipeline
-from sklearn_medgan.plotting import SampleGridDisplay, TrainingHistoryDisplay
+from sklearn_medgan import AugmentedClassifier, GANAugmenter, GANEnhancer, Pipeline, make_pipeline
+from sklearn_medgan.plotting import EnhancementDisplay, SampleGridDisplay, TrainingHistoryDisplay
 
 matplotlib.use("Agg")
 
@@ -255,3 +258,183 @@ def test_without_matplotlib_the_error_names_the_extra(fitted, display, monkeypat
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=r'pip install "sklearn-medgan\[plot\]"'):
         display.from_estimator(fitted[0])
+
+
+# ------------------------------------------------------------------------------------------------- EnhancementDisplay
+
+
+def enhancer_of(good, **parameters):
+    small = {"degradation": "noise", "max_iter": 3, "width": 4, "depth": 2, "patch_size": 16, "guard": False}
+    return GANEnhancer(**{**small, "random_state": 0, **parameters}).fit(good)
+
+
+def random_images(*shape, low=0, high=200, seed=0):
+    images = np.random.default_rng(seed).integers(low, high, shape).astype(np.uint8)
+    images[0].flat[:2] = low, high - 1  # so that the scale learned at fit is known
+    return images
+
+
+@pytest.fixture(scope="module")
+def restored():
+    good = random_images(12, 16, 24)
+    noise = np.random.default_rng(1).normal(0, 20, good.shape)
+    poor = np.clip(np.rint(good + noise), 0, 255).astype(np.uint8)
+    return enhancer_of(good), poor, good
+
+
+def drawn(display, row, column):
+    (image,) = display.axes_[row, column].images
+    return np.asarray(image.get_array())
+
+
+def test_every_column_shows_its_array(restored):
+    enhancer, poor, good = restored
+    display = EnhancementDisplay.from_estimator(enhancer, poor, target=good, n_images=3)
+    enhanced, expected_error = enhancer.transform(poor[:3]), enhancer.uncertainty(poor[:3])
+    assert display.axes_.shape == (3, 5)
+    for i in range(3):
+        assert np.array_equal(drawn(display, i, 0), poor[i])
+        assert np.array_equal(drawn(display, i, 1), enhanced[i])
+        assert np.array_equal(drawn(display, i, 2), good[i])
+        assert np.array_equal(drawn(display, i, 3), np.abs(enhanced[i].astype(int) - good[i].astype(int)))
+        assert np.allclose(drawn(display, i, 4), expected_error[i])
+    assert display.figure_ is display.axes_[0, 0].figure
+
+
+def test_rows_tell_the_signal_to_noise_ratio_on_the_scale_learned_at_fit(restored):
+    enhancer, poor, good = restored
+    display = EnhancementDisplay.from_estimator(enhancer, poor, target=good, n_images=2, display_labels=["a", "b"])
+    for i, name in enumerate("ab"):
+        before, after = (
+            peak_signal_noise_ratio(good[i], image, data_range=199) for image in (poor[i], enhancer.transform(poor)[i])
+        )
+        assert display.axes_[i, 0].get_ylabel() == f"{name}\npoor {before:.1f} dB\nenhanced {after:.1f} dB"
+
+
+def test_images_of_a_row_share_a_scale_and_maps_of_all_rows_another(restored):
+    enhancer, poor, good = restored
+    display = EnhancementDisplay.from_estimator(enhancer, poor, target=good, n_images=2)
+    for i in range(2):
+        assert {ax.images[0].get_clim() for ax in display.axes_[i, :3]} == {(good[i].min(), good[i].max())}
+    limits = {ax.images[0].get_clim() for ax in display.axes_[:, 3:].ravel()}
+    assert limits == {(0.0, max(drawn(display, i, j).max() for i in range(2) for j in (3, 4)))}
+    bars = [[len(ax.child_axes) for ax in row] for row in display.axes_]
+    assert bars == [[0, 0, 0, 0, 0], [0, 0, 0, 1, 1]]  # a colour bar below each column of maps
+    assert display.axes_[1, 3].child_axes[0].get_xlim() == limits.pop()
+
+
+def test_without_a_truth_or_uncertainty_their_columns_are_absent(restored):
+    enhancer, poor, _ = restored
+    display = EnhancementDisplay.from_estimator(enhancer, poor, uncertainty=False, n_images=1)
+    assert [ax.get_title() for ax in display.axes_[0]] == ["poor", "enhanced"]
+    assert display.axes_[0, 0].get_ylabel() == ""
+    assert [ax.get_title() for ax in EnhancementDisplay.from_estimator(enhancer, poor).axes_[0]][2:] == ["uncertainty"]
+    renamed = EnhancementDisplay.from_estimator(enhancer, poor, n_images=1, titles=["x", "y", "z"])
+    assert [ax.get_title() for ax in renamed.axes_[0]] == ["x", "y", "z"]
+
+
+def test_a_perfect_enhancement_has_no_finite_ratio_and_an_empty_map():
+    truth = np.arange(64.0).reshape(1, 8, 8, 1)
+    display = EnhancementDisplay(truth + 1, truth, target=truth).plot()
+    assert display.axes_[0, 0].get_ylabel() == f"poor {20 * math.log10(63):.1f} dB\nenhanced inf dB"
+    assert not drawn(display, 0, 3).any()
+
+
+def test_of_enlarged_images_the_poor_pixels_are_repeated():
+    good = random_images(8, 16, 24)
+    enhancer, poor = enhancer_of(good, scale=2, degradation="auto"), good[:2, ::2, ::2]
+    display = EnhancementDisplay.from_estimator(enhancer, poor, target=good[:2])
+    assert drawn(display, 0, 0).shape == drawn(display, 0, 1).shape == (16, 24)
+    assert np.array_equal(drawn(display, 1, 0), np.kron(poor[1], np.ones((2, 2))))
+    assert re.fullmatch(r"enhanced \d+\.\d dB", display.axes_[1, 0].get_ylabel())
+
+
+def test_colours_share_the_scale_of_the_truth_and_maps_are_means():
+    good = random_images(6, 16, 16, 3)
+    enhancer = enhancer_of(good)
+    display = EnhancementDisplay.from_estimator(enhancer, good, target=good, n_images=1)
+    assert np.allclose(drawn(display, 0, 2), good[0] / 199)
+    error = np.abs(enhancer.transform(good[:1]).astype(float) - good[:1])[0]
+    assert np.allclose(drawn(display, 0, 3), error.mean(axis=2))
+    second = EnhancementDisplay.from_estimator(enhancer, good, target=good, n_images=1, channel=1)
+    assert np.array_equal(drawn(second, 0, 0), good[0, ..., 1])
+    assert np.allclose(drawn(second, 0, 3), error[..., 1])
+
+
+def test_flat_images_are_drawn_with_their_shape():
+    good = random_images(6, 16, 16)
+    flat = pd.DataFrame(good.reshape(6, -1))
+    enhancer = enhancer_of(flat, image_shape=(16, 16))
+    display = EnhancementDisplay.from_estimator(enhancer, flat, target=flat, n_images=2)
+    assert np.array_equal(drawn(display, 1, 0), good[1])
+    assert np.array_equal(drawn(display, 1, 2), good[1])
+
+
+def test_the_enhancer_is_found_in_a_pipeline(restored):
+    enhancer, poor, _ = restored
+    pipe = StockPipeline([("enhance", enhancer), ("again", "passthrough")])
+    assert np.array_equal(
+        EnhancementDisplay.from_estimator(pipe, poor).enhanced,
+        EnhancementDisplay.from_estimator(enhancer, poor).enhanced,
+    )
+
+
+def test_it_is_drawn_where_asked(restored):
+    enhancer, poor, _ = restored
+    figure = Figure()
+    one = EnhancementDisplay.from_estimator(enhancer, poor, n_images=2, ax=figure.subplots())
+    assert one.figure_ is figure
+    assert one.axes_.shape == (2, 3)
+    given = Figure().subplots(2, 3)
+    assert EnhancementDisplay.from_estimator(enhancer, poor, n_images=2, ax=given).axes_[1, 2] is given[1, 2]
+    with pytest.raises(ValueError, match=r"one Axes or 2 x 3.*got 4"):
+        EnhancementDisplay.from_estimator(enhancer, poor, n_images=2, ax=Figure().subplots(2, 2))
+    with pytest.raises(ValueError, match="made by subplots"):
+        EnhancementDisplay.from_estimator(enhancer, poor, ax=Figure().add_axes((0, 0, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_images": 0}, "n_images must be an integer of at least 1; got 0"),
+        ({"n_images": True}, "n_images"),
+        ({"channel": 1}, "channel must be None or an integer from 0 to 0"),
+        ({"display_labels": ["one"]}, "display_labels must name 4 rows; got 1"),
+        ({"titles": ["one"]}, "titles must name 3 columns; got 1"),
+        ({"target": np.zeros((3, 16, 24))}, "inconsistent numbers of samples"),
+        ({"target": np.zeros((12, 16, 16))}, r"of shape \(16, 24, 1\) once enlarged.*\(16, 16\)"),
+        ({"X": np.full((2, 16, 24), np.nan)}, "NaN"),
+        ({"X": np.zeros((2, 16, 24, 3))}, r"1 channel\(s\); got 3"),
+    ],
+)
+def test_enhancement_requests_that_do_not_fit_are_refused(restored, arguments, message):
+    enhancer, poor, _ = restored
+    with pytest.raises(ValueError, match=message):
+        EnhancementDisplay.from_estimator(enhancer, **{"X": poor, **arguments})
+
+
+def test_what_holds_no_fitted_enhancer_of_images_is_refused(fitted):
+    X = np.zeros((2, 16, 16))
+    with pytest.raises(TypeError, match=r"Expected a GANEnhancer.*SVC"):
+        EnhancementDisplay.from_estimator(SVC(), X)
+    with pytest.raises(TypeError, match="Expected a GANEnhancer"):
+        EnhancementDisplay.from_estimator(fitted[0], X)
+    with pytest.raises(NotFittedError):
+        EnhancementDisplay.from_estimator(GANEnhancer(), X)
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    table = GANEnhancer(max_iter=2, guard=False, random_state=0).fit(rows)
+    with pytest.raises(ValueError, match=r"fitted on a table\. Fit image stacks"):
+        EnhancementDisplay.from_estimator(table, rows)
+
+
+def test_without_matplotlib_the_enhancement_names_the_extra(restored, monkeypatch):
+    imported = builtins.__import__
+
+    def without(name, *more, **options):
+        if name.split(".")[0] == "matplotlib":
+            raise ImportError("No module named 'matplotlib'", name="matplotlib")
+        return imported(name, *more, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r'pip install "sklearn-medgan\[plot\]"'):
+        EnhancementDisplay.from_estimator(restored[0], restored[1], n_images=1)

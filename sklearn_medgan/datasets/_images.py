@@ -133,14 +133,21 @@ def write_stack(path, stack):
         As :func:`write_image`.
     """
     kind, stack = image_kind(path), np.asarray(stack)
+    check_holds(path, stack)
+    if stack.ndim == 4 and stack.shape[3] == 1:
+        stack = stack[..., 0]
+    _WRITE[kind](path, stack)
+
+
+def check_holds(path, stack):
+    """Raise the ValueError of :func:`write_stack` where the format of the file cannot hold the images."""
+    kind = image_kind(path)
     if stack.ndim not in (3, 4) or not stack.size or (stack.ndim == 4 and stack.shape[3] > 4):
         raise ValueError(
             "An image to write was expected to have the shape (height, width) or (height, width, channels) with 1 to 4 "
             f"channels; got {stack.shape[1:]}, {len(stack)} time(s). Reshape it, or write .npz."
         )
-    if stack.ndim == 4 and stack.shape[3] == 1:
-        stack = stack[..., 0]
-    n_channels = 1 if stack.ndim == 3 else stack.shape[3]
+    n_channels = (*stack.shape, 1)[3]
     other = "convert the image first" if kind == "TIFF" else "write TIFF (.tif)"
     if n_channels not in HOLDS[kind].get(stack.dtype.name, ()):
         held = (
@@ -149,7 +156,6 @@ def write_stack(path, stack):
         raise ValueError(f"{kind} cannot hold {held}; {other} or .npz. The file was to be {path}.")
     if kind != "TIFF" and len(stack) > 1:
         raise ValueError(f"{kind} cannot hold {len(stack)} images; {other} or .npz. The file was to be {path}.")
-    _WRITE[kind](path, stack)
 
 
 def image_kind(path):

@@ -186,29 +186,38 @@ def _listing(folder):
 
 def _read_folder(path, subset, image_shape):
     """The columns of the Bunch from a folder; its subfolders, where there are any, are the classes."""
+    classes = list_folder(path, stacklevel=5)
+    columns = _read_files([file for files in classes.values() for file in files], path, subset, image_shape)
+    if None not in classes:
+        label_of = {str(file): label for label, files in enumerate(classes.values()) for file in files}
+        columns["target"] = np.array([label_of[name] for name in columns["filenames"]], dtype=np.int64)
+        columns["target_names"] = list(classes)
+    return columns
+
+
+def list_folder(path, *, stacklevel=2):
+    """The image files of each class, {name of the subfolder: paths}, sorted; {None: paths} where there is no subfolder.
+
+    Raises and warns as :func:`load_images` does.
+    """
     top = _listing(path)
     if top.folders and top.images:
         raise ValueError(
             f"load_images expected {path} to hold {LAYOUT}; it holds both, images ({_few(top.images, path)}) and "
             f"subfolders ({_few(top.folders, path)}). Move one of the two away."
         )
-    classes = {folder.name: _listing(folder) for folder in top.folders}
-    parts = list(classes.values()) or [top]
+    classes = {folder.name: _listing(folder) for folder in top.folders} or {None: top}
+    parts = list(classes.values())
     _check_folders(path, parts, top.folders or [path])
-    others = [file for part in (top, *classes.values()) for file in part.others]
+    others = top.others + [file for name, part in classes.items() if name is not None for file in part.others]
     if others:
         warnings.warn(
             f"load_images ignored {len(others)} file(s) in {path} that are no images: {_few(others, path)}. "
             f"It reads {', '.join(IMAGE_SUFFIXES)}; move others away to silence this.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
-    columns = _read_files([file for part in parts for file in part.images], path, subset, image_shape)
-    if classes:
-        label_of = {str(file): label for label, part in enumerate(parts) for file in part.images}
-        columns["target"] = np.array([label_of[name] for name in columns["filenames"]], dtype=np.int64)
-        columns["target_names"] = list(classes)
-    return columns
+    return {name: part.images for name, part in classes.items()}
 
 
 def _check_folders(path, parts, folders):
@@ -290,24 +299,49 @@ def _resized(stack, image_shape):
     return cast(np.stack(images), stack.dtype) if images else np.empty((0, *shape), stack.dtype)
 
 
-def _read_npz(path, subset, image_shape):
-    """The columns of the Bunch from either form of an npz file."""
+def _check_archive(path):
     # numpy would take a broken archive for a pickle, and say so; say what is wrong instead.
     if not zipfile.is_zipfile(path):
         raise ValueError(
             f"load_images expected an npz archive; {path} is not one (or is cut short). "
             "Write it with numpy.savez, or fetch it again."
         )
+
+
+def read_image_arrays(path):
+    """Every array of an npz file in either form, {key: array}, and the keys of those that are images."""
+    _check_archive(path)
+    with np.load(path, allow_pickle=False) as archive:
+        splits = [f"{split}_images" for split in MEDMNIST_SPLITS]
+        keys = [key for key in (["X"] if "X" in archive else splits) if key in archive]
+        if not keys:
+            raise _unknown_form(archive, path)
+        arrays = {key: _read_key(archive, key, path) for key in archive}
+    others = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if others:
+        raise ValueError(f"{path} was expected to hold arrays only; {others[0]!r} is none. Write it with numpy.savez.")
+    for key in keys:
+        _check_images(arrays[key], path)
+    return arrays, keys
+
+
+def _unknown_form(archive, path):
+    return ValueError(
+        f"{path} was expected to hold {FORMS}; its keys are {sorted(archive)}. "
+        "Save the file again with its arrays under these names."
+    )
+
+
+def _read_npz(path, subset, image_shape):
+    """The columns of the Bunch from either form of an npz file."""
+    _check_archive(path)
     with np.load(path, allow_pickle=False) as archive:
         if "X" in archive:
             columns = _read_plain(archive, path, subset)
         elif any(f"{split}_images" in archive for split in MEDMNIST_SPLITS):
             columns = _read_medmnist(archive, path, subset)
         else:
-            raise ValueError(
-                f"{path} was expected to hold {FORMS}; its keys are {sorted(archive)}. "
-                "Save the file again with its arrays under these names."
-            )
+            raise _unknown_form(archive, path)
         columns["spacing"] = _spacing(_read_key(archive, "spacing", path), path)
         class_names = _read_key(archive, "class_names", path)
     columns["target"], columns["target_names"] = _encode_labels(columns["target"], class_names, path)
