@@ -10,7 +10,7 @@ import pytest
 from sklearn_medgan import GANAugmenter, GANEnhancer
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/index.md", "docs/user_guide.md", "docs/datasets.md"]
+PAGES = ["README.md", "docs/index.md", "docs/user_guide.md", "docs/datasets.md", "docs/degradations.md"]
 
 matplotlib.use("Agg")
 
