@@ -251,7 +251,7 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         before = dict(self.__dict__)
         try:
             return self._fit(X, y, X_unlabeled)
-        except Exception:
+        except BaseException:  # Ctrl-C outside the training loop too
             self.__dict__ = before
             raise
 

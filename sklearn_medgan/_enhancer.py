@@ -228,7 +228,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         before = dict(self.__dict__)
         try:
             return self._fit(X, y, target)
-        except Exception:
+        except BaseException:  # Ctrl-C outside the training loop too
             self.__dict__ = before
             raise
 
@@ -240,10 +240,11 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         rows = _as_images(rows, form)
         good = self._check_target(target, rows, form)
         config = self._configure(form)
-        if goes_on and config != self._config:
+        if goes_on and (config, self.scale) != (self._config, self._medium.scale):
             raise ValueError(
-                f"warm_start=True goes on with the network of the earlier fit, {self._config}; the parameters now ask "
-                f"for {config}. Set warm_start=False, or the parameters back."
+                f"warm_start=True goes on with the network of the earlier fit, {self._config} with "
+                f"scale={self._medium.scale}; the parameters now ask for {config} with scale={self.scale}. Set "
+                "warm_start=False, or the parameters back."
             )
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=4)
@@ -276,7 +277,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
             return None
         probe = GANEnhancer(image_shape=self._target_shape(form))
         try:
-            good, other = check_rows(probe, target, image_shape=probe.image_shape, reset=True)
+            good, other = check_rows(probe, target, image_shape=probe.image_shape, reset=True, fewest=1)
         except (ValueError, TypeError) as error:
             raise type(error)(f"target: {error}") from error
         good = _as_images(good, other)
@@ -333,7 +334,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         """What makes good rows poor, and its reach."""
         if isinstance(medium, TableMedium):
             level = self.degradation["noise"] if isinstance(self.degradation, Mapping) else TABLE_NOISE
-            return (level if isinstance(level, tuple | list) else (level, level)), None
+            return check_level("noise", level), None
         from .degradations import resolve
 
         degradation = self.degradation
@@ -400,7 +401,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
-        if form.container == "list" or not hasattr(self, "feature_names_in_"):  # frames need names that were seen
+        if form.container == "list" or self._form.container not in ("pandas", "polars"):  # a frame for a frame
             form = dataclasses.replace(form, container="numpy", dtypes=(str(rows.dtype),))
         report = self.guard_report_
         chosen = report["chosen"]
@@ -454,14 +455,16 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
             Dtype and units of `X`.
         """
         _check_count(n_samples)
-        form, restored, spread = self._enhanced_and_spread(X)
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
+        form, draws = self._draws(X, n_samples, rng)
         dtype = np.dtype(form.dtypes[0]) if form.container not in ("pandas", "polars") else np.dtype(np.float64)
-        draws = []
-        for _ in range(n_samples):
-            error = self._errors.draw(spread.shape, rng) * spread
-            draws.append(_in_shape_of(form, cast(self._medium.decode(restored + error), dtype)))
-        return np.stack(draws)
+        return np.stack([cast(draw, dtype) for draw in draws])
+
+    def _draws(self, X, n: int, rng):
+        """The form of `X`, and `n` draws one by one, float64 in its units."""
+        form, restored, spread = self._enhanced_and_spread(X)
+        errors = (self._errors.draw(spread.shape, rng) * spread for _ in range(n))
+        return form, (_in_shape_of(form, self._medium.decode(restored + error)) for error in errors)
 
     def uncertainty(self, X, n_samples=None):
         """Standard deviation of the error of `transform`, for every pixel.
@@ -482,8 +485,8 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         """
         if n_samples is not None:
             _check_count(n_samples, at_least=2)
-            draws = self.sample(_as_floats(X), n_samples, random_state=0)
-            return draws.std(0, ddof=1).astype(np.float32)
+            _, draws = self._draws(X, n_samples, np.random.RandomState(0))
+            return np.std(list(draws), axis=0, ddof=1).astype(np.float32)
         form, _, spread = self._enhanced_and_spread(X)
         return _in_shape_of(form, self._medium.in_units(spread * self._errors.deviation).astype(np.float32))
 
@@ -513,7 +516,9 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         report = self.guard_report_
         chosen = report["chosen"]
         restored = self._medium.treat_encoded(poor, self._network(), chosen, report["strength"].get(chosen, 0.0))
-        return float(np.mean([_guard.psnr(r, g) for r, g in zip(restored, good, strict=True)]))
+        return float(
+            np.mean([_guard.psnr(*pair) for pair in zip(*map(self._medium.visible, (restored, good)), strict=True)])
+        )
 
     @available_if(_has_names)
     def get_feature_names_out(self, input_features=None):
@@ -592,12 +597,6 @@ def _in_shape_of(form, values: np.ndarray) -> np.ndarray:
     return values.reshape(len(values), -1)
 
 
-def _as_floats(X):
-    """Rows whose draws are not rounded."""
-    values = np.asarray(X)
-    return values if values.dtype.kind not in "biu" else values.astype(np.float32)
-
-
 def with_levels(levels: Mapping, span: float) -> list:
     """Steps for `degradations.resolve` from {name: level}; noise comes in the units of the images, of range `span`."""
     unknown = sorted(set(levels) - set(LEVEL_OF))
@@ -605,13 +604,19 @@ def with_levels(levels: Mapping, span: float) -> list:
         raise ValueError(f"degradation gives levels for {unknown or 'nothing'}. Known: {sorted(LEVEL_OF)}.")
     steps = []
     for name, level in levels.items():
-        pair = isinstance(level, tuple | list)
-        if not all(isinstance(part, Real) for part in (level if pair else (level,))):
-            raise ValueError(f"The level of {name!r} must be a number or a pair (low, high); got {level!r}.")
+        low, high = check_level(name, level)
         if name in ("noise", "rician"):
-            level = tuple(part / span for part in level) if pair else level / span
+            level = low / span, high / span
         steps.append((name, {LEVEL_OF[name]: level}))
     return steps
+
+
+def check_level(name: str, level) -> tuple[float, float]:
+    """(low, high) of a number or a pair."""
+    pair = tuple(level) if isinstance(level, tuple | list) else (level, level)
+    if len(pair) != 2 or not all(isinstance(part, Real) for part in pair) or not 0 <= pair[0] <= pair[1]:
+        raise ValueError(f"The level of {name!r} must be a number or a pair (low, high), 0 or above; got {level!r}.")
+    return pair
 
 
 def _check_count(n_samples, at_least: int = 1) -> None:

@@ -46,9 +46,19 @@ class Errors:
 
         field = rng.standard_normal(shape)
         if len(shape) == 4 and self.correlation > 0.01:
-            # White noise blurred by a Gaussian of width s has correlation exp(-1 / (4 s^2)) between neighbours.
-            width = np.sqrt(-0.25 / np.log(self.correlation))
+            width = width_for(self.correlation)
             for axis in (1, 2):
                 field = gaussian_filter1d(field, width, axis=axis, mode="wrap")
             field /= max(field.std(), 1e-12)
         return np.interp(ndtr(field), LEVELS, self.quantiles)
+
+
+def width_for(correlation: float) -> float:
+    """Width of the Gaussian, in pixels, that gives blurred white noise this correlation between neighbours."""
+    from scipy.ndimage import gaussian_filter1d
+
+    impulse = np.zeros(129)
+    impulse[64] = 1.0
+    widths = np.geomspace(0.2, 8.0, 80)
+    kernels = [gaussian_filter1d(impulse, width, mode="wrap") for width in widths]
+    return float(np.interp(correlation, [k[1:] @ k[:-1] / (k @ k) for k in kernels], widths))

@@ -12,7 +12,7 @@ from . import _guard
 from ._anchor import WORTHWHILE, Anchor, change
 from ._encoding import ImageScale, TableCodec, cast
 from ._errors import Errors
-from ._pairs import DegradedPairs, GivenPairs, GivenRows, TableNoise, degrade, enlarge
+from ._pairs import DegradedPairs, GivenPairs, GivenRows, TableNoise, degrade, enlarge, trim
 from ._tiling import GROUP, SMALL, apply, padded, reflect
 
 MOST_COMPARED = 16  # held-out images on which treatments are compared by PSNR
@@ -55,14 +55,12 @@ class ImageMedium:
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Good images as float32 in fractions of the scale, their sides cut to multiples of the enlargement."""
-        height, width = images.shape[-3:-1]
-        cut = images[..., : height - height % self.scale, : width - width % self.scale, :]
-        return self.codec.encode(cut)
+        return self.codec.encode(trim(images, self.scale))
 
     def pairs(self, images, target, degradation, reach, patch: int, rng):
         """A source of training pairs."""
         if target is None:
-            return DegradedPairs(images, self.encode, degradation, reach, self.scale, self.anchor, patch, rng)
+            return DegradedPairs(images, self.codec.encode, degradation, reach, self.scale, self.anchor, patch, rng)
         return GivenPairs(images, target, self.codec.encode, self.scale, self.anchor, patch, rng)
 
     def examples(self, images, target, degradation, rng) -> tuple[list, list]:
@@ -157,6 +155,10 @@ class ImageMedium:
     def in_units(self, spread: np.ndarray) -> np.ndarray:
         """Differences in fractions of the scale as differences in the units of the data."""
         return spread * self.codec.span
+
+    def visible(self, images: list) -> list:
+        """What of encoded images belongs to the data: all."""
+        return images
 
     def treat(self, images: np.ndarray, network: Network, chosen: str, strength: float) -> np.ndarray:
         """Raw images through the chosen treatment, in their dtype."""
@@ -277,6 +279,10 @@ class TableMedium:
     def in_units(self, spread: np.ndarray) -> np.ndarray:
         """Differences of standardised columns as differences in the units of the data."""
         return spread[..., : self.n_columns] * self.codec.scale
+
+    def visible(self, encoded: np.ndarray) -> np.ndarray:
+        """The columns of encoded rows without the padding."""
+        return encoded[:, : self.n_columns]
 
     def treat(self, rows: np.ndarray, network: Network, chosen: str, strength: float) -> np.ndarray:
         """Rows through the network, or as they came; float64."""

@@ -24,6 +24,12 @@ def degrade(images: np.ndarray, degradation: Callable | None, scale: int, rng) -
     return enlarge(apply(degradation, poor, rng, scale=factor), factor)[:, :height, :width]
 
 
+def trim(images: np.ndarray, scale: int) -> np.ndarray:
+    """Images (..., height, width, channels) with sides cut to multiples of the enlargement."""
+    height, width = images.shape[-3:-1]
+    return images[..., : height - height % scale, : width - width % scale, :]
+
+
 def enlarge(poor: np.ndarray, scale: int) -> np.ndarray:
     """Poor images on the grid of the good ones, by bicubic interpolation: what the network starts from."""
     return upscale(poor, factor=scale) if scale > 1 else poor
@@ -77,7 +83,7 @@ class DegradedPairs:
         return cut([self.pool[i] for i in picks], self.patch, self.rng)
 
     def _renew(self, i: int) -> None:
-        good = self.encode(self.images[i])
+        good = trim(self.encode(self.images[i]), self.scale)
         poor = enlarge(degrade(good[None], self.degradation, self.scale, self.rng), self.scale)[0].astype(np.float32)
         self.pool[i] = (poor if self.anchor is None else self.anchor(poor), good)
 

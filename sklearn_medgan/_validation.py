@@ -68,17 +68,20 @@ def n_dimensions(X) -> int:
     return np.asarray(X).ndim if shape is None else len(shape)
 
 
-def check_rows(estimator, X, *, image_shape=None, reset: bool, any_size: bool = False) -> tuple[np.ndarray, Form]:
+def check_rows(
+    estimator, X, *, image_shape=None, reset: bool, any_size: bool = False, fewest: int | None = None
+) -> tuple[np.ndarray, Form]:
     """Checked rows as an array (not a copy where avoidable), and the form in which rows go back.
 
     With `reset`, the estimator's `n_features_in_` (and `feature_names_in_`) are learned, and at least two rows are
-    needed; otherwise they are compared: stacks of `any_size` by their channels only.
+    needed (or `fewest`); otherwise they are compared: stacks of `any_size` by their channels only.
     """
+    fewest = fewest or (2 if reset else 1)
     container = X
     X = as_array_if_list(X)
     side_shape = check_image_shape(image_shape)
     if not issparse(X) and n_dimensions(X) > 2:
-        array = _check_stack(estimator, X, side_shape, reset, any_size)
+        array = _check_stack(estimator, X, side_shape, reset, any_size, fewest)
         form = Form.of(container, array, "stack", _channels_last(array.shape))
         if reset:
             estimator.n_features_in_ = int(np.prod(array.shape[1:]))
@@ -87,7 +90,7 @@ def check_rows(estimator, X, *, image_shape=None, reset: bool, any_size: bool = 
         return array, form
     if not reset:
         _check_not_flat(estimator, X)
-    array = _check_table(estimator, X, reset)
+    array = _check_table(estimator, X, reset, fewest)
     if side_shape is not None and array.shape[1] != np.prod(side_shape):
         raise ValueError(
             f"image_shape={tuple(image_shape)!r} needs {np.prod(side_shape)} columns (height x width x channels); "
@@ -116,9 +119,9 @@ def _check_not_flat(estimator, X) -> None:
         )
 
 
-def _check_table(estimator, X, reset: bool) -> np.ndarray:
+def _check_table(estimator, X, reset: bool, fewest: int) -> np.ndarray:
     try:
-        array = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_min_samples=2 if reset else 1)
+        array = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_min_samples=fewest)
     except OverflowError as error:
         raise ValueError(f"X holds a number too large for float64 ({error}). Rescale that column.") from error
     if array.dtype.kind not in "biuf":
@@ -128,7 +131,7 @@ def _check_table(estimator, X, reset: bool) -> np.ndarray:
     return array
 
 
-def _check_stack(estimator, X, image_shape, reset: bool, any_size: bool) -> np.ndarray:
+def _check_stack(estimator, X, image_shape, reset: bool, any_size: bool, fewest: int) -> np.ndarray:
     name = _name(estimator)
     array = np.asarray(X)
     if array.dtype.kind not in "biufc":
@@ -137,9 +140,9 @@ def _check_stack(estimator, X, image_shape, reset: bool, any_size: bool) -> np.n
         raise ValueError(f"Complex data not supported by {name}; got {array.dtype}. Pass its magnitude (numpy.abs).")
     if array.ndim > 4:
         raise ValueError(f"{name} got an array of shape {array.shape}. {ADVICE}")
-    if len(array) < (2 if reset else 1):
+    if len(array) < fewest:
         raise ValueError(
-            f"Found array with {len(array)} sample(s) (shape={array.shape}) while a minimum of {2 if reset else 1} is "
+            f"Found array with {len(array)} sample(s) (shape={array.shape}) while a minimum of {fewest} is "
             f"required by {name}. Pass more images."
         )
     shape = _channels_last(array.shape)

@@ -485,7 +485,8 @@ class _Listeners:
             (self.program.generator, self.model.generator, state.generator),
             (self.program.discriminator, self.model.discriminator, state.discriminator),
         ):
-            network.export(model, player.ema, player.buffers)
+            if network is not None:
+                network.export(model, player.ema, player.buffers)
         self.callbacks.on_epoch_begin(self.epoch)
         self.callbacks.on_epoch_end(self.epoch, {**values, "loss": values[self.program.loss_shown]})
         self.epoch += 1
@@ -496,7 +497,10 @@ class _Listeners:
 
 
 class _Pair(keras.Model):
-    """What callbacks see as `self.model`: its `generator` and `discriminator` hold the current averaged weights."""
+    """What callbacks see as `self.model`: its `generator` and `discriminator` hold the current averaged weights.
+
+    `discriminator` is None where training has none.
+    """
 
     def __init__(self, generator, discriminator):
         super().__init__()
