@@ -376,7 +376,9 @@ SAVED = {
 
 
 @untrained
-@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "adversarial" else ()) for name in SAVED]
+)
 def test_copies_and_files_work_as_the_original(name, tmp_path):
     model, rows = SAVED[name]()
     _ = model.generator_
@@ -838,6 +840,7 @@ def test_ahead_of_a_classifier():
     assert np.isfinite(scores["test_score"]).all()
 
 
+@pytest.mark.slow
 def test_ahead_of_the_augmenter():
     X, y = STACK, np.arange(10) % 2
     augmenter = GANAugmenter(max_iter=1, batch_size=4, width=4, latent_dim=4, random_state=0)

@@ -213,6 +213,7 @@ def test_same_seed_same_bytes(name):
     assert content(initial(config, seed=3)[1]) != content(state)
 
 
+@pytest.mark.slow
 def test_adversary_is_heard_in_the_last_two_fifths_only():
     """Up to then its weight changes nothing of the restorer, though the discriminator learns all the time."""
     program, state = initial(ADVERSARIAL)
