@@ -1,0 +1,367 @@
+"""The guard: filters as scikit-image has them, honest figures, and a fallback where the network would do harm."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from scipy.ndimage import median_filter
+from skimage import restoration
+from skimage.metrics import peak_signal_noise_ratio
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_medgan import GANEnhancer, _guard
+from sklearn_medgan._encoding import ImageScale, TableCodec
+from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
+from sklearn_medgan._media import ImageMedium, TableMedium
+
+TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
+KEYS = {"chosen", "n_held_out", "balanced_accuracy", "strength", "psnr"}
+
+
+def smooth_images(n, size=24, seed=0):
+    """Discs on a ramp, float32 in [0, 1]: what classical filters restore well."""
+    rng = np.random.RandomState(seed)
+    rows, columns = np.mgrid[:size, :size] / size
+    centres = rng.uniform(0.3, 0.7, (n, 2, 1, 1))
+    discs = np.hypot(rows - centres[:, 0], columns - centres[:, 1]) < 0.25
+    return (0.3 + 0.3 * rows + 0.4 * discs).astype(np.float32)
+
+
+def noisy(images, sigma, seed=0):
+    return (images + sigma * np.random.RandomState(seed).standard_normal(images.shape)).astype(np.float32)
+
+
+IMAGE = noisy(smooth_images(1)[0], 0.1)[..., None]
+COLOUR = noisy(np.repeat(smooth_images(1)[0][..., None], 3, -1), 0.1)
+
+
+# -- the measure of noise -----------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.05, 0.2])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_is_estimated(sigma, channels):
+    ramp = np.add.outer(np.linspace(0, 1, 96), np.linspace(0, 1, 96))[..., None].repeat(channels, -1)
+    assert _guard.estimate_noise(noisy(ramp, sigma)) == pytest.approx(sigma, rel=0.05)
+
+
+def test_straight_slopes_are_no_noise():
+    ramp = np.add.outer(np.linspace(0, 1, 40), np.linspace(0, 3, 30))[..., None]
+    assert _guard.estimate_noise(ramp) < 1e-12
+
+
+# -- the filters --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.5])
+@pytest.mark.parametrize("image", [IMAGE, COLOUR], ids=["grey", "colour"])
+def test_filters_are_those_of_scikit_image(image, strength):
+    sigma = _guard.estimate_noise(image)
+    grey = image.shape[2] == 1
+    rows, axis = (image[..., 0], None) if grey else (image, -1)
+    expected = {
+        "nothing": rows,
+        "median": median_filter(image, (3, 3, 1)).reshape(rows.shape) if strength >= 1 else rows,
+        "total variation": restoration.denoise_tv_chambolle(rows, weight=2 * strength * sigma, channel_axis=axis),
+        "non-local means": restoration.denoise_nl_means(
+            rows, h=strength * sigma, sigma=sigma, patch_size=5, patch_distance=6, fast_mode=True, channel_axis=axis
+        ),
+    }
+    if importlib.util.find_spec("pywt"):
+        expected["wavelet"] = restoration.denoise_wavelet(
+            rows, sigma=strength * sigma, rescale_sigma=False, channel_axis=axis
+        )
+    assert expected.keys() == _guard.available_filters().keys()
+    for name, result in expected.items():
+        filtered = _guard.run_filter(name, strength, image)
+        assert (filtered.shape, filtered.dtype) == (image.shape, np.float32)
+        np.testing.assert_allclose(filtered.reshape(rows.shape), result, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("name", sorted(_guard.available_filters().keys() - {"nothing"}))
+def test_filters_help_against_noise(name):
+    good = smooth_images(1, size=48)[0][..., None]
+    poor = noisy(good, 0.1)
+    best = max(_guard.psnr(_guard.run_filter(name, s, poor), good) for s in _guard.STRENGTHS)
+    assert best > _guard.psnr(poor, good) + 3
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", sorted(_guard.available_filters()))
+@pytest.mark.parametrize("shape", [(8, 8, 1), (9, 40, 3)])
+def test_constant_images_stay_as_they_are(name, shape):
+    image = np.full(shape, 0.25, np.float32)
+    np.testing.assert_allclose(_guard.run_filter(name, 1.0, image), image, atol=1e-6)
+
+
+def test_result_that_is_not_finite_is_replaced_by_the_image(monkeypatch):
+    monkeypatch.setitem(_guard.FILTERS, "nothing", lambda image, strength: image * np.nan)
+    assert np.array_equal(_guard.run_filter("nothing", 1.0, IMAGE), IMAGE)
+
+
+# -- figures ------------------------------------------------------------------
+
+
+def test_psnr_is_that_of_scikit_image():
+    good = smooth_images(1)[0]
+    poor = noisy(good, 0.05)
+    assert _guard.psnr(poor, good) == pytest.approx(peak_signal_noise_ratio(good, poor, data_range=1.0), abs=1e-4)
+    assert _guard.psnr(good, good) == pytest.approx(100.0)
+
+
+def test_tuning_finds_the_best_strength():
+    good = list(smooth_images(3)[..., None])
+    for sigma in (0.02, 0.3):
+        poor = [noisy(image, sigma, seed) for seed, image in enumerate(good)]
+        tuned = _guard.tune(poor, good)
+        assert tuned["nothing"] == 0.0
+        assert tuned.keys() == _guard.available_filters().keys()
+        for name, strength in tuned.items():
+            figures = {
+                s: np.mean(
+                    [
+                        peak_signal_noise_ratio(g, _guard.run_filter(name, s, p), data_range=1.0)
+                        for p, g in zip(poor, good, strict=True)
+                    ]
+                )
+                for s in (_guard.STRENGTHS if name != "nothing" else (0.0,))
+            }
+            assert figures[strength] == pytest.approx(max(figures.values()), abs=1e-6)
+
+
+@pytest.mark.parametrize(("sides", "expected"), [((5, 9), (5, 6)), ((12, 11), (6, 6)), ((6, 6), (6, 6))])
+def test_middle_is_in_the_middle(sides, expected):
+    image = np.add.outer(100 * np.arange(sides[0]), np.arange(sides[1]))[..., None]
+    part = _guard.middle(image, 6)
+    assert part.shape == (*expected, 1)
+    spare = [(a - b) // 2 for a, b in zip(sides, expected, strict=True)]
+    assert part[0, 0, 0] == 100 * spare[0] + spare[1]
+
+
+def halves(labels, seed=0):
+    """Images whose brighter half is that of their class."""
+    rng = np.random.RandomState(seed)
+    images = rng.uniform(0.4, 0.6, (len(labels), 16, 16, 1)).astype(np.float32)
+    for image, label in zip(images, labels, strict=True):
+        image[:, :8] += 0.2 * label
+        image[:, 8:] += 0.2 * (1 - label)
+    return images
+
+
+def test_classifier_learns_what_differs_and_is_scored_by_class():
+    labels = np.arange(40) % 2
+    model = _guard.classifier(list(halves(labels)), labels)
+    test = halves(labels, seed=1)
+    assert _guard.accuracy(model, list(test), labels) == 1.0
+    assert _guard.accuracy(model, list(test[:, :, ::-1]), labels) == 0.0
+    # All of one half: right for nine of ten rows, yet chance by class.
+    rare = (np.arange(40) < 4).astype(int)
+    assert _guard.accuracy(model, list(halves(np.zeros(40, int))), rare) == 0.5
+
+
+VERDICTS = {
+    "the network is best": ({"network": 30, "nothing": 20, "median": 25}, None, 10, "network"),
+    "a tie is the network's": ({"network": 30, "nothing": 30}, None, 10, "network"),
+    "nothing is best": ({"network": 20, "nothing": 30, "median": 25}, None, 10, "nothing"),
+    "a filter is best": ({"network": 24, "nothing": 20, "median": 25}, None, 10, "median"),
+    "as accurate": ({"network": 30, "nothing": 20}, {"network": 0.9, "nothing": 0.9}, 100, "network"),
+    "less accurate within chance": ({"network": 30, "nothing": 20}, {"network": 0.88, "nothing": 0.9}, 100, "network"),
+    "less accurate": ({"network": 30, "nothing": 20}, {"network": 0.7, "nothing": 0.9}, 100, "nothing"),
+    "few rows prove less": ({"network": 30, "nothing": 20}, {"network": 0.8, "nothing": 0.9}, 4, "network"),
+    "a filter is more accurate": (
+        {"network": 30, "nothing": 20, "median": 25},
+        {"network": 0.5, "nothing": 0.8, "median": 0.9},
+        100,
+        "median",
+    ),
+    "equally accurate filters go by PSNR": (
+        {"network": 30, "nothing": 20, "median": 25},
+        {"network": 0.5, "nothing": 0.8, "median": 0.8},
+        100,
+        "median",
+    ),
+    "accurate but of lower PSNR": ({"network": 20, "nothing": 25}, {"network": 0.9, "nothing": 0.8}, 100, "nothing"),
+    "a fall from perfect counts": ({"network": 30, "nothing": 20}, {"network": 0.9, "nothing": 1.0}, 100, "nothing"),
+}
+
+
+@pytest.mark.parametrize("case", VERDICTS.values(), ids=VERDICTS)
+def test_verdict(case):
+    scores, accuracies, n_held_out, expected = case
+    assert _guard.verdict(scores, accuracies, n_held_out) == expected
+
+
+# -- rows held out ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 50, 500])
+def test_held_out_rows_are_not_trained_on(n):
+    held, kept = hold_out(n, None, np.random.RandomState(0))
+    assert sorted([*held, *kept]) == list(range(n))
+    assert 1 <= len(held) <= MOST_HELD_OUT
+    assert len(kept) >= len(held)
+
+
+def test_held_out_rows_hold_a_quarter_of_each_class():
+    labels = np.array(["a"] * 80 + ["b"] * 20)
+    held, kept = hold_out(100, labels, np.random.RandomState(0))
+    assert sorted([*held, *kept]) == list(range(100))
+    assert np.unique(labels[held], return_counts=True)[1].tolist() == [20, 5]
+
+
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", "a", "b"], list("abcde")])
+def test_few_labelled_rows_leave_one_to_hold_out(labels):
+    held, kept = hold_out(len(labels), np.array(labels), np.random.RandomState(0))
+    assert (len(held), len(kept)) == (1, len(labels) - 1)
+
+
+# -- the comparison, with networks whose worth is known -----------------------
+
+
+def network(change):
+    """A restorer that applies a known change, with an even spread."""
+
+    def restore(rows, with_spread):
+        restored = np.asarray(change(np.asarray(rows)), np.float32)
+        return [restored, np.full_like(restored, 0.1)] if with_spread else [restored]
+
+    return restore
+
+
+def brighter(images, rng):
+    return images + np.float32(0.3)
+
+
+def compare(images, change, labels=None, degradation=brighter, guard=True):
+    medium = ImageMedium(ImageScale(0.0, 1.0), 1, 64, 8, 8)
+    held, kept = hold_out(len(images), labels, np.random.RandomState(0))
+    rng = np.random.RandomState(1)
+    return medium.held_out(lambda i: (images[i], None), kept, held, labels, degradation, rng, network(change), guard)
+
+
+def test_good_network_is_chosen_and_its_figures_are_right():
+    found = compare(smooth_images(20)[..., None], lambda rows: rows - 0.29)
+    report = found.report
+    assert report.keys() == KEYS
+    assert report["chosen"] == "network"
+    assert report["psnr"]["network"] == pytest.approx(40.0, abs=0.01)  # an error of 0.01 everywhere
+    assert report["psnr"]["nothing"] == pytest.approx(-20 * np.log10(0.3), abs=0.01)
+    assert report["psnr"].keys() - {"network"} == report["strength"].keys() == _guard.available_filters().keys()
+    assert report["n_held_out"] == 4
+    assert report["balanced_accuracy"] is None
+    np.testing.assert_allclose(found.errors.quantiles, -0.1, rtol=1e-3)  # of the spread
+
+
+def test_bad_network_is_not_chosen_and_errors_are_those_of_what_is():
+    found = compare(smooth_images(20)[..., None], lambda rows: rows + 1.0)
+    assert found.report["chosen"] in _guard.available_filters()
+    assert found.report["psnr"]["network"] == pytest.approx(-20 * np.log10(1.3), abs=0.01)
+    assert np.median(found.errors.quantiles) == pytest.approx(-3.0, rel=1e-3)  # those of the filter, not of the network
+
+
+def test_without_guard_nothing_is_compared():
+    found = compare(smooth_images(20)[..., None], lambda rows: rows + 1.0, guard=False)
+    assert found.report["chosen"] == "network"
+    assert found.report["psnr"] == {}
+    np.testing.assert_allclose(found.errors.quantiles, -13.0, rtol=1e-3)
+
+
+def test_labels_tell_of_harm_that_pixels_do_not_show():
+    """Mirrored images are the better ones by PSNR, and each shows the other class."""
+    labels = np.arange(100) % 2
+    images = halves(labels)
+    blind = compare(images, lambda rows: rows[:, :, ::-1] - 0.3)
+    assert blind.report["chosen"] == "network"
+    report = compare(images, lambda rows: rows[:, :, ::-1] - 0.3, labels).report
+    assert report["psnr"]["network"] > report["psnr"]["nothing"]
+    assert report["balanced_accuracy"]["network"] == 0.0
+    assert report["balanced_accuracy"]["nothing"] == 1.0
+    assert report["chosen"] != "network"
+    assert report["n_held_out"] == 24
+
+
+def test_labels_of_a_network_that_keeps_the_class_do_no_harm():
+    labels = np.arange(100) % 2
+    report = compare(halves(labels), lambda rows: rows - 0.3, labels).report
+    assert report["chosen"] == "network"
+    assert report["balanced_accuracy"] == {"nothing": 1.0, "network": 1.0}
+
+
+def test_few_labels_are_not_consulted():
+    labels = np.arange(40) % 2  # ten are held out: a classifier would decide by chance
+    assert compare(halves(labels), lambda rows: rows - 0.3, labels).report["balanced_accuracy"] is None
+
+
+@pytest.mark.parametrize(("change", "chosen"), [(lambda r: 0 * r, "network"), (lambda r: r + 9, "nothing")])
+def test_table_is_compared_with_doing_nothing(change, chosen):
+    """Columns of zeros in network units would be best restored to zero."""
+    rows = np.random.RandomState(0).normal(size=(40, 3))
+    medium = TableMedium(TableCodec(np.zeros(3), np.full(3, 1e6), *[np.zeros(3)] * 2, np.zeros(3, bool), (None,) * 3))
+    arguments = np.arange(30), np.arange(30, 40), None, (0.5, 0.5), np.random.RandomState(0)
+    found = medium.held_out(lambda i: (rows[i], None), *arguments, network(change), True)
+    assert found.report.keys() == KEYS
+    assert found.report["chosen"] == chosen
+    assert found.report["psnr"]["nothing"] == pytest.approx(-20 * np.log10(0.5), abs=1.0)
+
+
+# -- in the estimator ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fallen_back():
+    """One step on strong noise over smooth images: total variation or non-local means must be better."""
+    X = 1000.0 * smooth_images(30).astype(np.float64) - 500.0
+    with pytest.warns(ConvergenceWarning) as caught:
+        model = GANEnhancer(**TINY, degradation={"noise": 150}).fit(X)
+    return X, model, caught
+
+
+def test_fallback_is_announced(fallen_back):
+    _, model, caught = fallen_back
+    chosen = model.guard_report_["chosen"]
+    assert chosen in ("total variation", "non-local means", "wavelet")
+    message = str(caught[0].message)
+    assert "would do harm: on 6 held-out training rows" in message
+    assert f"transform does {chosen!r} instead. Raise max_iter" in message
+    assert caught[0].filename == __file__
+
+
+def test_fallback_is_what_transform_does(fallen_back):
+    X, model, _ = fallen_back
+    report, poor = model.guard_report_, X[:3] + 100 * np.random.RandomState(0).standard_normal(X[:3].shape)
+    low, span = X.min(), np.ptp(X)
+    strength = report["strength"][report["chosen"]]
+    for image, result in zip(poor, model.transform(poor), strict=True):
+        fractions = ((image - low) / span).astype(np.float32)[..., None]
+        expected = _guard.run_filter(report["chosen"], strength, fractions)[..., 0] * span + low
+        np.testing.assert_allclose(result, expected, atol=1e-2)
+        assert not np.allclose(result, image)
+    assert ((model.transform(poor) - X[:3]) ** 2).mean() < 0.5 * ((poor - X[:3]) ** 2).mean()
+
+
+def test_fallback_has_an_uncertainty_of_the_right_size(fallen_back):
+    _, model, _ = fallen_back
+    good = 1000.0 * smooth_images(20, seed=7) - 500.0
+    poor = noisy(good, 150).astype(np.float64)
+    error = np.sqrt(np.mean((model.transform(poor) - good) ** 2))
+    predicted = np.sqrt(np.mean(model.uncertainty(poor).astype(float) ** 2))
+    assert predicted == pytest.approx(error, rel=0.3)
+
+
+def test_report_of_labelled_images_names_accuracies():
+    labels = np.array(["left", "right"])[np.arange(100) % 2]
+    X = halves(np.arange(100) % 2)[..., 0]
+    with pytest.warns(ConvergenceWarning, match="would do harm"):
+        model = GANEnhancer(**TINY, degradation={"noise": 0.05}).fit(X, labels)
+    report = model.guard_report_
+    assert report.keys() == KEYS
+    assert report["n_held_out"] == 24
+    assert report["balanced_accuracy"]["nothing"] == 1.0
+    assert {"nothing", "network"} <= report["balanced_accuracy"].keys()
+
+
+def test_without_guard_there_is_no_fallback():
+    X = smooth_images(10)
+    model = GANEnhancer(**TINY, guard=False, degradation={"noise": 0.3}).fit(X)
+    assert model.guard_report_["chosen"] == "network"
+    assert model.guard_report_["psnr"] == {}
