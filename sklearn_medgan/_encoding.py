@@ -139,7 +139,10 @@ class ImageScale:
     @classmethod
     def learn(cls, rows: np.ndarray) -> ImageScale:
         """The range of these training rows."""
-        return cls(float(rows.min()), float(rows.max()))
+        low, high = float(rows.min()), float(rows.max())
+        if not high - low < np.finfo(np.float32).max:
+            raise ValueError(f"Images range from {low:g} to {high:g}, more than float32 holds. Rescale them.")
+        return cls(low, high)
 
     @property
     def span(self) -> float:

@@ -313,7 +313,9 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
     def _check_table_parameters(self) -> None:
         spatial = [name for name, absent in (("scale", 1), ("adversarial_weight", 0)) if getattr(self, name) != absent]
         degradation = self.degradation
-        noise = degradation in ("auto", "noise") or (isinstance(degradation, Mapping) and set(degradation) == {"noise"})
+        noise = degradation in ("auto", "noise", ["noise"], ("noise",)) or (
+            isinstance(degradation, Mapping) and set(degradation) == {"noise"}
+        )
         if spatial or not noise:
             what = f"{spatial[0]}={getattr(self, spatial[0])!r}" if spatial else f"degradation={degradation!r}"
             raise ValueError(
@@ -454,6 +456,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         X_new : ndarray of shape (n_samples, *output_shape)
             Dtype and units of `X`.
         """
+        check_is_fitted(self)
         _check_count(n_samples)
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         form, draws = self._draws(X, n_samples, rng)
@@ -464,7 +467,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         """The form of `X`, and `n` draws one by one, float64 in its units."""
         form, restored, spread = self._enhanced_and_spread(X)
         errors = (self._errors.draw(spread.shape, rng) * spread for _ in range(n))
-        return form, (_in_shape_of(form, self._medium.decode(restored + error)) for error in errors)
+        return form, (_in_shape_of(form, self._medium.decode_draw(restored + error)) for error in errors)
 
     def uncertainty(self, X, n_samples=None):
         """Standard deviation of the error of `transform`, for every pixel.

@@ -152,6 +152,8 @@ class ImageMedium:
         """Fractions of the scale as float64 in the units of the data."""
         return self.codec.decode(values)
 
+    decode_draw = decode
+
     def in_units(self, spread: np.ndarray) -> np.ndarray:
         """Differences in fractions of the scale as differences in the units of the data."""
         return spread * self.codec.span
@@ -275,6 +277,10 @@ class TableMedium:
     def decode(self, encoded: np.ndarray) -> np.ndarray:
         """Float64 in the units of the data."""
         return encoded[..., : self.n_columns].astype(np.float64) * self.codec.scale + self.codec.mean
+
+    def decode_draw(self, encoded: np.ndarray) -> np.ndarray:
+        """As `decode`, within each column's training range and on its levels."""
+        return self.codec.decode(encoded)
 
     def in_units(self, spread: np.ndarray) -> np.ndarray:
         """Differences of standardised columns as differences in the units of the data."""

@@ -228,11 +228,6 @@ def test_frame_of_pixels_keeps_names_and_dtypes():
     assert np.array_equal(out.to_numpy(), enhancer().fit(STACK).transform(STACK).reshape(10, -1))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="transform gives a frame back only where string names were seen at fit, so a DataFrame whose columns are "
-    "numbers comes back as an array; the contract (container in = container out) has no such exception.",
-)
 def test_frame_with_numbers_for_names_comes_back_as_a_frame():
     pandas = pytest.importorskip("pandas")
     X = pandas.DataFrame(TABLE)
@@ -247,11 +242,6 @@ def test_sample_and_uncertainty_take_frames(library):
     assert model.uncertainty(X).shape == (30, 3)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=UserWarning,
-    reason="uncertainty(frame, n_samples) hands sample an array, and scikit-learn warns of missing feature names.",
-)
 def test_uncertainty_of_a_frame_by_draws():
     X = measurements("pandas")
     assert enhancer().fit(X).uncertainty(X, 3).shape == (30, 3)
@@ -416,9 +406,6 @@ def test_warm_start_keeps_the_scale_and_takes_other_sizes(on_stack):
     assert (model._medium.codec.low, model._medium.codec.high) == (STACK.min(), STACK.max())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="warm_start compares the network's configuration, to which scale does not belong"
-)
 def test_warm_start_refuses_another_scale(on_stack):
     with pytest.raises(ValueError, match="warm_start"):
         copy.deepcopy(on_stack).set_params(warm_start=True, scale=2).fit(STACK)
@@ -479,11 +466,6 @@ def test_super_resolution_of_stacks(larger):
     assert np.corrcoef(means.ravel(), X.ravel())[0, 1] > 0.95
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="patches of images larger than patch_size differ in size where scale > 1: see test_pairs.py",
-)
 def test_super_resolution_learns_from_images_larger_than_a_patch():
     model = enhancer(scale=2).fit(smooth(6, 40))
     assert model.transform(smooth(2, 20)).shape == (2, 40, 40)
@@ -604,15 +586,7 @@ class Stop(keras.callbacks.Callback):
 weights = pytest.mark.parametrize(
     "weight",
     [
-        pytest.param(
-            0.0,
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=(AttributeError, pytest.fail.Exception),
-                reason="callbacks are handed the discriminator's weights, and there is none without an adversary: "
-                "_Listeners.tell calls None.export",
-            ),
-        ),
+        0.0,
         0.01,
     ],
 )
@@ -652,11 +626,6 @@ def test_error_in_a_callback_comes_out_and_the_estimator_stays_unfitted(weight):
     assert not [name for name in vars(model) if name.endswith("_") and not name.startswith("_")]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="fit puts the earlier fit back after an Exception only: after Ctrl-C outside the training loop the "
-    "estimator is a mixture of both fits",
-)
 def test_interruption_outside_training_leaves_the_earlier_fit(monkeypatch):
     model = enhancer().fit(STACK)
     before = model.transform(STACK)
@@ -778,16 +747,7 @@ def test_score_without_target_restores_own_degradations():
 
 @pytest.mark.parametrize(
     "guard",
-    [
-        pytest.param(
-            g,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="score of a table takes the mean over the padding columns too, 11 of 16 here",
-            ),
-        )
-        for g in (True, False)
-    ],
+    [g for g in (True, False)],
 )
 @untrained
 def test_score_of_a_table_is_that_of_its_columns(guard):
@@ -799,9 +759,6 @@ def test_score_of_a_table_is_that_of_its_columns(guard):
     assert model.score(poor, target=good) == pytest.approx(expected, abs=0.01)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="target is checked as rows to fit on, of which at least two are asked for"
-)
 def test_one_row_can_be_scored(on_floats):
     assert np.isfinite(on_floats.score(FLOATS[:1], target=FLOATS[:1]))
 

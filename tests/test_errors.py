@@ -99,20 +99,8 @@ def test_draws_have_the_learned_distribution(shape):
 @pytest.mark.parametrize(
     "correlation",
     [
-        pytest.param(
-            0.2,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="the width comes from a continuous Gaussian; sampled at pixels it gives 0.09 instead of 0.2",
-            ),
-        ),
-        pytest.param(
-            0.4,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="the width comes from a continuous Gaussian; sampled at pixels it gives 0.32 instead of 0.4",
-            ),
-        ),
+        0.2,
+        0.4,
         0.7,
         0.9,
     ],

@@ -327,7 +327,7 @@ def test_table_restorer_keeps_the_columns():
 
 def test_other_lengths_and_rates_do_not_trace_again():
     program, state = initial(IMAGES)
-    for n, rate in ((3, 0.1), (12, 0.01)):
+    for n, rate in ((3, 0.01), (12, 0.001)):
         run_restorer(program, state, Pairs(IMAGES), rate, 0.0, Run(n))
     for size in (16, 24, 40):
         program.restore(state.generator.weights, np.zeros((1, size, 16, 1), np.float32))
