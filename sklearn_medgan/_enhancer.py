@@ -91,8 +91,9 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         Step size of Adam after warm-up; it falls to zero along a cosine. "auto": 4e-3 for images, 2e-3 for tables.
     guard : bool, default=True
         Whether to compare the network, on training images held out from it, with doing nothing and with classical
-        filters (median, total variation, non-local means, and wavelets where PyWavelets is installed), by PSNR, and where class labels `y` are given also by a linear classifier of the good images. Where the
-        network would do harm, it warns, and `transform` does what was best instead.
+        filters (median, total variation, non-local means, and wavelets where PyWavelets is installed): by PSNR, and
+        where class labels `y` are given also by a linear classifier of the good images. Where the network would do
+        harm, it warns, and `transform` does what was best instead.
     tile_size : int, default=512
         Largest side that goes through the network at once; larger images are cut into overlapping tiles.
     warm_start : bool, default=False

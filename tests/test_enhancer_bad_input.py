@@ -98,7 +98,7 @@ FITS = {
                                     r"levels for \['fog'\]. Known: .*'blur'.*'noise'"),
     "a word as level": ({"degradation": {"noise": "strong"}}, STACK, {}, ValueError,
                         r"level of 'noise' must be a number or a pair.*got 'strong'"),
-    "a level below zero": ({"degradation": {"noise": -3}}, STACK, {}, ValueError, "level of 'noise'.*0 or above; got -3"),
+    "a level below zero": ({"degradation": {"noise": -3}}, STACK, {}, ValueError, "'noise'.*0 or above; got -3"),
     "levels the wrong way round": ({"degradation": {"blur": (2, 1)}}, STACK, {}, ValueError,
                                    r"pair \(low, high\).*got \(2, 1\)"),
     "three levels": ({"degradation": {"blur": (0, 1, 2)}}, STACK, {}, ValueError, r"a pair.*got \(0, 1, 2\)"),
