@@ -267,7 +267,8 @@ def measure(folder: Path, task: str, a, done: set, write) -> None:
     enhancer = None
     for test, (degrade, sigma) in tests.items():
         poor = poor_of(truth, degrade, 0)
-        for name, method in {"nothing": nothing, **methods}.items():
+        compared = {"nothing": nothing} if test == "clean" else {"nothing": nothing, **methods}
+        for name, method in compared.items():
             if (task, test, name) in done or (name == "nothing" and poor[0].shape != truth[0].shape):
                 continue
             same_size = poor[0].shape == truth[0].shape
