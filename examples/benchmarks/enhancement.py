@@ -75,7 +75,7 @@ def wavelet(image, sigma, strength):
     from skimage.restoration import cycle_spin, denoise_wavelet
 
     settings = {"sigma": strength * sigma, "rescale_sigma": False, "method": "BayesShrink"}
-    return cycle_spin(image, 3, denoise_wavelet, func_kw=settings, workers=1)
+    return cycle_spin(image, denoise_wavelet, 3, func_kw=settings, workers=1)
 
 
 def median(image, sigma, strength):
