@@ -136,7 +136,7 @@ def test_header_names_class_and_versions_without_tensorflow(table):
     "other", [SVC(), AugmentedClassifier(SVC(), GANAugmenter()), type("Mine", (GANAugmenter,), {})(), None], ids=repr
 )
 def test_other_objects_are_refused_with_advice(other, tmp_path):
-    with pytest.raises(TypeError, match=r"save stores GANAugmenter; got .*Use joblib\.dump"):
+    with pytest.raises(TypeError, match=r"save stores GANAugmenter or GANEnhancer; got .*Use joblib\.dump"):
         save(other, tmp_path / "gan")
     assert not list(tmp_path.iterdir())
 
