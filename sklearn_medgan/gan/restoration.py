@@ -173,12 +173,12 @@ def laplace_loss(error, log_spread):
 
 def run_restorer(program: RestorerProgram, state: State, pairs, learning_rate: float, adversarial_weight: float, run):
     """Advance `state` by the steps of `run` on pairs drawn anew; see `training.loop`."""
-    config = program.config
+    config, first = program.config, int(state.step)
 
     def advance(state, n_steps, progress):
         drawn = pairs.draw(n_steps * config.batch_size)
         poor, good = (tf.constant(rows.reshape(n_steps, config.batch_size, *config.shape)) for rows in drawn)
-        rate = learning_rate * min(1.0, (progress * run.max_iter + n_steps) / min(WARM_UP, run.max_iter))
+        rate = learning_rate * min(1.0, (int(state.step) - first + n_steps) / min(WARM_UP, run.max_iter))
         rate *= 0.5 + 0.5 * np.cos(np.pi * progress)
         weight = adversarial_weight if progress >= ADVERSARIAL_FROM else 0.0
         hyper = RestorerHyper(rate, weight, PENALTY_WEIGHT, EMA_DECAY)
