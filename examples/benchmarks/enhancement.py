@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+JUDGED, DRAWS = 10, 100  # test images whose uncertainty is judged, and draws of each
 TUNED_ON = 6  # training images, their central 128 pixels
 STRENGTHS = (0.4, 0.6, 0.8, 1.0, 1.25, 1.6)
 
@@ -284,7 +285,24 @@ def measure(folder: Path, task: str, a, done: set, write) -> None:
             restored = [enhancer.transform(image[None])[0] for image in poor]
             seconds = (time.perf_counter() - started) / len(poor)
             found = {"steps": enhancer.n_iter_, "chosen": enhancer.guard_report_["chosen"]}
+            found.update(calibration(enhancer, poor[:JUDGED], restored[:JUDGED], truth[:JUDGED]))
             write(task, test, "GANEnhancer", quality(restored, truth), seconds, found)
+
+
+def calibration(enhancer, poor, restored, truth) -> dict:
+    """Share of true values within central intervals of draws, and rank correlation of uncertainty and error."""
+    from scipy.stats import spearmanr
+
+    inside, ranks = {level: [] for level in (50, 80, 90)}, []
+    for p, r, t in zip(poor, restored, truth, strict=True):
+        draws = enhancer.sample(p[None].astype(np.float32), DRAWS, random_state=0)[:, 0]
+        for level, shares in inside.items():
+            low, high = np.percentile(draws, [50 - level / 2, 50 + level / 2], axis=0)
+            shares.append(np.mean((low <= t) & (t <= high)))
+        doubt = enhancer.uncertainty(p[None])[0]
+        ranks.append(spearmanr(doubt[::4, ::4].ravel(), np.abs(r - t)[::4, ::4].ravel()).statistic)
+    coverage = {str(level): round(float(np.mean(shares)), 3) for level, shares in inside.items()}
+    return {"coverage": coverage, "rank_correlation": round(float(np.mean(ranks)), 3)}
 
 
 def fitted(train, settings, a):
@@ -298,9 +316,13 @@ def fitted(train, settings, a):
 
 def table(rows) -> str:
     """Markdown."""
-    lines = ["| task | test | method | PSNR, dB | SSIM | ms an image |", "|---|---|---|---|---|---|"]
+    lines = ["| task | test | method | PSNR, dB | SSIM | ms an image | holds 50, 80, 90 %; rank |", "|---" * 7 + "|"]
     for r in rows:
-        figures = f"{r['psnr']:.2f} | {r['ssim']:.3f} | {1e3 * r['seconds']:.0f}"
+        figures = f"{r['psnr']:.2f} | {r['ssim']:.3f} | {1e3 * r['seconds']:.0f} | "
+        if "coverage" in r:
+            figures += (
+                ", ".join(f"{100 * share:.0f}" for share in r["coverage"].values()) + f"; {r['rank_correlation']}"
+            )
         lines.append(f"| {r['task']} | {r['test']} | {r['method']} | {figures} |")
     return "\n".join(lines)
 
