@@ -36,7 +36,7 @@ AUTO = {
 }
 # Objectives that want other values than AUTO's: (factor on the learning rate, factor on the penalty weight). Minimax
 # and least-squares collapse at the full rate; the Wasserstein loss has no other bound than its penalty.
-OBJECTIVE_FACTORS = {"minimax": (0.5, 1.0), "least-squares": (0.2, 1.0), "wasserstein": (1.0, 50.0)}
+OBJECTIVE_FACTORS = {"minimax": (0.5, 1.0), "least-squares": (0.3, 5.0), "wasserstein": (1.0, 50.0)}
 REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many values
 EMA_DECAY = 0.99
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
@@ -85,12 +85,12 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     max_time : float, default=None
         Seconds after which training stops, if `max_iter` has not been reached.
     learning_rate : float or "auto", default="auto"
-        Step size of Adam for both networks. "auto": 1e-3, half of it for "minimax" and a fifth for "least-squares",
+        Step size of Adam for both networks. "auto": 1e-3, half of it for "minimax" and 0.3 of it for "least-squares",
         which collapse otherwise; 2e-4 for "dcgan".
     penalty_weight : float, pair of float, or "auto", default="auto"
         Weight of the R1 and R2 gradient penalties (a pair: one each), stated for 32x32 grey images and scaled with the
         number of values. "auto": 0.02 for "conv", 0.1 for "dense" (not scaled), 50 times as much for "wasserstein",
-        whose loss nothing else bounds; 0 for "dcgan".
+        whose loss nothing else bounds, and 5 times for "least-squares"; 0 for "dcgan".
     adversarial_weight : float, default=1.0
         Weight of the adversarial part of the discriminator's loss. 0 trains the class head alone: the generator learns
         nothing and cannot be sampled from.

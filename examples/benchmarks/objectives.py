@@ -71,9 +71,10 @@ def main():
     p.add_argument("folder", type=Path)
     p.add_argument("--steps", type=int, default=150)
     p.add_argument("--seeds", type=int, default=5)
+    p.add_argument("--objectives", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     p.add_argument("--jobs", type=int, default=2)
     a = p.parse_args()
-    keys = [(name, setting) for name in ("nodules", "brain") for setting in SETTINGS]
+    keys = [(name, setting) for name in ("nodules", "brain") for setting in a.objectives]
     jobs = (
         delayed(cell)(*key, a.folder, seed, a.steps, 2 if a.jobs == 1 else 1) for key in keys for seed in range(a.seeds)
     )
