@@ -27,7 +27,7 @@ from ._validation import check_rows, check_same_length
 # What "auto" stands for.
 AUTO = {
     "image": {"learning_rate": 4e-3, "max_iter": 4000},
-    "table": {"learning_rate": 2e-3, "max_iter": 300},
+    "table": {"learning_rate": 5e-3, "max_iter": 300},
 }
 # Which parameter of a degradation a level in a dict sets.
 LEVEL_OF = {
@@ -88,7 +88,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
     max_time : float, default=None
         Seconds after which training stops, if `max_iter` has not been reached.
     learning_rate : float or "auto", default="auto"
-        Step size of Adam after warm-up; it falls to zero along a cosine. "auto": 4e-3 for images, 2e-3 for tables.
+        Step size of Adam after warm-up; it falls to zero along a cosine. "auto": 4e-3 for images, 5e-3 for tables.
     guard : bool, default=True
         Whether to compare the network, on training images held out from it, with doing nothing and with classical
         filters (median, total variation, non-local means, and wavelets where PyWavelets is installed): by PSNR, and
@@ -546,7 +546,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
 
     @property
     def generator_(self):
-        """Keras model, encoded poor rows to [restored, log spread]."""
+        """Keras model, encoded poor rows to [restored, raw spread]."""
         return self._keras_models("generator_")[0]
 
     @property

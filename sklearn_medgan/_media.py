@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import _guard
-from ._anchor import WORTHWHILE, Anchor, change
+from ._anchor import WORTHWHILE, Anchor, change, coarse
 from ._encoding import ImageScale, TableCodec, cast
 from ._errors import Errors
 from ._pairs import DegradedPairs, GivenPairs, GivenRows, TableNoise, degrade, enlarge, trim
@@ -18,7 +18,7 @@ from ._tiling import GROUP, SMALL, apply, padded, reflect
 MOST_COMPARED = 16  # held-out images on which treatments are compared by PSNR
 LARGEST_COMPARED = 512  # pixels a side of what is restored for it
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
-ANCHORED_ON = 64  # images
+ANCHORED_ON, DRAWS_OF_ANCHOR = 32, 12  # images, and draws of so many once it is worthwhile
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,27 @@ class ImageMedium:
         return [enlarge(image[None], self.scale)[0].astype(np.float32) for image in poor], good
 
     def learn_anchor(self, images, target, degradation, rng) -> Anchor | None:
-        """One that brings training images at least `WORTHWHILE` dB closer to the good ones; None else."""
-        picks = rng.permutation(len(images))[:ANCHORED_ON]
-        poor, good = self.examples(images[picks], None if target is None else target[picks], degradation, rng)
-        anchor = Anchor.learn(poor, good)
-        gains = [_guard.psnr(anchor(p), g) - _guard.psnr(p, g) for p, g in zip(poor, good, strict=True)]
-        return anchor if np.mean(gains) > WORTHWHILE else None
+        """One that brings training images at least `WORTHWHILE` dB closer to the good ones; else None."""
+        picks = rng.permutation(len(images))
+
+        def draw(rows):
+            return self.examples(images[rows], None if target is None else target[rows], degradation, rng)
+
+        tried = draw(picks[:ANCHORED_ON])
+        if self._gain(Anchor.learn(*tried), *tried) < WORTHWHILE:
+            return None
+        # It is worth more examples: other levels of the degradation, on other images.
+        pairs = [draw(rng.choice(len(images), ANCHORED_ON)) for _ in range(DRAWS_OF_ANCHOR)]
+        return Anchor.learn(*([image for pair in pairs for image in pair[side]] for side in (0, 1)))
+
+    @staticmethod
+    def _gain(anchor: Anchor, poor: list, good: list) -> float:
+        """Mean gain in dB, judged on coarse images: to dampen noise is not the anchor's business."""
+        gains = [
+            _guard.psnr(coarse(anchor(p)), coarse(g)) - _guard.psnr(coarse(p), coarse(g))
+            for p, g in zip(poor, good, strict=True)
+        ]
+        return float(np.mean(gains))
 
     def restore(self, image: np.ndarray, network: Network, with_spread=False) -> list[np.ndarray]:
         """One enlarged image in fractions of the scale, [restored] or [restored, spread]."""

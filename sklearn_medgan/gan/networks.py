@@ -181,7 +181,7 @@ def receptive_radius(depth: int) -> int:
 
 
 def image_restorer(channels, width, depth):
-    """Poor images of any size (sides multiples of `STRIDE`) to [restored, log spread of their error].
+    """Poor images of any size (sides multiples of `STRIDE`) to [restored, raw spread of their error].
 
     A residual U-Net on 2x2 blocks of pixels (Zhang et al. 2021, arXiv 2008.13751, fig. 1), without biases. Channels are
     1, 2 and 3 times `width`.
@@ -206,7 +206,7 @@ def image_restorer(channels, width, depth):
 
 
 def table_restorer(n_columns, width):
-    """Poor rows of a standardised table to [restored, log spread of their error]: two dense layers of 4 x `width`."""
+    """Poor rows of a standardised table to [restored, raw spread of their error]: two dense layers of 4 x `width`."""
     poor = keras.Input((n_columns,))
     x = poor
     for _ in range(2):

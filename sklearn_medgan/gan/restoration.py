@@ -19,10 +19,11 @@ from .one_pass import Weighting, anatomy, discriminator_gradients
 from .training import CACHE_SIZE, Network, Player, State, adam, loop
 
 METRICS = ("fidelity_loss", "spread_loss", "psnr", "gain", "generator_loss", "discriminator_loss", "penalty")
-BETA_1, BETA_2 = 0.9, 0.999  # of the restorer; the discriminator takes those of the GAN
-FLOOR = 1e-5  # mean squared error, in fractions of the scale, below which nothing more is to be gained: 50 dB
-LARGEST_GRADIENT = 5.0  # norm at which the restorer's gradient is cut
+BETA_1 = 0.9  # of the restorer; the discriminator takes 0, as in the GAN
+FLOOR = 1e-4  # mean squared error, in fractions of the scale, below which less is to be gained: 40 dB
+LARGEST_GRADIENT = 1.0  # norm at which the restorer's gradient is cut
 SMALLEST_SPREAD = 1e-4
+USUAL_SPREAD = -4.0  # softplus of it, 0.018 of the scale, is where training begins
 LOSS = "relativistic"
 WARM_UP = 100  # steps in which the learning rate rises
 EMA_DECAY = 0.99  # a longer memory lags behind: 0.998 cost 2 dB after 1,200 steps
@@ -131,14 +132,13 @@ class RestorerProgram:
     def _step(self, state: State, poor, good, hyper: RestorerHyper):
         g, d = state.generator, state.discriminator
         values = dict.fromkeys(METRICS, tf.zeros(()))
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=True) as tape:
             tape.watch(g.weights)
-            (restored, log_spread), _ = self.generator(g.weights, tf.zeros((0,)), poor, True)
+            (restored, raw_spread), _ = self.generator(g.weights, tf.zeros((0,)), poor, True)
             error = mean_squares(restored - good)
             fidelity = tf.reduce_mean(tf.math.log(error + FLOOR))
-            spread_loss = laplace_loss(tf.stop_gradient(restored - good), log_spread)
-            total = fidelity + spread_loss
-        targets, pulls = [total], [tf.ones(())]
+            spread_loss = laplace_loss(tf.stop_gradient(restored - good), raw_spread)
+        targets, pulls = [fidelity], [tf.ones(())]
         if self.config.adversarial:
             weighting = Weighting(1.0, 0.0, hyper.penalty_weight, hyper.penalty_weight, True, False)
             labels = tf.zeros((self.config.batch_size, 1))
@@ -147,12 +147,14 @@ class RestorerProgram:
             gradients, pull, found = discriminator_gradients(self.body, weights, rows, labels, LOSS, weighting)
             values.update({name: found[name] for name in ("generator_loss", "discriminator_loss", "penalty")})
             d = adam(d, tf.concat([tf.reshape(v, [-1]) for v in gradients], 0), hyper, 0.0, True)
-            targets, pulls = [total, restored], [tf.ones(()), hyper.adversarial_weight * pull]
-        gradient = tf.clip_by_norm(tape.gradient(targets, g.weights, pulls), LARGEST_GRADIENT)
+            targets, pulls = [fidelity, restored], [tf.ones(()), hyper.adversarial_weight * pull]
+        # The head of the spread has weights of its own: neither loss shall cut the other's gradient.
+        gradients = tape.gradient(targets, g.weights, pulls), tape.gradient(spread_loss, g.weights)
+        gradient = sum(tf.clip_by_norm(part, LARGEST_GRADIENT) for part in gradients)
         before = mean_squares(poor - good)
         psnr, psnr_before = (-10.0 * tf.reduce_mean(tf.math.log(m + 1e-10)) / np.log(10.0) for m in (error, before))
         values.update(fidelity_loss=fidelity, spread_loss=spread_loss, psnr=psnr, gain=psnr - psnr_before)
-        return State(adam(g, gradient, hyper, BETA_1, True, beta_2=BETA_2), d, state.step + 1), values
+        return State(adam(g, gradient, hyper, BETA_1, True), d, state.step + 1), values
 
 
 def mean_squares(difference):
@@ -160,14 +162,14 @@ def mean_squares(difference):
     return tf.reduce_mean(tf.square(difference), list(range(1, difference.shape.rank)))
 
 
-def spread_of(log_spread):
-    """Laplace scale of the error at each value."""
-    return tf.exp(log_spread) + SMALLEST_SPREAD
+def spread_of(raw_spread):
+    """Laplace scale of the error at each value, from what the network says of it; it cannot overflow."""
+    return tf.nn.softplus(raw_spread + USUAL_SPREAD) + SMALLEST_SPREAD
 
 
-def laplace_loss(error, log_spread):
+def laplace_loss(error, raw_spread):
     """Negative log likelihood of a Laplace density, less a constant (Kendall and Gal 2017, arXiv 1703.04977, eq. 5)."""
-    spread = spread_of(log_spread)
+    spread = spread_of(raw_spread)
     return tf.reduce_mean(tf.abs(error) / spread + tf.math.log(spread))
 
 

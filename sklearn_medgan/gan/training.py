@@ -177,8 +177,9 @@ def spread(fake: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
     return deviation / (tf.reduce_mean(tf.math.reduce_std(real, 0)) + 1e-6)
 
 
-def adam(player: Player, gradient, hyper, beta_1: float, averaged: bool, buffers=None, beta_2: float = 0.99) -> Player:
-    """One update (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1), then the moving average."""
+def adam(player: Player, gradient, hyper, beta_1: float, averaged: bool, buffers=None) -> Player:
+    """One update (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1; beta_2 = 0.99), then the moving average."""
+    beta_2 = 0.99
     first = beta_1 * player.first + (1.0 - beta_1) * gradient
     second = beta_2 * player.second + (1.0 - beta_2) * tf.square(gradient)
     updates = player.updates + 1
