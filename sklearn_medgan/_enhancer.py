@@ -388,6 +388,11 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
 
         return Network(compiled_restorer(self._config), self._state.generator.ema)
 
+    def _treatment(self) -> tuple:
+        """What the medium needs to treat rows: the network, the name of the chosen treatment and its strength."""
+        chosen = self.guard_report_["chosen"]
+        return self._network(), chosen, self.guard_report_["strength"].get(chosen, 0.0)
+
     def transform(self, X):
         """Enhanced rows.
 
@@ -406,10 +411,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
         if form.container == "list" or self._form.container not in ("pandas", "polars"):  # a frame for a frame
             form = dataclasses.replace(form, container="numpy", dtypes=(str(rows.dtype),))
-        report = self.guard_report_
-        chosen = report["chosen"]
-        images = _as_images(rows, form)
-        restored = self._medium.treat(images, self._network(), chosen, report["strength"].get(chosen, 0.0))
+        restored = self._medium.treat(_as_images(rows, form), *self._treatment())
         result = self._in_form_of(form, restored)
         if form.container == "pandas":
             result.index = X.index
@@ -433,9 +435,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         """Form, restored rows in network units as transform has them, and the Laplace scale of their error."""
         check_is_fitted(self)
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
-        report = self.guard_report_
-        images, chosen = _as_images(rows, form), report["chosen"]
-        return form, *self._medium.with_spread(images, self._network(), chosen, report["strength"].get(chosen, 0.0))
+        return form, *self._medium.with_spread(_as_images(rows, form), *self._treatment())
 
     def sample(self, X, n_samples=1, *, random_state=None):
         """Different plausible enhancements of the same rows.
@@ -517,9 +517,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         good = self._check_target(target, images, form)
         degradation, _ = self._resolve_degradation(self._medium)
         poor, good = self._medium.examples(images, good, degradation, np.random.RandomState(0))
-        report = self.guard_report_
-        chosen = report["chosen"]
-        restored = self._medium.treat_encoded(poor, self._network(), chosen, report["strength"].get(chosen, 0.0))
+        restored = self._medium.treat_encoded(poor, *self._treatment())
         return float(
             np.mean([_guard.psnr(*pair) for pair in zip(*map(self._medium.visible, (restored, good)), strict=True)])
         )

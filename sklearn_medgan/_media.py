@@ -263,19 +263,15 @@ class TableMedium:
     def pairs(self, rows, target, degradation, reach, patch, rng):
         """A source of training pairs."""
         if target is None:
-            return TableNoise(self.encode(rows), self._level(degradation), self.n_columns, rng)
+            return TableNoise(self.encode(rows), degradation, self.n_columns, rng)
         return GivenRows(self.encode(rows), self.encode(target), rng)
-
-    @staticmethod
-    def _level(degradation) -> tuple[float, float]:
-        return TABLE_NOISE if degradation is None else degradation
 
     def examples(self, rows, target, degradation, rng) -> tuple[np.ndarray, np.ndarray]:
         """Encoded rows, poor and good."""
         if target is not None:
             return self.encode(rows), self.encode(target)
         good = self.encode(rows)
-        return TableNoise(good, self._level(degradation), self.n_columns, rng).degrade(good, rng), good
+        return TableNoise(good, degradation, self.n_columns, rng).degrade(good, rng), good
 
     def learn_anchor(self, *_) -> None:
         """Tables have none."""
@@ -323,9 +319,9 @@ class TableMedium:
 
     def held_out(self, part, kept, held, labels, degradation, rng, network: Network, guard: bool) -> HeldOut:
         """Compare the network with doing nothing on held-out rows, and learn how the better one errs."""
-        poor, good = (rows[:, : self.n_columns] for rows in self.examples(*part(held), degradation, rng))
-        padded_rows = np.pad(poor, [(0, 0), (0, self.codec.network_shape[0] - self.n_columns)])
-        restored, spread = (v[:, : self.n_columns] for v in self.restore_encoded(padded_rows, network, True))
+        poor, good = self.examples(*part(held), degradation, rng)
+        restored, spread = self.restore_encoded(poor, network, with_spread=True)
+        poor, good, restored, spread = map(self.visible, (poor, good, restored, spread))
         report = {"chosen": "network", "n_held_out": len(held), "balanced_accuracy": None, "strength": {}, "psnr": {}}
         if guard:
             report["psnr"] = {"network": _guard.psnr(restored, good), "nothing": _guard.psnr(poor, good)}

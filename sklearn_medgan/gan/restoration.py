@@ -26,7 +26,7 @@ SMALLEST_SPREAD = 1e-4
 USUAL_SPREAD = -4.0  # softplus of it, 0.018 of the scale, is where training begins
 LOSS = "relativistic"
 WARM_UP = 100  # steps in which the learning rate rises
-EMA_DECAY = 0.99  # a longer memory lags behind: 0.998 cost 2 dB after 1,200 steps
+EMA_DECAY = 0.99  # a longer memory lags behind: 0.998 cost 1 to 2 dB after 1,200 steps
 PENALTY_WEIGHT = 0.02  # R1 and R2, for patches
 ADVERSARIAL_FROM = 0.6  # share of the budget after which the restorer hears the discriminator
 
