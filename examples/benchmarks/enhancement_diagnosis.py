@@ -5,8 +5,9 @@
 For brain_tumor_mri_64 and covid_ct_64: a fold by group is the test set (at most `--test-rows` of it), the others train.
 SVC(C=10), random forest (200 trees) and logistic regression, on pixels and on HOG, are trained on clean rows and meet
 the test rows clean, degraded, and restored by classical methods (strength tuned on training rows, told the true noise)
-and by GANEnhancer (one fit a degradation, of `--max-time` seconds, `guard` on, `y` given). Balanced accuracy. Every
-finished cell is appended to `--out`; a second call goes on from there.
+and by GANEnhancer (one fit a degradation, of `--max-time` seconds, `guard` on, `y` given). Balanced accuracy, with
+intervals from resampling the groups of the test rows. Every finished treatment is appended to `--out`; a second call
+goes on from there. `--classical-only` leaves GANEnhancer to a later call.
 """
 
 import argparse
@@ -19,7 +20,6 @@ from enhancement import DENOISERS, by_name, noisy, poor_of, quality
 from skimage.feature import hog
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,6 +27,8 @@ from sklearn.svm import SVC
 
 SETS = {"brain": "brain_tumor_mri_64.npz", "covid": "covid_ct_64.npz"}
 STRENGTHS = (0.5, 0.75, 1.0, 1.4)
+OURS = "GANEnhancer"
+N_RESAMPLES = 2000
 
 
 def blur_and_noise(image, rng):
@@ -76,79 +78,129 @@ def tuned(method, degrade, sigma, train) -> float:
     return STRENGTHS[int(np.argmax(scores))]
 
 
-def treatments(poor, degrade, sigma, enhancer, train):
-    """(name, restored images) of every treatment."""
-    yield "nothing", poor
-    for name, method in DENOISERS.items():
-        strength = tuned(method, degrade, sigma, train)
-        yield name, [method(image, sigma, strength) for image in poor]
-    yield "GANEnhancer", enhancer.transform(np.asarray(poor, np.float32))
+class Split:
+    """Training and test rows of a set and seed, and the classifiers fitted on the clean training rows."""
 
+    def __init__(self, folder: Path, name: str, seed: int, a):
+        with np.load(folder / SETS[name], allow_pickle=False) as archive:
+            X, y, groups = archive["X"], archive["y"], archive["group"]
+        train, test = next(StratifiedGroupKFold(4, shuffle=True, random_state=seed).split(X, y, groups))
+        rng = np.random.RandomState(seed)
+        train, test = rng.permutation(train)[: a.train_rows], rng.permutation(test)[: a.test_rows]
+        self.X_train, self.y_train, self.y, self.groups = X[train], y[train], y[test], groups[test]
+        self.good = [image.astype(float) for image in X[test]]
+        self.seed, self.max_time, self._enhancers, self._models = seed, a.max_time, {}, {}
 
-def measure(folder: Path, name: str, seed: int, a, done: set, write) -> None:
-    """All cells of a set and seed."""
-    from sklearn_medgan import GANEnhancer
+    def models(self) -> dict:
+        """(columns, classifier) -> fitted."""
+        if not self._models:
+            for kind, values in columns(self.X_train).items():
+                for c, model in classifiers(self.seed).items():
+                    self._models[kind, c] = model.fit(values, self.y_train)
+        return self._models
 
-    with np.load(folder / SETS[name], allow_pickle=False) as archive:
-        X, y, groups = archive["X"], archive["y"], archive["group"]
-    train, test = next(StratifiedGroupKFold(4, shuffle=True, random_state=seed).split(X, y, groups))
-    rng = np.random.RandomState(seed)
-    train, test = rng.permutation(train)[: a.train_rows], rng.permutation(test)[: a.test_rows]
-    fitted = {
-        (kind, c): model.fit(values, y[train])
-        for kind, values in columns(X[train]).items()
-        for c, model in classifiers(seed).items()
-    }
-    enhancers = {}
-    for poorness, (degrade, sigma, degradation) in POOR.items():
-        if (name, seed, poorness) in done:
-            continue
-        poor = poor_of([image.astype(float) for image in X[test]], degrade, seed)
+    def treat(self, treatment: str, poor, degrade, sigma, degradation):
+        """Restored images, and what the guard chose."""
+        if treatment == "nothing":
+            return poor, None
+        if treatment == OURS:
+            enhancer = self._enhancer(degradation)
+            return enhancer.transform(np.asarray(poor, np.float32)), enhancer.guard_report_["chosen"]
+        method = DENOISERS[treatment]
+        strength = tuned(method, degrade, sigma, self.X_train)
+        return [method(image, sigma, strength) for image in poor], None
+
+    def _enhancer(self, degradation):
+        from sklearn_medgan import GANEnhancer
+
         key = str(degradation)
-        if key not in enhancers:
-            settings = {"degradation": degradation, "max_iter": 10**6, "max_time": a.max_time, "random_state": seed}
-            enhancers[key] = GANEnhancer(**settings).fit(X[train], y[train])
-        cells = []
-        for treatment, restored in treatments(poor, degrade, sigma, enhancers[key], X[train]):
-            psnr = quality(list(restored), [image.astype(float) for image in X[test]])["psnr"]
-            for kind, values in columns(restored).items():
-                for c in classifiers(seed):
-                    score = balanced_accuracy_score(y[test], fitted[kind, c].predict(values))
-                    cells.append(
-                        {
-                            "treatment": treatment,
-                            "columns": kind,
-                            "classifier": c,
-                            "score": round(score, 4),
-                            "psnr": psnr,
-                        }
-                    )
-        chosen = enhancers[key].guard_report_["chosen"]
-        write({"set": name, "seed": seed, "poor": poorness, "chosen": chosen, "cells": cells})
+        if key not in self._enhancers:
+            settings = {"degradation": degradation, "max_iter": 10**6, "max_time": self.max_time}
+            self._enhancers[key] = GANEnhancer(random_state=self.seed, **settings).fit(self.X_train, self.y_train)
+        return self._enhancers[key]
 
 
-def table(rows) -> str:
+def measure(split: Split, name: str, treatments, done: set, write) -> None:
+    """All cells of a set and seed."""
+    for poorness, (degrade, sigma, degradation) in POOR.items():
+        poor = poor_of(split.good, degrade, split.seed)
+        for treatment in treatments:
+            if (name, split.seed, poorness, treatment) in done:
+                continue
+            restored, chosen = split.treat(treatment, poor, degrade, sigma, degradation)
+            correct = {
+                f"{kind}, {c}": "".join(str(int(r)) for r in split.models()[kind, c].predict(values) == split.y)
+                for kind, values in columns(restored).items()
+                for c in classifiers(split.seed)
+            }
+            psnr = (
+                quality(list(restored), split.good)["psnr"] if poorness != "clean" or treatment != "nothing" else None
+            )
+            row = {"set": name, "seed": split.seed, "poor": poorness, "treatment": treatment, "chosen": chosen}
+            write({**row, "psnr": psnr, "correct": correct})
+
+
+def scores(row: dict, split: Split, weights: np.ndarray) -> np.ndarray:
+    """Balanced accuracy (n weights, n classifiers) of a row's cells under weights (n weights, n test rows)."""
+    correct = np.array([[digit == "1" for digit in digits] for digits in row["correct"].values()], float)
+    recalls = []
+    for label in np.unique(split.y):
+        of_class = weights[:, split.y == label]
+        recalls.append(of_class @ correct[:, split.y == label].T / np.maximum(of_class.sum(1, keepdims=True), 1e-9))
+    return np.mean(recalls, 0)
+
+
+def resampled(split: Split, rng) -> np.ndarray:
+    """Weights of the test rows: as they are, then by groups drawn with replacement."""
+    _, group = np.unique(split.groups, return_inverse=True)
+    n = group.max() + 1
+    counts = rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES)
+    return np.concatenate([np.ones((1, len(group))), counts[:, group]])
+
+
+def table(rows, splits: dict) -> str:
     """Markdown: mean balanced accuracy of each treatment by set and degradation, and pooled differences."""
-    names = ["nothing", *DENOISERS, "GANEnhancer"]
-    lines = ["| set | poor | " + " | ".join(names) + " |", "|---|---" + "|---" * len(names) + "|"]
-    for key in dict.fromkeys((r["set"], r["poor"]) for r in rows):
-        cells = [c for r in rows if (r["set"], r["poor"]) == key for c in r["cells"]]
-        means = [np.mean([c["score"] for c in cells if c["treatment"] == n]) for n in names]
-        lines.append(f"| {key[0]} | {key[1]} | " + " | ".join(f"{m:.3f}" for m in means) + " |")
-    poor = [r for r in rows if r["poor"] != "clean"]
-    ours = np.array([[c["score"] for c in r["cells"] if c["treatment"] == "GANEnhancer"] for r in poor])
     rng = np.random.RandomState(0)
-    for n in names[:-1]:
-        other = np.array([[c["score"] for c in r["cells"] if c["treatment"] == n] for r in poor])
-        gain = (ours - other).mean(1)
-        low, high = np.percentile(rng.choice(gain, (10_000, len(gain))).mean(1), [2.5, 97.5])
-        lines.append(
-            f"\nGANEnhancer against {n}, poor images: {100 * gain.mean():+.1f} points "
-            f"({100 * low:+.1f} to {100 * high:+.1f}), "
-            f"{len(gain)} cells of set, seed and degradation; worst of {ours.size} single figures "
-            f"{100 * (ours - other).min():+.1f}."
+    weights = {key: resampled(split, rng) for key, split in splits.items()}
+    found = {
+        (r["set"], r["seed"], r["poor"], r["treatment"]): scores(
+            r, splits[r["set"], r["seed"]], weights[r["set"], r["seed"]]
         )
-    return "\n".join(lines)
+        for r in rows
+    }
+    names = [name for name in ["nothing", *DENOISERS, OURS] if any(key[3] == name for key in found)]
+    lines = ["| set | poor | " + " | ".join(names) + " |", "|---|---" + "|---" * len(names) + "|"]
+    for name, poor in dict.fromkeys((key[0], key[2]) for key in found):
+        means = []
+        for treatment in names:
+            of = [found[key][0].mean() for key in found if (key[0], *key[2:]) == (name, poor, treatment)]
+            means.append(f"{np.mean(of):.3f}" if of else "")
+        lines.append(f"| {name} | {poor} | " + " | ".join(means) + " |")
+    return "\n".join([*lines, "", *comparisons(found, names)])
+
+
+def comparisons(found: dict, names: list) -> list[str]:
+    """A sentence on each pooled paired difference, and on the worst single figure against doing nothing."""
+    lines, cells = [], {key[:3] for key in found if key[3] == OURS}
+    for other in names:
+        pairs = [cell for cell in sorted(cells) if cell[2] != "clean" and (*cell, other) in found]
+        if other == OURS or not pairs:
+            continue
+        gains = np.mean([(found[(*cell, OURS)] - found[(*cell, other)]).mean(1) for cell in pairs], 0)
+        low, high = np.percentile(gains[1:], [2.5, 97.5])
+        lines.append(
+            f"- {OURS} against {other} on poor images: {100 * gains[0]:+.1f} points "
+            f"({100 * low:+.1f} to {100 * high:+.1f}), {len(pairs)} cells of set, seed and degradation."
+        )
+    harm = {cell: (found[(*cell, OURS)] - found[(*cell, "nothing")])[0] for cell in sorted(cells)}
+    if harm:
+        worst = min(harm, key=lambda cell: harm[cell].min())
+        lines.append(
+            f"- Worst of all single figures against doing nothing: {100 * harm[worst].min():+.1f} points, {worst}."
+        )
+        below = sum(int((gain < -0.005).sum()) for gain in harm.values())
+        lines.append(f"- {below} of {sum(map(len, harm.values()))} single figures lie more than 0.5 points below it.")
+    return lines
 
 
 def main():
@@ -160,6 +212,7 @@ def main():
     p.add_argument("--max-time", type=float, default=60.0, help="seconds of training an enhancer")
     p.add_argument("--train-rows", type=int, default=1200)
     p.add_argument("--test-rows", type=int, default=200)
+    p.add_argument("--classical-only", action="store_true")
     p.add_argument("--out", type=Path, default=Path("diagnosis.jsonl"))
     a = p.parse_args()
     warnings.simplefilter("ignore")
@@ -169,12 +222,15 @@ def main():
         rows.append(row)
         with a.out.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(row["set"], row["seed"], row["poor"], row["chosen"], flush=True)
+        print(row["set"], row["seed"], row["poor"], row["treatment"], row["chosen"], row["psnr"], flush=True)
 
+    splits = {}
     for seed in a.seeds:
         for name in a.sets:
-            measure(a.folder, name, seed, a, {(r["set"], r["seed"], r["poor"]) for r in rows}, write)
-    print(table([r for r in rows if r["set"] in a.sets and r["seed"] in a.seeds]))
+            done = {(r["set"], r["seed"], r["poor"], r["treatment"]) for r in rows}
+            splits[name, seed] = Split(a.folder, name, seed, a)
+            measure(splits[name, seed], name, ["nothing", *DENOISERS] + [OURS] * (not a.classical_only), done, write)
+    print(table([r for r in rows if (r["set"], r["seed"]) in splits], splits))
 
 
 if __name__ == "__main__":
