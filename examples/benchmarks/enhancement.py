@@ -194,7 +194,7 @@ TASKS = {
         None,
         {"degradation": {"blur": 1.5, "noise": 2}},
         {"blur 1.5, noise 2": (blurred, 2.0)},
-        {"richardson-lucy": richardson_lucy, "bm3d": bm3d},
+        {"richardson-lucy": richardson_lucy},
     ),
     "contrast": (
         "cxr_256_enhance.npz",
