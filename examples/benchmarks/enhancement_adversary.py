@@ -2,10 +2,10 @@
 
     python examples/benchmarks/enhancement_adversary.py DATA_FOLDER --weights 0 0.003 0.01 0.03 0.1 --seeds 0 1 2
 
-On brain_tumor_mri_64, a fold by group (the seed's) as test set, restored from noise of 25 and 50 grey levels. PSNR; error
-of the power spectrum (mean absolute difference of radial averages, dB); distance of the distributions of gradients
-(Wasserstein-1, grey levels a pixel); balanced accuracy of SVC(C=10) and logistic regression on pixels and HOG, trained on clean rows.
-Every finished model is appended to `--out`; a second call goes on from there.
+On brain_tumor_mri_64, a fold by group (the seed's) as test set, restored from noise of 25 and 50 grey levels. PSNR;
+error of the power spectrum (mean absolute difference of radial averages, dB); distance of the distributions of
+gradients (Wasserstein-1, grey levels a pixel); balanced accuracy of SVC(C=10) and logistic regression on pixels and
+HOG, trained on clean rows. Every finished model is appended to `--out`; a second call goes on from there.
 """
 
 import argparse

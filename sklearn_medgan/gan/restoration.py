@@ -102,11 +102,15 @@ class RestorerProgram:
         rows = tensor(None, self.config.batch_size, *self.config.shape)
         return state, rows, rows, RestorerHyper(*(tensor() for _ in RestorerHyper._fields))
 
-    def initial_state(self, rng: np.random.RandomState) -> State:
+    def initial_state(self, rng: np.random.RandomState, pretrained: np.ndarray | None = None) -> State:
+        """Weights drawn at random, or for the restorer those given."""
         nothing = np.zeros(0, np.float32)
         absent = Player(nothing, nothing, nothing, nothing, np.zeros((), np.int32), nothing)
         discriminator = absent if self.discriminator is None else self.discriminator.initial(rng)
-        return State(self.generator.initial(rng), discriminator, np.zeros((), np.int32))
+        generator = self.generator.initial(rng)
+        if pretrained is not None:
+            generator = generator._replace(weights=pretrained, ema=pretrained)
+        return State(generator, discriminator, np.zeros((), np.int32))
 
     def export_models(self, state: State):
         """New Keras models (restorer, discriminator or None) that hold the averaged weights."""
