@@ -111,4 +111,4 @@ def _check_widths(sets):
     widths = {f"X_{name}": np.shape(rows)[1] for name, (rows, _) in sets.items()}
     if len(set(widths.values())) > 1:
         listed = ", ".join(f"{name} has {width}" for name, width in widths.items())
-        raise ValueError(f"All rows must have as many values as one another; {listed}. Resize the images.")
+        raise ValueError(f"All rows must have equally many values; {listed}. Resize the images.")

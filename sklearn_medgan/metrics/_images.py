@@ -46,8 +46,8 @@ def psnr(y_true, y_pred, *, data_range=None, per_image=False):
 
     References
     ----------
-    Huynh-Thu and Ghanbari, "Scope of validity of PSNR in image/video quality assessment", Electronics Letters 44 (2008):
-    ``10 log10(data_range**2 / mean squared error)``.
+    Huynh-Thu and Ghanbari, "Scope of validity of PSNR in image/video quality assessment", Electronics Letters 44
+    (2008): ``10 log10(data_range**2 / mean squared error)``.
 
     Examples
     --------

@@ -58,12 +58,12 @@ def precision_recall_density_coverage(X_real, X_synthetic, *, n_neighbors=5, fea
 
     Notes
     -----
-    Rows of the real distribution do not reach 1 for recall and precision, and coverage about ``1 - 2**-n_neighbors`` for
-    equally many rows: measure a second real sample beside the synthetic one. One outlier among the rows has a large
-    ball and lifts precision or recall; density and coverage were made against that.
+    Rows of the real distribution do not reach 1 in precision and recall, and reach about ``1 - 2**-n_neighbors`` in
+    coverage where there are equally many of both: measure a second real sample beside the synthetic one. One outlier
+    has a large ball and lifts precision or recall; density and coverage were made against that.
 
-    A row on the rim of a ball is outside, as in the authors' package ``prdc``; equal rows are inside also where more than
-    `n_neighbors` duplicates shrink the ball to a point. Distances are held in blocks of 64 MiB.
+    A row on the rim of a ball is outside, as in the authors' package ``prdc``; equal rows are inside also where more
+    than `n_neighbors` duplicates shrink the ball to a point. Distances are held in blocks of 64 MiB.
 
     References
     ----------

@@ -40,9 +40,9 @@ def memorisation_ratio(X_train, X_synthetic, X_reference=None, *, features=None,
     -------
     memorisation : named tuple
         ``ratio``: median over synthetic rows of the distance to the nearest training row divided by that to the nearest
-        reference row, at equal numbers of rows. From 0; about 1 where nothing was memorised, well below 1 where training
-        rows are repeated. ``share_nearer``: share of synthetic rows nearer to a training row, ties by half; 0.5 where
-        nothing was memorised, 1 for copies.
+        reference row, as if there were equally many of both. From 0; about 1 where nothing was memorised, well below 1
+        where training rows are repeated. ``share_nearer``: share of synthetic rows nearer to a training row, ties by
+        half; about 0.5 where nothing was memorised, 1 for copies.
 
         Without `X_reference`: ``ratio`` is the median of the distance to the nearest by that to the second nearest
         training row, 0 to 1, and ``share_nearer`` is None. Its value without memorisation depends on the data (about
@@ -59,16 +59,18 @@ def memorisation_ratio(X_train, X_synthetic, X_reference=None, *, features=None,
 
     Notes
     -----
-    The nearest of more rows is nearer. A larger reference is therefore cut to as many rows as `X_train`. A larger `X_train`
-    is kept whole, or copies of the rows left out would go unseen; the ratios are divided by the effect of its size, measured
-    on reference rows: the median distance to all training rows, by that to as many as there are reference rows.
+    The nearest of more rows is nearer. A larger reference is therefore cut to as many rows as `X_train`. A larger
+    `X_train` is kept whole, or copies of the rows left out would go unseen; the distances to it are divided by the
+    effect of its size, measured on reference rows: their median distance to all training rows, by that to as many
+    training rows as there are reference rows.
 
     It is a median: a few copies among many new rows do not move it. Look at the nearest pairs too.
 
     References
     ----------
-    Zhao, Kunar, Van der Scheer, Birke and Chen, "CTAB-GAN: effective table data synthesizing", 2021 (arXiv 2102.08369), use the
-    distance to the closest record, and the ratio of the nearest to the second nearest, as measures of privacy.
+    Zhao, Kunar, Van der Scheer, Birke and Chen, "CTAB-GAN: effective table data synthesizing", 2021 (arXiv
+    2102.08369), use the distance to the closest record, and the ratio of the nearest to the second nearest, as measures
+    of privacy.
 
     Examples
     --------
@@ -161,8 +163,8 @@ def membership_inference_auc(
         by half. 0.5: no leak found. Below 0.5: members are *further* from the synthetic rows, mostly because the two
         sets of real rows differ in more than membership.
     interval : tuple (low, high) of float
-        Only with `return_interval`: percentiles of the area over draws, with replacement, of members and of non-members;
-        the synthetic rows stay. Rows count as independent: with several rows a patient it is too narrow.
+        Only with `return_interval`: percentiles of the area over draws, with replacement, of members and of
+        non-members; the synthetic rows stay. Rows count as independent: with several rows a patient it is too narrow.
 
     Raises
     ------

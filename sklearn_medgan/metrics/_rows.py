@@ -64,9 +64,7 @@ def feature_rows(sets: Mapping, features, fewest: int = 2) -> list[np.ndarray]:
     widths = {name: rows.shape[1] for name, rows in found.items()}
     if len(set(widths.values())) > 1:
         listed = ", ".join(f"{name} has {width}" for name, width in widths.items())
-        raise ValueError(
-            f"All rows must have as many values (or features) as one another; {listed}. Resize the images."
-        )
+        raise ValueError(f"All rows must have equally many values (or features); {listed}. Resize the images.")
     return list(found.values())
 
 
