@@ -501,6 +501,15 @@ def test_interval_is_seeded_and_widens_with_confidence():
     assert low < inner[0] < inner[1] < high
 
 
+def test_privacy_of_many_columns_far_from_the_origin():
+    """There a search by matrix products errs: by its neighbours, and by distances of copies above 0."""
+    train, reference, near = rows(0, 60, 64), rows(1, 60, 64), rows(0, 60, 64) + 0.1 * rows(2, 60, 64)
+    far = [1e8 + s for s in (train, near, reference)]
+    assert memorisation_ratio(far[0], far[0], far[2]) == (0.0, 1.0)
+    assert memorisation_ratio(*far) == pytest.approx(memorisation_ratio(train, near, reference))
+    assert membership_inference_auc(far[0], far[2], far[1]) == 1.0
+
+
 # -- what all metrics of rows share -------------------------------------------
 
 OF_ROWS = {
