@@ -28,6 +28,7 @@ from sklearn_medgan.metrics import (
     ssim,
     train_on_synthetic_score,
 )
+from sklearn_medgan.metrics._neighbours import nearest_distances
 
 
 def rows(seed, n=200, d=4, scale=1.0, shift=0.0):
@@ -505,6 +506,7 @@ def test_privacy_of_many_columns_far_from_the_origin():
     """There a search by matrix products errs: by its neighbours, and by distances of copies above 0."""
     train, reference, near = rows(0, 60, 64), rows(1, 60, 64), rows(0, 60, 64) + 0.1 * rows(2, 60, 64)
     far = [1e8 + s for s in (train, near, reference)]
+    assert not nearest_distances(rows(3, 400, 301), rows(3, 400, 301)).any()
     assert memorisation_ratio(far[0], far[0], far[2]) == (0.0, 1.0)
     assert memorisation_ratio(*far) == pytest.approx(memorisation_ratio(train, near, reference))
     assert membership_inference_auc(far[0], far[2], far[1]) == 1.0
