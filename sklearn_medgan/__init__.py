@@ -15,6 +15,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from . import metrics as metrics
     from . import plotting as plotting
     from ._augmenter import GANAugmenter as GANAugmenter
     from ._enhancer import GANEnhancer as GANEnhancer
@@ -36,6 +37,7 @@ _LAZY = {
     "save": ".persistence",
     "load": ".persistence",
     "datasets": None,
+    "metrics": None,
     "plotting": None,
 }
 

@@ -10,7 +10,14 @@ import pytest
 from sklearn_medgan import GANAugmenter, GANEnhancer
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/index.md", "docs/user_guide.md", "docs/datasets.md", "docs/degradations.md"]
+PAGES = [
+    "README.md",
+    "docs/index.md",
+    "docs/user_guide.md",
+    "docs/datasets.md",
+    "docs/degradations.md",
+    "docs/metrics.md",
+]
 
 matplotlib.use("Agg")
 
@@ -55,6 +62,21 @@ def test_code_of_the_user_guide_runs_in_order(small):
     n_fitted = {name: len(names[name]["clf"].dual_coef_[0]) for name in ("columns_only", "with_rows")}
     assert n_fitted["columns_only"] <= 90 < len(names["y_res"])
     assert names["with_rows"]["clf"].shape_fit_[0] == len(names["y_res"])
+
+
+def test_code_of_the_metrics_page_runs_in_order(capsys):
+    names = {}
+    for source in blocks("docs/metrics.md", "python"):
+        run("docs/metrics.md", source, names)
+    # One line a kind of rows, as the page says which is better.
+    new, collapsed, copied = ([float(x) for x in line.split()[1:]] for line in capsys.readouterr().out.splitlines()[:3])
+    frechet, kernel, _, recall, _, coverage, ratio, _, auc = range(9)
+    assert max(new[frechet], copied[frechet]) < collapsed[frechet]
+    assert max(new[kernel], copied[kernel]) < collapsed[kernel]
+    assert collapsed[recall] < min(new[recall], copied[recall])
+    assert collapsed[coverage] < min(new[coverage], copied[coverage])
+    assert copied[ratio] == 0 < 0.8 < new[ratio]
+    assert new[auc] < 0.65 < copied[auc] == 1
 
 
 @pytest.mark.parametrize("page", PAGES)

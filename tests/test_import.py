@@ -14,6 +14,7 @@ PUBLIC = {
     "datasets",
     "load",
     "make_pipeline",
+    "metrics",
     "plotting",
     "save",
 }
@@ -34,7 +35,13 @@ def test_import_loads_nothing_heavy(module):
 
 @pytest.mark.parametrize(
     "module",
-    ["sklearn_medgan._augmenter", "sklearn_medgan._enhance", "sklearn_medgan.plotting", "sklearn_medgan.pipeline"],
+    [
+        "sklearn_medgan._augmenter",
+        "sklearn_medgan._enhance",
+        "sklearn_medgan.metrics",
+        "sklearn_medgan.plotting",
+        "sklearn_medgan.pipeline",
+    ],
 )
 def test_estimators_load_tensorflow_and_matplotlib_only_when_used(module):
     loaded = loaded_after(f"import {module}")

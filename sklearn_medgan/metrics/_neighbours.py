@@ -1,0 +1,24 @@
+"""Distances between many rows, in bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+
+def nearest_distances(rows: np.ndarray, among: np.ndarray, n_neighbors: int = 1) -> np.ndarray:
+    """Euclidean distances (n, n_neighbors) to the nearest rows `among`, rising; 0 exactly for equal rows.
+
+    A search by matrix products leaves rounding dust of about 1e-8 of a row's norm where rows are equal, so only the
+    neighbours come from it; their distances are computed from differences.
+    """
+    centre = among.mean(axis=0)
+    search = NearestNeighbors(n_neighbors=n_neighbors).fit(among - centre)
+    indices = search.kneighbors(rows - centre, return_distance=False)
+    distances = [np.linalg.norm(rows - among[column], axis=1) for column in indices.T]
+    return np.sort(np.stack(distances, axis=1), axis=1)
+
+
+def radii(rows: np.ndarray, n_neighbors: int) -> np.ndarray:
+    """Distance (n,) of each row to its `n_neighbors`-th nearest other row."""
+    return NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors()[0][:, -1]
