@@ -34,7 +34,13 @@ def test_import_loads_nothing_heavy(module):
 
 @pytest.mark.parametrize(
     "module",
-    ["sklearn_medgan._augmenter", "sklearn_medgan._enhance", "sklearn_medgan.plotting", "sklearn_medgan.pipeline"],
+    [
+        "sklearn_medgan._augmenter",
+        "sklearn_medgan._augment_command",
+        "sklearn_medgan._enhance",
+        "sklearn_medgan.plotting",
+        "sklearn_medgan.pipeline",
+    ],
 )
 def test_estimators_load_tensorflow_and_matplotlib_only_when_used(module):
     loaded = loaded_after(f"import {module}")
