@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import time
 import warnings
 import zipfile
@@ -16,6 +13,7 @@ import numpy as np
 
 from ._enhancer import GANEnhancer
 from ._interrupt import Interrupt
+from ._staging import Staging, reserve_outputs, write_npz
 from ._validation import check_sides
 from .datasets import load_images
 from .datasets._images import IMAGE_SUFFIXES, check_holds, image_kind, read_stack, write_stack
@@ -231,18 +229,10 @@ class Archive:
         with zipfile.ZipFile(self.source) as archive:
             compression = max(member.compress_type for member in archive.infolist())
         contents = {**self.arrays, **{key: part["out"] for key, part in parts.items()}}
-        _write_npz(staging.path(self.out), contents, compression)
+        write_npz(staging.path(self.out), contents, compression)
         maps = {key: part["uncertainty"] for key, part in parts.items() if "uncertainty" in part}
         if maps:
-            _write_npz(staging.path(self._maps), maps, compression)
-
-
-def _write_npz(path: Path, arrays: dict, compression: int) -> None:
-    """As numpy.savez, which reserves the name "file"."""
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for key, array in arrays.items():
-            with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+            write_npz(staging.path(self._maps), maps, compression)
 
 
 def _described(groups: dict) -> str:
@@ -302,62 +292,13 @@ PLANS = {"folder": _plan_folder, ".npz": _plan_archive, **dict.fromkeys(IMAGE_SU
 
 def check_outputs(options, job, staging: Staging) -> None:
     """Every output can be written, is written once, and replaces nothing unasked."""
-    extra = [Path(path) for path in (options.picture, options.save) if path is not None]
-    outputs = [*job.outputs(options.uncertainty), *extra]
-    read = {path.resolve() for path in (*job.inputs(), *(Path(p) for p in (options.good, options.model) if p))}
-    seen = set()
-    for path in outputs:
-        place = path.resolve()
-        if place in read:
-            raise ValueError(f"{path} would be written, and is read from. Name another output.")
-        if place in seen:
-            raise ValueError(f"{path} would be written twice: names differ by their suffix only. Rename one of them.")
-        if path.is_dir():
-            raise ValueError(f"{path} is a folder, and a file was to be written there. Name a file.")
-        seen.add(place)
-        staging.reserve(path)
-    existing = [path for path in outputs if path.exists()]
-    if existing and not options.force:
-        raise ValueError(f"{existing[0]} exists ({len(existing)} file(s) in all). Name another, or pass --force.")
+    outputs = [*job.outputs(options.uncertainty), *_given(options.picture, options.save)]
+    inputs = [*job.inputs(), *_given(options.good, options.model)]
+    reserve_outputs(staging, outputs, inputs, force=options.force)
 
 
-class Staging:
-    """Files under temporary names, which take their places together or vanish."""
-
-    def __init__(self):
-        self._folders = {}
-        self._moves = []
-
-    def __enter__(self):
-        return self
-
-    def reserve(self, final: Path) -> Path:
-        """A hidden folder on the file system of `final`, made where there was none."""
-        home = next(parent for parent in final.absolute().parents if parent.exists())
-        if home not in self._folders:
-            try:
-                self._folders[home] = Path(tempfile.mkdtemp(prefix=".medgan-", dir=home))
-            except OSError as error:
-                reason = error.strerror or error
-                raise OSError(f"{final} cannot be written: {home} refuses ({reason}). Name another place.") from error
-        return self._folders[home]
-
-    def path(self, final: Path) -> Path:
-        """Where to write what shall become `final`."""
-        temporary = self.reserve(final) / f"{len(self._moves)}{final.suffix}"
-        self._moves.append((temporary, final))
-        return temporary
-
-    def commit(self) -> int:
-        """Move all files to their places; returns their number."""
-        for temporary, final in self._moves:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(temporary, final)
-        return len(self._moves)
-
-    def __exit__(self, *_) -> None:
-        for folder in self._folders.values():
-            shutil.rmtree(folder, ignore_errors=True)
+def _given(*paths) -> list[Path]:
+    return [Path(path) for path in paths if path]
 
 
 # --------------------------------------------------------------------------------------------------------- the model

@@ -52,7 +52,9 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"medgan {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    _add_augment(commands)
     _add_enhance(commands)
+    _add_info(commands)
     return parser
 
 
@@ -110,7 +112,9 @@ def _add_enhance(commands) -> None:
         "--degradation", metavar="NAME[,NAME]", help="how images are poor: noise, blur, low_dose_ct, ... (auto)"
     )
     fit.add_argument("--scale", metavar="N", type=_whole(1, 4), help="enlarge this many times (1)")
-    fit.add_argument("--max-time", metavar="SECONDS", type=_seconds, help="stop learning then (300)")
+    fit.add_argument(
+        "--max-time", metavar="SECONDS", type=_above_zero("a number of seconds"), help="stop learning then (300)"
+    )
     fit.add_argument("--max-iter", metavar="N", type=_whole(1), help="training steps (auto: 4000)")
     fit.add_argument("--seed", metavar="N", type=_whole(0, 2**31 - 1), help="decides the training (0)")
     fit.add_argument("--save", metavar="FILE", help="keep the model, for --model")
@@ -122,6 +126,60 @@ def _add_enhance(commands) -> None:
     )
     enhance.add_argument("--picture", metavar="FILE.png", help="also draw a few images before and after")
     enhance.set_defaults(run=_enhance)
+
+
+def _add_augment(commands) -> None:
+    augment = commands.add_parser(
+        "augment",
+        help="add synthetic images to a labelled set, so that its classes are balanced",
+        description="Add synthetic images to a labelled set, so that its classes are balanced: a GAN learns from the "
+        "images, and draws more of the rarer classes. Originals stay as they are; a manifest tells which images are "
+        "synthetic. Give it training images only. Research use; not a medical device.",
+    )
+    augment.add_argument(
+        "source",
+        metavar="IN",
+        help="a folder with one subfolder per class, or an .npz file of X and y, or in MedMNIST's form; of a file with "
+        "splits, the training rows are used",
+    )
+    augment.add_argument("out", metavar="OUT", help="a new folder, or a file that ends in .npz")
+    augment.add_argument(
+        "--ratio",
+        metavar="R",
+        type=_above_zero("a number"),
+        default=1.0,
+        help="lift each class to R times the largest (%(default)s: balance only)",
+    )
+    augment.add_argument("--max-iter", metavar="N", type=_whole(1), help="updates of the GAN (300)")
+    seconds = _above_zero("a number of seconds")
+    augment.add_argument("--max-time", metavar="SECONDS", type=seconds, help="stop learning then (no limit)")
+    augment.add_argument(
+        "--seed",
+        metavar="N",
+        type=_whole(0, 2**31 - 1),
+        default=0,
+        help="decides the training and what is drawn (%(default)s)",
+    )
+    augment.add_argument(
+        "--model", metavar="FILE", help="draw by a GANAugmenter that sklearn_medgan.save or --save wrote; no learning"
+    )
+    augment.add_argument("--save", metavar="FILE", help="keep the model, for --model")
+    augment.add_argument("--only-synthetic", action="store_true", help="leave the original images out of OUT")
+    augment.add_argument("--force", action="store_true", help="replace files that are there")
+    augment.set_defaults(run=_augment)
+
+
+def _add_info(commands) -> None:
+    info = commands.add_parser(
+        "info",
+        help="tell what a data file, a folder of images or a saved model holds",
+        description="Tell what a data file, a folder of images or a saved model holds. Nothing in it is run: no pickle "
+        "is opened, and no network is built.",
+    )
+    info.add_argument(
+        "file", metavar="FILE", help="an .npz file, an image, a folder of images, or what sklearn_medgan.save wrote"
+    )
+    info.set_defaults(run=_info)
 
 
 def _whole(low: int, high: float = float("inf")):
@@ -140,15 +198,19 @@ def _whole(low: int, high: float = float("inf")):
     return convert
 
 
-def _seconds(text: str) -> float:
-    """An argument type: a finite time above zero."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0; got {text!r}")
-    return value
+def _above_zero(what: str):
+    """An argument type: finite numbers above zero."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"expected {what} above 0; got {text!r}")
+        return value
+
+    return convert
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -176,17 +238,36 @@ def _demo(arguments: argparse.Namespace) -> int:
     return code
 
 
+def _augment(arguments: argparse.Namespace) -> int:
+    write = functools.partial(print, flush=True)
+    write("Loading scikit-learn and the images ...")
+    from . import _augment_command as augment
+
+    return _checked("augment", augment.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
+
+
 def _enhance(arguments: argparse.Namespace) -> int:
     write = functools.partial(print, flush=True)
     write("Loading scikit-learn and the images ...")
     from . import _enhance as enhance
 
+    return _checked("enhance", enhance.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from . import _info_command as info
+
+    return _checked("info", info.run, arguments.file)
+
+
+def _checked(command: str, run, *arguments, **options) -> int:
+    """The exit code of `run`; an error of the input goes to stderr on one line, and is code 2."""
     try:
-        return enhance.run(arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
+        return run(*arguments, **options)
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
-        print(f"medgan enhance: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"medgan {command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
 
 

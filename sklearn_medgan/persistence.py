@@ -8,6 +8,7 @@ nothing in a file is ever executed.
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 import json
 import os
@@ -39,6 +40,7 @@ RECORDS = {
     "TableCodec": "._encoding",
 }
 TAG = "$"
+DAMAGE = (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError)  # what reading a broken file raises
 
 
 def save(estimator, path) -> None:
@@ -88,6 +90,7 @@ def save(estimator, path) -> None:
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
         "estimator": name,
+        "changed": sorted(changed_parameters(estimator)),
         **_contents(estimator, arrays),
     }
     _write(Path(path), json.dumps(header, allow_nan=False), arrays)
@@ -119,8 +122,8 @@ def load(path):
     try:
         with zipfile.ZipFile(path) as archive:
             return _restore(header, _Decoder(archive))
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
-        raise ValueError(f"{path} is damaged and cannot be loaded ({error}). Save the estimator again.") from error
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
 
 
 def read_header(path) -> dict:
@@ -158,6 +161,54 @@ def read_header(path) -> dict:
             f"this version, {__version__}, reads formats up to {FORMAT_VERSION}. Update sklearn_medgan."
         )
     return header
+
+
+def read_summary(path, attributes=()) -> dict:
+    """What a saved file says of itself, decoded, without loading the networks (nor TensorFlow, nor scikit-learn).
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file written by `save`.
+    attributes : sequence of str, default=()
+        Names of fitted attributes of interest, plain values or arrays.
+
+    Returns
+    -------
+    summary : dict
+        `estimator`, `package_version`, `parameters` (name to value), `changed` (names of parameters that were not at
+        their defaults; None in files of versions that did not tell), and `fitted`: those of `attributes` that the
+        file has.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load`.
+    """
+    header = read_header(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            decode = _Decoder(archive)
+            return {
+                "estimator": header["estimator"],
+                "package_version": header["package_version"],
+                "parameters": {name: decode(value) for name, value in header["parameters"].items()},
+                "changed": header.get("changed"),
+                "fitted": {name: decode(header["fitted"][name]) for name in attributes if name in header["fitted"]},
+            }
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
+
+
+def changed_parameters(estimator) -> dict:
+    """Parameters of an estimator that are not at the defaults of its class, name to value."""
+    defaults = inspect.signature(type(estimator)).parameters
+    values = estimator.get_params(deep=False)
+    return {name: value for name, value in values.items() if repr(value) != repr(defaults[name].default)}
+
+
+def _damaged(path, error) -> ValueError:
+    return ValueError(f"{path} is damaged and cannot be loaded ({error}). Save the estimator again.")
 
 
 def _contents(estimator, arrays: list) -> dict:

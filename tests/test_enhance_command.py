@@ -15,6 +15,7 @@ from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_medgan import GANAugmenter, GANEnhancer, _enhance, cli, save
+from sklearn_medgan._staging import write_npz
 from sklearn_medgan.plotting import EnhancementDisplay
 
 
@@ -165,7 +166,7 @@ def test_an_archive_comes_back_with_its_other_arrays(fake, good, tmp_path, dtype
     }
     np.savez_compressed(tmp_path / "in.npz", **{k: v for k, v in arrays.items() if k != "file"})
     with np.load(tmp_path / "in.npz") as archive:
-        _enhance._write_npz(tmp_path / "in2.npz", {**archive, "file": arrays["file"]}, 8)
+        write_npz(tmp_path / "in2.npz", {**archive, "file": arrays["file"]}, 8)
     assert enhance(tmp_path / "in2.npz", tmp_path / "out.npz", "--good", good, "--uncertainty") == 0
     with np.load(tmp_path / "out.npz") as archive:
         assert list(archive) == list(arrays)

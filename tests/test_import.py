@@ -37,6 +37,7 @@ def test_import_loads_nothing_heavy(module):
     "module",
     [
         "sklearn_medgan._augmenter",
+        "sklearn_medgan._augment_command",
         "sklearn_medgan._enhance",
         "sklearn_medgan.metrics",
         "sklearn_medgan.plotting",

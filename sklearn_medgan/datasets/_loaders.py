@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 import zipfile
 import zlib
@@ -23,6 +24,8 @@ FORMS = (
 )
 LAYOUT = "images directly in it, or one subfolder per class with images directly in each"
 N_EXAMPLES = 3
+MANIFEST = "manifest.csv"  # what `medgan augment` writes beside images: no cause for a warning
+SYNTHETIC = re.compile(r"synthetic_\d+\.(png|tiff?)", re.IGNORECASE)  # and what it calls those it has drawn
 
 
 @validate_params(
@@ -38,7 +41,8 @@ def load_images(path, *, subset="all", image_shape=None, return_X_y=False):
     """Load your own images, with labels, groups and splits where they are known.
 
     A folder, either with images directly in it, which are then not labelled, or with one subfolder per class. Files
-    are read in sorted order; hidden ones are left out, those that are no images with a warning.
+    are read in sorted order; hidden ones and ``manifest.csv`` are left out, others that are no images with a
+    warning.
 
     An image file: PNG or JPEG, turned upright as the file says, or TIFF, of which each page is an image. Values are as
     stored: one bit a pixel is bool, 16 bits are uint16, alpha is a channel; a palette becomes its colours or greys.
@@ -177,7 +181,7 @@ class _Listing(NamedTuple):
 def _listing(folder):
     listing = _Listing([], [], [])
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not entry.name.startswith("."):
+        if not entry.name.startswith(".") and entry.name != MANIFEST:
             is_image = entry.suffix.lower() in IMAGE_SUFFIXES
             kind = listing.folders if entry.is_dir() else listing.images if is_image else listing.others
             kind.append(entry)
@@ -323,6 +327,18 @@ def read_image_arrays(path):
     for key in keys:
         _check_images(arrays[key], path)
     return arrays, keys
+
+
+def split_names(path):
+    """Names of the splits that a file tells of, read without its images; [] where it tells of none."""
+    if not (path.is_file() and path.suffix.lower() == ".npz"):
+        return []
+    _check_archive(path)
+    with np.load(path, allow_pickle=False) as archive:
+        if "X" not in archive:
+            return [split for split in MEDMNIST_SPLITS if f"{split}_images" in archive]
+        split = _read_key(archive, "split", path)
+    return [] if split is None else np.unique(np.asarray(split).astype(str)).tolist()
 
 
 def _unknown_form(archive, path):

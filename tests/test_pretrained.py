@@ -1,0 +1,77 @@
+"""The weights that ship with the package: they fit the network, in grey and in colour, and know how to remove noise."""
+
+import numpy as np
+import pytest
+
+from sklearn_medgan import GANEnhancer
+from sklearn_medgan.datasets import make_nodules
+from sklearn_medgan.gan.pretrained import for_channels, restorer_weights
+from sklearn_medgan.gan.restoration import RestorerConfiguration, compiled_restorer
+
+
+def program_of(n_channels, width=32, depth=8):
+    return compiled_restorer(RestorerConfiguration((16, 16, n_channels), width, depth, 2))
+
+
+def noisy_nodules(n, sigma):
+    good = make_nodules(n, image_size=32, random_state=3, return_X_y=True)[0].astype(np.float32)
+    span = float(good.max() - good.min())
+    return good, good + sigma * span * np.random.RandomState(0).standard_normal(good.shape).astype(np.float32), span
+
+
+def psnr(images, good, span):
+    return -10.0 * np.log10(np.mean(((images - good) / span) ** 2))
+
+
+def test_weights_fit_the_default_network():
+    program = program_of(1)
+    weights = restorer_weights(program.config, program.generator.shapes)
+    assert weights.dtype == np.float32
+    assert weights.shape == (sum(program.generator.sizes),)
+    assert np.isfinite(weights).all()
+
+
+@pytest.mark.parametrize(("width", "depth"), [(16, 8), (32, 4)])
+def test_no_weights_for_other_sizes(width, depth):
+    program = program_of(1, width, depth)
+    assert restorer_weights(program.config, program.generator.shapes) is None
+
+
+@pytest.mark.parametrize("n_channels", [2, 3, 4])
+def test_grey_images_with_equal_channels_are_restored_as_grey_ones(n_channels):
+    grey, colour = program_of(1), program_of(n_channels)
+    rows = np.random.RandomState(0).rand(2, 16, 16, 1).astype(np.float32)
+    outputs = grey.restore_with_spread(restorer_weights(grey.config, grey.generator.shapes), rows)
+    repeated = np.repeat(rows, n_channels, 3)
+    found = colour.restore_with_spread(restorer_weights(colour.config, colour.generator.shapes), repeated)
+    for expected, got in zip(outputs, found, strict=True):
+        np.testing.assert_allclose(got, np.repeat(expected, n_channels, 3), atol=1e-5)
+
+
+def test_for_channels_averages_inputs_and_repeats_outputs():
+    kernel = np.arange(4 * 2, dtype=np.float32).reshape(1, 1, 4, 2)
+    wide = for_channels(kernel, (1, 1, 8, 2))
+    np.testing.assert_array_equal(wide.sum(2), kernel.sum(2))
+    bias = np.arange(4, dtype=np.float32)
+    np.testing.assert_array_equal(for_channels(bias, (8,)), [0, 0, 1, 1, 2, 2, 3, 3])
+
+
+def test_one_step_from_shipped_weights_already_removes_noise():
+    good, poor, span = noisy_nodules(12, 0.1)
+    settings = {"degradation": "noise", "max_iter": 1, "guard": False, "random_state": 0}
+    gains = {
+        pretrained: psnr(GANEnhancer(pretrained=pretrained, **settings).fit(good).transform(poor), good, span)
+        - psnr(poor, good, span)
+        for pretrained in ("auto", False)
+    }
+    assert gains["auto"] > 3.0
+    assert gains[False] < 1.0
+
+
+def test_pretrained_true_names_what_it_needs():
+    good = noisy_nodules(6, 0.1)[0]
+    with pytest.raises(ValueError, match="width=32 and depth=8"):
+        GANEnhancer(pretrained=True, width=16, max_iter=1).fit(good)
+    table = np.random.RandomState(0).rand(20, 3)
+    with pytest.raises(ValueError, match="only for images"):
+        GANEnhancer(pretrained=True, max_iter=1).fit(table)
