@@ -111,7 +111,7 @@ class ImageMedium:
         encode = (lambda block: np.asarray(block, np.float32)) if encoded else self.codec.encode
         if self.anchor is None:
             return encode
-        mapping = self.anchor.mapping(encode(image))
+        mapping = self.anchor.mapping(image, encode)
         return lambda block: change(encode(block), mapping)
 
     def _through(self, image, network, with_spread, prepare, write) -> None:
