@@ -250,7 +250,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=4)
         held, kept = hold_out(len(rows), labels, np.random.RandomState(seeds[0]))
-        medium = self._medium if goes_on else self._learn_medium(form, rows if good is None else good)
+        medium = self._in_tiles(self._medium if goes_on else self._learn_medium(form, rows if good is None else good))
         degradation, reach = self._resolve_degradation(medium)
         part = functools.partial(_rows_of, rows, good)
         if not goes_on:
@@ -329,9 +329,14 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
             return TableMedium(TableCodec.learn(good))
         from .gan.networks import STRIDE, receptive_radius
 
-        halo = receptive_radius(int(self.depth))
-        tile = max(padded(int(self.tile_size), STRIDE), padded(2 * halo, STRIDE) + 8 * STRIDE)
-        return ImageMedium(ImageScale.learn(good), int(self.scale), tile, halo, STRIDE)
+        return ImageMedium(ImageScale.learn(good), int(self.scale), 0, receptive_radius(int(self.depth)), STRIDE)
+
+    def _in_tiles(self, medium):
+        """The medium of images with tiles of `tile_size`, or the smallest that are worth their margins."""
+        if isinstance(medium, TableMedium):
+            return medium
+        smallest = padded(2 * medium.halo, medium.stride) + 8 * medium.stride
+        return dataclasses.replace(medium, tile=max(padded(int(self.tile_size), medium.stride), smallest))
 
     def _resolve_degradation(self, medium):
         """What makes good rows poor, and its reach."""
