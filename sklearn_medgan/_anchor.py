@@ -5,6 +5,7 @@ A network of limited reach cannot know how much contrast an image lost as a whol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +23,16 @@ def coarse(image: np.ndarray) -> np.ndarray:
     return blocks.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, channels).mean((1, 3))
 
 
-def quantiles(image: np.ndarray) -> np.ndarray:
-    """Of the block means of an image (height, width, channels)."""
-    means = coarse(image)
-    step = max(1, int(np.sqrt(means.shape[0] * means.shape[1] / MOST_PIXELS)))
-    return np.percentile(means[::step, ::step], QUANTILES)
+def quantiles(image: np.ndarray, encode: Callable = np.asarray) -> np.ndarray:
+    """Of the block means of an image (height, width, channels).
+
+    `encode` turns raw pixels into fractions of the scale; it gets one strip of blocks at a time, so that no float copy
+    of a large image is made.
+    """
+    n_down, n_across = (side // BLOCK for side in image.shape[:2])
+    step = max(1, int(np.sqrt(n_down * n_across / MOST_PIXELS)))
+    strips = (image[BLOCK * i : BLOCK * (i + 1)] for i in range(0, n_down, step))
+    return np.percentile(np.concatenate([coarse(encode(strip))[:, ::step] for strip in strips]), QUANTILES)
 
 
 def describe(points: np.ndarray) -> np.ndarray:
@@ -49,9 +55,9 @@ class Anchor:
         gram = rows.T @ rows + 1e-2 * np.eye(rows.shape[1])
         return cls(np.linalg.solve(gram, rows.T @ wanted))
 
-    def mapping(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points of the increasing, piecewise linear change of intensities for this image."""
-        points = quantiles(image)
+    def mapping(self, image: np.ndarray, encode: Callable = np.asarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points of the increasing, piecewise linear change of intensities for this image; see `quantiles`."""
+        points = quantiles(image, encode)
         mapped = np.maximum.accumulate(describe(points) @ self.weights)
         return points + 1e-4 * np.arange(len(points)), mapped
 

@@ -93,8 +93,10 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
     guard : bool, default=True
         Whether to compare the network, on training images held out from it, with doing nothing and with classical
         filters (median, total variation, non-local means, and wavelets where PyWavelets is installed): by PSNR, and
-        where class labels `y` are given also by a linear classifier of the good images. Where the network would do
-        harm, it warns, and `transform` does what was best instead.
+        where class labels `y` are given also by a linear classifier of the good images, which must not do worse (by
+        more than a standard error) on poor images nor on good ones that come in as they are. Where the network would
+        do harm, it warns, and `transform` does what was best instead. Filters leave images alone that are as clean as
+        the training images.
     tile_size : int, default=512
         Largest side that goes through the network at once; larger images are cut into overlapping tiles.
     pretrained : "auto" or bool, default="auto"
@@ -115,8 +117,10 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
     generator_, discriminator_ : keras.Model
         The trained networks with averaged weights; `discriminator_` is None where ``adversarial_weight=0``.
     guard_report_ : dict
-        `chosen` ("network" or the name of what is done instead), `psnr` and (with labels) `balanced_accuracy` of every
-        treatment on `n_held_out` images, `strength` of each filter as tuned on training images.
+        `chosen` ("network" or the name of what is done instead), `psnr` and (with labels) `balanced_accuracy` of
+        treatments on `n_held_out` images, `strength` of each filter as tuned on training images. `psnr_clean` and
+        `balanced_accuracy_clean` are those where the same images come in undegraded; None with `target`, with
+        ``scale > 1``, and where contrast is changed as a whole, since good images are then no input.
     n_features_in_ : int
         Height x width x channels, or the number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -258,12 +262,11 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=4)
         held, kept = hold_out(len(rows), labels, np.random.RandomState(seeds[0]))
-        medium = self._medium if goes_on else self._learn_medium(form, rows if good is None else good)
+        medium = self._in_tiles(self._medium if goes_on else self._learn_medium(form, rows if good is None else good))
         degradation, reach = self._resolve_degradation(medium)
         part = functools.partial(_rows_of, rows, good)
         if not goes_on:
-            anchor = medium.learn_anchor(*part(kept), degradation, np.random.RandomState(seeds[1]))
-            medium = medium if anchor is None else dataclasses.replace(medium, anchor=anchor)
+            medium = medium.learn(*part(kept), degradation, np.random.RandomState(seeds[1]))
         self._medium, self._config = medium, config
         pairs = medium.pairs(*part(kept), degradation, reach, int(self.patch_size), np.random.RandomState(seeds[2]))
         self._train(pairs, goes_on, rng)
@@ -337,9 +340,14 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
             return TableMedium(TableCodec.learn(good))
         from .gan.networks import STRIDE, receptive_radius
 
-        halo = receptive_radius(int(self.depth))
-        tile = max(padded(int(self.tile_size), STRIDE), padded(2 * halo, STRIDE) + 8 * STRIDE)
-        return ImageMedium(ImageScale.learn(good), int(self.scale), tile, halo, STRIDE)
+        return ImageMedium(ImageScale.learn(good), int(self.scale), 0, receptive_radius(int(self.depth)), STRIDE)
+
+    def _in_tiles(self, medium):
+        """The medium of images with tiles of `tile_size`, or the smallest that are worth their margins."""
+        if isinstance(medium, TableMedium):
+            return medium
+        smallest = padded(2 * medium.halo, medium.stride) + 8 * medium.stride
+        return dataclasses.replace(medium, tile=max(padded(int(self.tile_size), medium.stride), smallest))
 
     def _resolve_degradation(self, medium):
         """What makes good rows poor, and its reach."""
@@ -398,10 +406,15 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         if report["chosen"] == "network":
             return
         chosen, figures = report["chosen"], report["psnr"]
+        accuracies = {
+            "balanced accuracy": report["balanced_accuracy"],
+            "of rows that were good already": report["balanced_accuracy_clean"],
+        }
+        accuracies = "; ".join(f"{what}: {found}" for what, found in accuracies.items() if found)
         warnings.warn(
             f"GANEnhancer would do harm: on {report['n_held_out']} held-out training rows {chosen!r} reached "
             f"{figures[chosen]:.2f} dB, the network {figures['network']:.2f} dB"
-            + (f" (balanced accuracy: {report['balanced_accuracy']})" if report["balanced_accuracy"] else "")
+            + (f" ({accuracies})" if accuracies else "")
             + f". transform does {chosen!r} instead. Raise max_iter, pass more images, or name the degradation.",
             ConvergenceWarning,
             stacklevel=5,
@@ -456,16 +469,18 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         return dataclasses.replace(form, row_shape=flat.shape[1:], columns=columns, dtypes=dtypes).restore(flat)
 
     def _enhanced_and_spread(self, X):
-        """Form, restored rows in network units as transform has them, and the Laplace scale of their error."""
+        """Form, restored rows in network units as transform has them, and the scaled spread of their error."""
         check_is_fitted(self)
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
-        return form, *self._medium.with_spread(_as_images(rows, form), *self._treatment())
+        restored, spread, correction = self._medium.with_spread(_as_images(rows, form), *self._treatment())
+        return form, restored, self._errors.scaled(spread, correction)
 
     def sample(self, X, n_samples=1, *, random_state=None):
         """Different plausible enhancements of the same rows.
 
         Draws differ as much from `transform` as held-out good images did: by the spread that the network predicts for
-        each pixel, with the distribution and the correlation between neighbours that errors had there.
+        each pixel, corrected for how errors grew with what it changed around it, with the distribution and the
+        correlation between neighbours that errors had there.
 
         Parameters
         ----------

@@ -1,5 +1,15 @@
 """Would doing nothing, or a simple classical filter, have been better? The comparison behind `GANEnhancer(guard=True)`.
 
+Users do not know which of their images are poor, so treatments are judged on good ones as well, where those are among
+what comes in:
+
+- A filter removes only the noise beyond what is usual in good training images, and leaves an image that has no more
+  than that as it is.
+- With class labels, a treatment after which good images are diagnosed worse, by more than a standard error, is out.
+
+By PSNR, good images are reported and not judged: no treatment can do better than leaving them alone, and how much worse
+is too much depends on how many of them there are, which the user knows better.
+
 All images here are float32 (height, width, channels) in fractions of the learned scale.
 """
 
@@ -7,13 +17,17 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.5)  # times the estimated noise
 TUNED_ON = 4  # images
+MOST_COMPARED = 16  # held-out images on which treatments are compared by PSNR
 SIDE = 128  # of the crops on which filters are tuned and compared
 CLASSIFIER_SIDE = 32  # images are averaged down to about this for the linear classifier
+GOOD_LOOKED_AT = 32  # training images of which the usual noise is learned
+USUAL_QUANTILE = 0.95
 FEWEST_ROWS = 20  # held-out rows below which a classifier would decide by chance
 
 
@@ -26,11 +40,16 @@ def estimate_noise(image: np.ndarray) -> float:
     return float(np.sqrt(np.pi / 2.0) * response.mean() / 6.0)
 
 
-def _nothing(image, strength):
+def usual_noise(good: list) -> float:
+    """What few of these good images exceed: fine structure that looks like noise, and what noise there is in them."""
+    return float(np.quantile([estimate_noise(image) for image in good], USUAL_QUANTILE))
+
+
+def _nothing(image, strength, noise):
     return image
 
 
-def _median(image, strength):
+def _median(image, strength, noise):
     from scipy.ndimage import median_filter
 
     return median_filter(image, (3, 3, 1)) if strength >= 1.0 else image
@@ -45,20 +64,17 @@ def _by_skimage(name: str, image, **settings):
     return result[..., None] if grey else result
 
 
-def _total_variation(image, strength):
-    weight = max(2.0 * strength * estimate_noise(image), 1e-8)
-    return _by_skimage("denoise_tv_chambolle", image, weight=weight)
+def _total_variation(image, strength, noise):
+    return _by_skimage("denoise_tv_chambolle", image, weight=max(2.0 * strength * noise, 1e-8))
 
 
-def _non_local_means(image, strength):
-    noise = estimate_noise(image)
+def _non_local_means(image, strength, noise):
     size = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
     return _by_skimage("denoise_nl_means", image, h=max(strength * noise, 1e-8), sigma=noise, **size)
 
 
-def _wavelet(image, strength):
-    sigma = max(strength * estimate_noise(image), 1e-8)
-    return _by_skimage("denoise_wavelet", image, sigma=sigma, rescale_sigma=False)
+def _wavelet(image, strength, noise):
+    return _by_skimage("denoise_wavelet", image, sigma=max(strength * noise, 1e-8), rescale_sigma=False)
 
 
 FILTERS: dict[str, Callable] = {
@@ -76,10 +92,17 @@ def available_filters() -> dict[str, Callable]:
     return {name: f for name, f in FILTERS.items() if name not in missing}
 
 
-def run_filter(name: str, strength: float, image: np.ndarray) -> np.ndarray:
-    """A filter's result, float32; where it makes no finite number (a constant image), the image as it was."""
+def run_filter(name: str, strength: float, image: np.ndarray, usual: float = 0.0) -> np.ndarray:
+    """A filter's result, float32; where it makes no finite number (a constant image), the image as it was.
+
+    `usual` is the noise of good images. Variances of noise add up, so what there is beyond it is removed, and the
+    filter fades out as an image gets as clean as a good one.
+    """
+    noise = float(np.sqrt(max(estimate_noise(image) ** 2 - usual**2, 0.0))) if name != "nothing" else 0.0
+    if noise == 0.0:
+        return np.asarray(image, dtype=np.float32)
     with np.errstate(all="ignore"):
-        result = np.asarray(FILTERS[name](image, strength), dtype=np.float32)
+        result = np.asarray(FILTERS[name](image, strength, noise), dtype=np.float32)
     return result if np.isfinite(result).all() else image
 
 
@@ -88,16 +111,24 @@ def psnr(first: np.ndarray, second: np.ndarray) -> float:
     return float(-10.0 * np.log10(np.mean(np.square(first - second, dtype=np.float64)) + 1e-10))
 
 
-def tune(poor: list, good: list) -> dict[str, float]:
+def mean_psnr(images, good) -> float:
+    """Mean over pairs of images."""
+    return float(np.mean([psnr(image, g) for image, g in zip(images, good, strict=True)]))
+
+
+def tune(poor: list, good: list, usual: float = 0.0) -> dict[str, float]:
     """The strength of each filter with the highest mean PSNR on these training images."""
     strengths = {"nothing": 0.0}
     for name in available_filters():
         if name != "nothing":
-            scores = [
-                np.mean([psnr(run_filter(name, s, p), g) for p, g in zip(poor, good, strict=True)]) for s in STRENGTHS
-            ]
+            scores = [mean_psnr([run_filter(name, s, p, usual) for p in poor], good) for s in STRENGTHS]
             strengths[name] = STRENGTHS[int(np.argmax(scores))]
     return strengths
+
+
+def middles(images: list, side: int = SIDE) -> list:
+    """Those of the first few images: what treatments are compared on by PSNR."""
+    return [middle(image, side) for image in images[:MOST_COMPARED]]
 
 
 def middle(image: np.ndarray, side: int = SIDE) -> np.ndarray:
@@ -130,16 +161,78 @@ def _columns(images: list) -> np.ndarray:
     return np.stack([block_reduce(image, (factor, factor, 1), np.mean).ravel() for image in images])
 
 
-def verdict(scores: dict[str, float], accuracies: dict[str, float] | None, n_held_out: int) -> str:
-    """The treatment to use: "network", unless another is better.
+@dataclass
+class Diagnosis:
+    """How well a classifier of good images does on held-out ones after each treatment.
 
-    By accuracy, where it was measured, the network must not fall below doing nothing by more than a standard error;
-    else, and among filters, by PSNR.
+    `inputs` holds the images that come in: "poor" and, where users may have them too, "clean". `treat(name, images)`
+    applies a treatment. Filters are slow, so nothing is measured before it is asked for; `found` keeps what was.
     """
-    if accuracies is not None:
-        p = accuracies["nothing"]
-        margin = np.sqrt(max(p * (1.0 - p), 0.05) / n_held_out)
-        if accuracies["network"] < p - margin:
-            return max(accuracies, key=lambda name: (accuracies[name], scores[name]))
-    best = max(scores, key=scores.get)
-    return "network" if scores["network"] >= scores[best] else best
+
+    model: object
+    labels: np.ndarray
+    treat: Callable
+    inputs: dict[str, list]
+    found: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def accuracy(self, kind: str, name: str) -> float:
+        """Balanced accuracy of a treatment on "poor" or "clean" images."""
+        found = self.found.setdefault(kind, {})
+        if name not in found:
+            found[name] = accuracy(self.model, self.treat(name, self.inputs[kind]), self.labels)
+        return found[name]
+
+    def spares(self, name: str) -> bool:
+        """Whether images of each kind are diagnosed as well as untreated ones, within a standard error."""
+        return all([self.accuracy(kind, name) >= self._least(kind) for kind in self.inputs])
+
+    def _least(self, kind: str) -> float:
+        p = self.accuracy(kind, "nothing")
+        return p - np.sqrt(max(p * (1.0 - p), 0.05) / len(self.labels))
+
+
+def verdict(scores: dict[str, float], diagnosis: Diagnosis | None = None) -> str:
+    """The treatment to use: that of the highest PSNR among those that do no harm; of equals, the network.
+
+    Without a diagnosis, none is known to do harm. If the network does, what is left goes by the diagnosis of poor
+    images first.
+    """
+    ranks = {name: (score, name == "network") for name, score in scores.items()}
+    if diagnosis is None:
+        return max(ranks, key=ranks.get)
+    if not diagnosis.spares("network"):
+        ranks = {name: (diagnosis.accuracy("poor", name), scores[name]) for name in scores if name != "network"}
+    for name in sorted(ranks, key=ranks.get, reverse=True):
+        if diagnosis.spares(name):
+            return name
+    return "nothing"
+
+
+def uncompared(n_held_out: int) -> dict:
+    """The report of a fit that was not guarded."""
+    return {
+        "chosen": "network",
+        "n_held_out": n_held_out,
+        "strength": {},
+        "psnr": {},
+        "psnr_clean": None,
+        "balanced_accuracy": None,
+        "balanced_accuracy_clean": None,
+    }
+
+
+def compare(names: list[str], treat: Callable, inputs: dict[str, list], good: list, diagnosis=None) -> dict:
+    """What `guard_report_` says of treatments: the chosen one and the figures.
+
+    `inputs` are held-out rows before treatment, as in `Diagnosis`; `good` is what they should become.
+    """
+    psnr = {kind: {name: mean_psnr(treat(name, rows), good) for name in names} for kind, rows in inputs.items()}
+    chosen = verdict(psnr["poor"], diagnosis)
+    found = {} if diagnosis is None else diagnosis.found
+    return {
+        "chosen": chosen,
+        "psnr": psnr["poor"],
+        "psnr_clean": psnr.get("clean"),
+        "balanced_accuracy": found.get("poor"),
+        "balanced_accuracy_clean": found.get("clean"),
+    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,7 @@ from ._errors import Errors
 from ._pairs import DegradedPairs, GivenPairs, GivenRows, TableNoise, degrade, enlarge, trim
 from ._tiling import GROUP, SMALL, apply, padded, reflect
 
-MOST_COMPARED = 16  # held-out images on which treatments are compared by PSNR
-LARGEST_COMPARED = 512  # pixels a side of what is restored for it
+LARGEST_COMPARED = 512  # pixels a side of what is restored to calibrate the spread
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
 ANCHORED_ON, DRAWS_OF_ANCHOR = 32, 12  # images, and draws of so many once it is worthwhile
 
@@ -35,6 +35,17 @@ class Network:
         return [output.numpy() for output in (outputs if with_spread else [outputs])]
 
 
+def respond(network: Callable, rows, with_spread: bool) -> list:
+    """[restored], or [restored, spread, correction], where the correction is what the network changed."""
+    outputs = network(rows, with_spread)
+    return [*outputs, outputs[0] - rows] if with_spread else outputs
+
+
+def n_outputs(with_spread: bool) -> int:
+    """Of `respond`."""
+    return 3 if with_spread else 1
+
+
 class HeldOut(NamedTuple):
     """What was learned from held-out rows."""
 
@@ -44,7 +55,10 @@ class HeldOut(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageMedium:
-    """Images (n, height, width, channels): scale of intensities, enlargement, tiles, and the anchor where one helps."""
+    """Images (n, height, width, channels): scale of intensities, enlargement, tiles, and the anchor where one helps.
+
+    `usual_noise` is that of good images, from which filters start.
+    """
 
     codec: ImageScale
     scale: int
@@ -52,6 +66,11 @@ class ImageMedium:
     halo: int
     stride: int
     anchor: Anchor | None = None
+    usual_noise: float = 0.0
+
+    def takes_good(self, target) -> bool:
+        """Whether good images may come in, to be left as they are: only where they look like poor ones, but better."""
+        return target is None and self.scale == 1 and self.anchor is None
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Good images as float32 in fractions of the scale, their sides cut to multiples of the enlargement."""
@@ -72,7 +91,15 @@ class ImageMedium:
             good, poor = [self.encode(image) for image in target], [self.codec.encode(image) for image in images]
         return [enlarge(image[None], self.scale)[0].astype(np.float32) for image in poor], good
 
-    def learn_anchor(self, images, target, degradation, rng) -> Anchor | None:
+    def learn(self, images, target, degradation, rng) -> ImageMedium:
+        """This with what training images teach beside the network: the anchor, and the noise of good ones."""
+        medium = replace(self, anchor=self._learn_anchor(images, target, degradation, rng))
+        if not medium.takes_good(target):
+            return medium
+        some = images[rng.permutation(len(images))[: _guard.GOOD_LOOKED_AT]]
+        return replace(medium, usual_noise=_guard.usual_noise([self.encode(image) for image in some]))
+
+    def _learn_anchor(self, images, target, degradation, rng) -> Anchor | None:
         """One that brings training images at least `WORTHWHILE` dB closer to the good ones; else None."""
         picks = rng.permutation(len(images))
 
@@ -96,8 +123,8 @@ class ImageMedium:
         return float(np.mean(gains))
 
     def restore(self, image: np.ndarray, network: Network, with_spread=False) -> list[np.ndarray]:
-        """One enlarged image in fractions of the scale, [restored] or [restored, spread]."""
-        outputs = [np.empty(image.shape, np.float32) for _ in range(1 + with_spread)]
+        """One enlarged image in fractions of the scale, as `respond` does."""
+        outputs = [np.empty(image.shape, np.float32) for _ in range(n_outputs(with_spread))]
 
         def write(rows, columns, parts):
             for output, part in zip(outputs, parts, strict=True):
@@ -111,19 +138,19 @@ class ImageMedium:
         encode = (lambda block: np.asarray(block, np.float32)) if encoded else self.codec.encode
         if self.anchor is None:
             return encode
-        mapping = self.anchor.mapping(encode(image))
+        mapping = self.anchor.mapping(image, encode)
         return lambda block: change(encode(block), mapping)
 
     def _through(self, image, network, with_spread, prepare, write) -> None:
-        function = functools.partial(network, with_spread=with_spread)
+        function = functools.partial(respond, network, with_spread=with_spread)
         apply(function, image, tile=self.tile, halo=self.halo, stride=self.stride, prepare=prepare, write=write)
 
     def restore_all(self, images: np.ndarray, network: Network, with_spread=False) -> list[np.ndarray]:
-        """Raw images to [restored in their dtype] or [restored in fractions, spread in fractions]."""
+        """Raw images to [restored in their dtype], or all that `respond` gives in fractions of the scale."""
         n, height, width, channels = images.shape
         shape = (n, height * self.scale, width * self.scale, channels)
         dtype = np.float32 if with_spread else images.dtype
-        outputs = [np.empty(shape, dtype) for _ in range(1 + with_spread)]
+        outputs = [np.empty(shape, dtype) for _ in range(n_outputs(with_spread))]
         finish = (lambda part: part) if with_spread else (lambda part: cast(self.codec.decode(part), dtype))
 
         def write(place, parts):
@@ -152,7 +179,7 @@ class ImageMedium:
                 blocks = np.stack([self.anchor(block) for block in blocks])
             n, height, width = blocks.shape[:3]
             blocks = reflect(blocks, padded(height, self.stride), padded(width, self.stride))
-            parts = network(np.pad(blocks, [(0, GROUP - n), (0, 0), (0, 0), (0, 0)]), with_spread)
+            parts = respond(network, np.pad(blocks, [(0, GROUP - n), (0, 0), (0, 0), (0, 0)]), with_spread)
             write(slice(start, start + n), [part[:n, :height, :width] for part in parts])
 
     def filter_all(self, images: np.ndarray, name: str, strength: float) -> np.ndarray:
@@ -160,8 +187,11 @@ class ImageMedium:
         results = []
         for image in images:
             source = enlarge(self.codec.encode(image)[None], self.scale)[0].astype(np.float32)
-            results.append(cast(self.codec.decode(_guard.run_filter(name, strength, source)), images.dtype))
+            results.append(cast(self.codec.decode(self._filter(name, strength, source)), images.dtype))
         return np.stack(results)
+
+    def _filter(self, name: str, strength: float, image: np.ndarray) -> np.ndarray:
+        return _guard.run_filter(name, strength, image, self.usual_noise)
 
     def decode(self, values: np.ndarray) -> np.ndarray:
         """Fractions of the scale as float64 in the units of the data."""
@@ -187,61 +217,54 @@ class ImageMedium:
         """Enlarged images in fractions of the scale through the chosen treatment."""
         if chosen == "network":
             return [self.restore(image, network)[0] for image in poor]
-        return [_guard.run_filter(chosen, strength, image) for image in poor]
+        return [self._filter(chosen, strength, image) for image in poor]
 
     def with_spread(self, images: np.ndarray, network: Network, chosen: str, strength: float) -> list[np.ndarray]:
-        """Raw images to [treated, spread], in fractions of the scale."""
-        restored, spread = self.restore_all(images, network, with_spread=True)
+        """Raw images to [treated, spread, correction], in fractions of the scale; the last two are the network's."""
+        treated, spread, correction = self.restore_all(images, network, with_spread=True)
         if chosen != "network":
-            restored = self.codec.encode(self.filter_all(images.astype(np.float64), chosen, strength))
-        return [restored, spread]
+            treated = self.codec.encode(self.filter_all(images.astype(np.float64), chosen, strength))
+        return [treated, spread, correction]
 
     def held_out(self, part, kept, held, labels, degradation, rng, network: Network, guard: bool) -> HeldOut:
         """Compare treatments of held-out images, and learn how the chosen one errs."""
         poor, good = self.examples(*part(held), degradation, rng)
-        some = [
-            (_guard.middle(p, LARGEST_COMPARED), _guard.middle(g, LARGEST_COMPARED))
-            for p, g in zip(poor, good, strict=True)
-        ]
-        some = some[:MOST_COMPARED]
-        restored, spreads = zip(*(self.restore(p, network, with_spread=True) for p, _ in some), strict=True)
-        report = {"chosen": "network", "n_held_out": len(held), "balanced_accuracy": None, "strength": {}, "psnr": {}}
-        outputs = {"network": restored}
+        report = _guard.uncompared(len(held))
         if guard:
             tuned = self.examples(*part(kept[: _guard.TUNED_ON]), degradation, rng)
-            strength = _guard.tune(*([_guard.middle(image) for image in images] for images in tuned))
-            report["strength"] = strength
-            middles = [[_guard.middle(image) for image in pair] for pair in some]
-            psnr = {"network": _mean_psnr([_guard.middle(r) for r in restored], [g for _, g in middles])}
-            for name, value in strength.items():
-                filtered = [_guard.run_filter(name, value, p) for p, _ in middles]
-                psnr[name] = _mean_psnr(filtered, [g for _, g in middles])
-            report["psnr"] = psnr
-            report["balanced_accuracy"] = self._diagnose(part(kept), labels, kept, held, poor, network, strength)
-            report["chosen"] = _guard.verdict(psnr, report["balanced_accuracy"], len(held))
-            chosen = report["chosen"]
-            if chosen != "network":
-                outputs[chosen] = [_guard.run_filter(chosen, strength[chosen], p) for p, _ in some]
-        errors = [g - o for (_, g), o in zip(some, outputs[report["chosen"]], strict=True)]
-        return HeldOut(report, Errors.learn(errors, list(spreads)))
+            report["strength"] = _guard.tune(*map(_guard.middles, tuned), self.usual_noise)
+            inputs = {"poor": poor, "clean": good} if self.takes_good(part(held)[1]) else {"poor": poor}
+            judge = self._judge(part(kept), labels, kept, held)
+            report.update(self._compare(inputs, good, judge, network, report["strength"]))
+        return HeldOut(report, self._calibrate(poor, good, network, report))
 
-    def _diagnose(self, training, labels, kept, held, poor, network, strength) -> dict | None:
-        """Balanced accuracy of a linear classifier of good images on held-out ones: poor, restored, filtered."""
+    def _compare(self, inputs: dict, good: list, judge, network: Network, strength: dict) -> dict:
+        """Figures of every treatment, and the choice; `judge` is a classifier and the labels of the images, or None."""
+
+        def treat(name, images):
+            return self.treat_encoded(images, network, name, strength.get(name, 0.0))
+
+        crops = {kind: _guard.middles(images) for kind, images in inputs.items()}
+        diagnosis = None if judge is None else _guard.Diagnosis(*judge, treat, inputs)
+        return _guard.compare(["network", *strength], treat, crops, _guard.middles(good), diagnosis)
+
+    def _judge(self, training, labels, kept, held) -> tuple | None:
+        """A classifier of good training images and the labels of those held out; None where these are too few."""
         if labels is None or len(held) < _guard.FEWEST_ROWS or len(np.unique(labels[held])) < 2:
             return None
         images, target = training
         good = [self.encode(image) for image in (images if target is None else target)]
-        model = _guard.classifier(good, labels[kept])
-        accuracy = functools.partial(_guard.accuracy, model, labels=labels[held])
-        found = {"nothing": accuracy(poor), "network": accuracy([self.restore(image, network)[0] for image in poor])}
-        if found["network"] < found["nothing"]:
-            for name in strength.keys() - {"nothing"}:
-                found[name] = accuracy([_guard.run_filter(name, strength[name], image) for image in poor])
-        return found
+        return _guard.classifier(good, labels[kept]), labels[held]
 
-
-def _mean_psnr(images, good) -> float:
-    return float(np.mean([_guard.psnr(image, g) for image, g in zip(images, good, strict=True)]))
+    def _calibrate(self, poor: list, good: list, network: Network, report: dict) -> Errors:
+        """How the chosen treatment errs on the middles of some images."""
+        poor, good = (_guard.middles(images, LARGEST_COMPARED) for images in (poor, good))
+        outputs = [self.restore(image, network, with_spread=True) for image in poor]
+        treated, spreads, corrections = map(list, zip(*outputs, strict=True))
+        chosen = report["chosen"]
+        if chosen != "network":
+            treated = self.treat_encoded(poor, network, chosen, report["strength"][chosen])
+        return Errors.learn([g - t for g, t in zip(good, treated, strict=True)], spreads, corrections)
 
 
 @dataclass(frozen=True)
@@ -273,15 +296,16 @@ class TableMedium:
         good = self.encode(rows)
         return TableNoise(good, degradation, self.n_columns, rng).degrade(good, rng), good
 
-    def learn_anchor(self, *_) -> None:
-        """Tables have none."""
+    def learn(self, *_) -> TableMedium:
+        """This: a table needs nothing beside the network."""
+        return self
 
     def restore_encoded(self, encoded: np.ndarray, network: Network, with_spread=False) -> list[np.ndarray]:
-        """Encoded rows to [restored] or [restored, spread], encoded."""
+        """Encoded rows as `respond` treats them, encoded."""
         parts = []
         for start in range(0, len(encoded), GROUP):
             block = encoded[start : start + GROUP]
-            outputs = network(np.pad(block, [(0, GROUP - len(block)), (0, 0)]), with_spread)
+            outputs = respond(network, np.pad(block, [(0, GROUP - len(block)), (0, 0)]), with_spread)
             parts.append([output[: len(block)] for output in outputs])
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
@@ -312,19 +336,28 @@ class TableMedium:
         return poor if chosen == "nothing" else self.restore_encoded(poor, network)[0]
 
     def with_spread(self, rows: np.ndarray, network: Network, chosen: str, strength: float) -> list[np.ndarray]:
-        """Rows to [treated, spread], encoded."""
+        """Rows to [treated, spread, correction], encoded; the correction is that of the columns without the padding."""
         encoded = self.encode(rows)
-        restored, spread = self.restore_encoded(encoded, network, with_spread=True)
-        return [encoded if chosen == "nothing" else restored, spread]
+        restored, spread, correction = self.restore_encoded(encoded, network, with_spread=True)
+        return [encoded if chosen == "nothing" else restored, spread, self.visible(correction)]
 
     def held_out(self, part, kept, held, labels, degradation, rng, network: Network, guard: bool) -> HeldOut:
         """Compare the network with doing nothing on held-out rows, and learn how the better one errs."""
-        poor, good = self.examples(*part(held), degradation, rng)
-        restored, spread = self.restore_encoded(poor, network, with_spread=True)
-        poor, good, restored, spread = map(self.visible, (poor, good, restored, spread))
-        report = {"chosen": "network", "n_held_out": len(held), "balanced_accuracy": None, "strength": {}, "psnr": {}}
+        rows, target = part(held)
+        poor, good = self.examples(rows, target, degradation, rng)
+        report = _guard.uncompared(len(held))
         if guard:
-            report["psnr"] = {"network": _guard.psnr(restored, good), "nothing": _guard.psnr(poor, good)}
-            report["chosen"] = _guard.verdict(report["psnr"], None, len(held))
-        chosen = restored if report["chosen"] == "network" else poor
-        return HeldOut(report, Errors.learn([good - chosen], [spread]))
+
+            def treat(name, parts):
+                return [self.visible(self.treat_encoded(part, network, name, 0.0)) for part in parts]
+
+            inputs = {"poor": [poor]} if target is not None else {"poor": [poor], "clean": [good]}
+            report.update(_guard.compare(["network", "nothing"], treat, inputs, [self.visible(good)]))
+        return HeldOut(report, self._calibrate(poor, good, network, report["chosen"]))
+
+    def _calibrate(self, poor, good, network, chosen: str) -> Errors:
+        """How the chosen treatment errs."""
+        outputs = self.restore_encoded(poor, network, with_spread=True)
+        restored, spread, correction, poor, good = map(self.visible, (*outputs, poor, good))
+        treated = restored if chosen == "network" else poor
+        return Errors.learn([good - treated], [spread], [correction])

@@ -41,6 +41,19 @@ def test_quantiles_of_a_large_image_are_close_and_cheap():
     np.testing.assert_allclose(quantiles(image), QUANTILES / 100, atol=5e-3)
 
 
+def test_large_raw_images_are_encoded_in_strips():
+    """As the whole would be, with no float copy of it."""
+    raw = RNG.randint(0, 4096, (2060, 2090, 1)).astype(np.int16)
+    sizes = []
+
+    def encode(block):
+        sizes.append(block.size)
+        return block.astype(np.float32) / 4096
+
+    assert np.array_equal(quantiles(raw, encode), quantiles(raw.astype(np.float32) / 4096))
+    assert max(sizes) <= 4 * 2090
+
+
 def test_description_of_a_shape_does_not_know_gain_and_offset():
     points = np.sort(RNG.uniform(size=len(QUANTILES)))
     n = len(points)

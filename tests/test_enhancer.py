@@ -406,6 +406,13 @@ def test_warm_start_keeps_the_scale_and_takes_other_sizes(on_stack):
     assert (model._medium.codec.low, model._medium.codec.high) == (STACK.min(), STACK.max())
 
 
+def test_warm_start_takes_another_tile_size(on_stack):
+    model = copy.deepcopy(on_stack).set_params(warm_start=True, tile_size=1024).fit(STACK)
+    assert (on_stack._medium.tile, model._medium.tile) == (512, 1024)
+    same = copy.deepcopy(on_stack).set_params(warm_start=True).fit(STACK)
+    assert np.array_equal(model.transform(STACK), same.transform(STACK))  # and nothing else
+
+
 def test_warm_start_refuses_another_scale(on_stack):
     with pytest.raises(ValueError, match="warm_start"):
         copy.deepcopy(on_stack).set_params(warm_start=True, scale=2).fit(STACK)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sklearn_medgan._errors import LEVELS, Errors
+from sklearn_medgan._errors import FEWEST_VALUES, LEVELS, MOST_BINS, Errors, level
 
 RNG = np.random.RandomState(0)
 
@@ -143,3 +143,106 @@ def test_single_outlier_does_not_hide_the_correlation():
     field = autoregressive(0.6, (80, 80, 1), np.random.RandomState(0))
     field[40, 40] = 1e6
     assert Errors.learn([field], [np.ones_like(field)]).correlation == pytest.approx(0.6, abs=0.05)
+
+
+# -- the size of the correction -----------------------------------------------
+
+
+def test_level_is_that_of_the_surroundings():
+    correction = np.zeros((80, 80, 1), np.float32)
+    correction[:, 40:] = 0.1
+    found = level(correction)
+    assert found.shape == (80, 80, 1)
+    np.testing.assert_allclose(found[:, 50:], np.log(0.1 + 1e-4), atol=1e-4)
+    np.testing.assert_allclose(found[:, :30], np.log(1e-4), atol=1e-2)
+    assert (np.diff(found, axis=1) > -1e-4).all()  # nothing jumps back
+
+
+def test_level_takes_channels_together_and_images_apart():
+    correction = RNG.normal(size=(3, 20, 24, 2)).astype(np.float32) * np.array([1, 2, 3])[:, None, None, None]
+    found = level(correction)
+    assert found.shape == (3, 20, 24, 1)
+    for one, alone in zip(found, map(level, correction), strict=True):
+        assert np.array_equal(one, alone)
+    assert np.array_equal(level(correction[..., ::-1]), found)
+
+
+def test_level_of_a_table_is_that_of_the_row():
+    rows = RNG.normal(size=(5, 3))
+    np.testing.assert_allclose(level(rows)[:, 0], np.log(np.sqrt((rows**2).mean(1)) + 1e-4), rtol=1e-5)
+
+
+def too_sure(n, sigmas, seed=0, shape=(48, 48, 1)):
+    """Errors that grow with the noise, spreads that do not, and what was changed: the noise."""
+    rng = np.random.RandomState(seed)
+    parts = [], [], []
+    for i in range(n):
+        sigma = sigmas[i % len(sigmas)]
+        parts[0].append(rng.laplace(size=shape) * sigma)
+        parts[1].append(np.full(shape, 0.1))
+        parts[2].append(rng.standard_normal(shape) * sigma)
+    return parts
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9])
+def test_intervals_hold_at_every_level(sigma, coverage):
+    """As nominal for weak and for strong noise, where one table for all is far off."""
+    seen = too_sure(32, np.geomspace(0.01, 0.4, 32))
+    errors, spreads, corrections = map(np.stack, too_sure(4, [sigma], seed=1))
+    shares = []
+    for learned in (Errors.learn(*seen), Errors.learn(*seen[:2])):
+        low, high = learned.interval(coverage)
+        scaled = learned.scaled(spreads, corrections)
+        shares.append(np.mean((errors > low * scaled) & (errors < high * scaled)))
+    assert shares[0] == pytest.approx(coverage, abs=0.05)
+    if sigma in (0.02, 0.2):
+        assert abs(shares[1] - coverage) > 0.07
+
+
+def test_deviation_of_scaled_spreads_is_that_of_the_errors():
+    learned = Errors.learn(*too_sure(32, np.geomspace(0.01, 0.4, 32)))
+    for sigma in (0.03, 0.2):
+        errors, spreads, corrections = map(np.stack, too_sure(4, [sigma], seed=1))
+        deviation = learned.deviation * learned.scaled(spreads, corrections)
+        assert np.sqrt(np.mean(deviation**2)) == pytest.approx(errors.std(), rel=0.15)
+
+
+def test_factors_are_around_one_and_few():
+    learned = Errors.learn(*too_sure(32, np.geomspace(0.01, 0.4, 32)))
+    assert 4 <= len(learned.sizes) == len(learned.factors) <= MOST_BINS
+    assert list(learned.sizes) == sorted(set(learned.sizes))
+    assert list(learned.factors) == sorted(learned.factors)
+    assert min(learned.factors) < 1 < max(learned.factors)
+    assert {type(value) for value in (*learned.sizes, *learned.factors)} == {float}
+
+
+def test_equal_corrections_share_one_factor():
+    errors, spreads = laplace_images()
+    learned = Errors.learn(errors, spreads, [np.full_like(e, -0.29) for e in errors])
+    assert learned.factors == (1.0,)
+    np.testing.assert_allclose(learned.quantiles, Errors.learn(errors, spreads).quantiles)
+
+
+@pytest.mark.parametrize("n", [1, 3, 2 * FEWEST_VALUES])
+def test_few_values_make_few_bins(n):
+    rows = np.random.RandomState(0).normal(size=(n, 1)) * np.arange(1, n + 1)[:, None]
+    learned = Errors.learn([rows], [np.ones_like(rows)], [rows])
+    assert len(learned.factors) == max(1, n // FEWEST_VALUES)
+    assert learned.scaled(np.ones((7, 16), np.float32), np.zeros((7, 1))).shape == (7, 16)
+
+
+def test_scaled_keeps_shape_and_dtype_and_takes_rows_apart():
+    learned = Errors.learn(*too_sure(32, np.geomspace(0.01, 0.4, 32)))
+    correction = np.random.RandomState(3).normal(size=(4, 20, 30, 3)).astype(np.float32)
+    spread = np.ones_like(correction)
+    together = learned.scaled(spread, correction)
+    assert (together.shape, together.dtype) == (spread.shape, np.float32)
+    assert np.array_equal(together[1:2], learned.scaled(spread[1:2], correction[1:2]))
+
+
+def test_perfect_regions_are_not_taken_for_certain():
+    errors, spreads, corrections = too_sure(16, [0.0, 0.1])
+    learned = Errors.learn(errors, spreads, corrections)
+    assert min(learned.factors) > 0
+    assert np.isfinite(learned.quantiles).all()

@@ -1,5 +1,6 @@
 """The guard: filters as scikit-image has them, honest figures, and a fallback where the network would do harm."""
 
+import dataclasses
 import importlib.util
 
 import numpy as np
@@ -15,7 +16,15 @@ from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
 from sklearn_medgan._media import ImageMedium, TableMedium
 
 TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
-KEYS = {"chosen", "n_held_out", "balanced_accuracy", "strength", "psnr"}
+KEYS = {
+    "chosen",
+    "n_held_out",
+    "strength",
+    "psnr",
+    "psnr_clean",
+    "balanced_accuracy",
+    "balanced_accuracy_clean",
+}
 
 
 def smooth_images(n, size=24, seed=0):
@@ -95,8 +104,45 @@ def test_constant_images_stay_as_they_are(name, shape):
 
 
 def test_result_that_is_not_finite_is_replaced_by_the_image(monkeypatch):
-    monkeypatch.setitem(_guard.FILTERS, "nothing", lambda image, strength: image * np.nan)
-    assert np.array_equal(_guard.run_filter("nothing", 1.0, IMAGE), IMAGE)
+    monkeypatch.setitem(_guard.FILTERS, "median", lambda image, strength, noise: image * np.nan)
+    assert np.array_equal(_guard.run_filter("median", 1.0, IMAGE), IMAGE)
+
+
+FILTERS = sorted(_guard.available_filters().keys() - {"nothing"})
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_images_as_clean_as_good_ones_are_left_alone(name):
+    noise = _guard.estimate_noise(IMAGE)
+    for usual in (noise, 2 * noise):
+        assert np.array_equal(_guard.run_filter(name, 1.5, IMAGE, usual), IMAGE)
+    assert not np.array_equal(_guard.run_filter(name, 1.5, IMAGE, 0.9 * noise), IMAGE)
+
+
+def test_filter_removes_the_noise_beyond_the_usual():
+    """Variances add: of noise 0.5, where 0.3 is usual, 0.4 is to be removed."""
+    noise = _guard.estimate_noise(IMAGE)
+    for image, usual in ((IMAGE, 0.6 * noise), (COLOUR, 0.6 * _guard.estimate_noise(COLOUR))):
+        weight = 2 * 0.5 * 0.8 * _guard.estimate_noise(image)
+        expected = restoration.denoise_tv_chambolle(image, weight=weight, channel_axis=-1)
+        np.testing.assert_allclose(_guard.run_filter("total variation", 0.5, image, usual), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(set(FILTERS) - {"median"}))
+def test_filter_fades_out(name):
+    noise = _guard.estimate_noise(IMAGE)
+    changes = [
+        np.abs(_guard.run_filter(name, 1.0, IMAGE, share * noise) - IMAGE).mean() for share in (0, 0.99, 0.99999)
+    ]
+    assert changes[0] > 5 * changes[2]
+    assert changes[0] > changes[1] >= changes[2]
+
+
+def test_usual_noise_is_exceeded_by_few_good_images():
+    good = [noisy(smooth_images(1, 64)[0], sigma, seed)[..., None] for seed, sigma in enumerate([0.02] * 19 + [0.5])]
+    usual = _guard.usual_noise(good)
+    assert sum(_guard.estimate_noise(image) > usual for image in good) == 1
+    assert usual < 0.06  # the one poor image among them hardly counts
 
 
 # -- figures ------------------------------------------------------------------
@@ -159,36 +205,98 @@ def test_classifier_learns_what_differs_and_is_scored_by_class():
     assert _guard.accuracy(model, list(halves(np.zeros(40, int))), rare) == 0.5
 
 
+def diagnosis(poor, clean=None, n=100):
+    """One that looks its accuracies up, and images that say what they are."""
+    tables = {"poor": poor} if clean is None else {"poor": poor, "clean": clean}
+    found = _guard.Diagnosis(None, np.zeros(n), None, tables)
+    found.asked = []
+
+    def accuracy(kind, name):
+        found.asked.append((kind, name))
+        return tables[kind][name]
+
+    found.accuracy = accuracy
+    return found
+
+
+PSNR = {"network": 30, "nothing": 20, "median": 25}
+ALIKE = dict.fromkeys(PSNR, 0.8)
+# PSNR, accuracy on poor images, accuracy on clean ones, held-out rows, verdict
 VERDICTS = {
-    "the network is best": ({"network": 30, "nothing": 20, "median": 25}, None, 10, "network"),
-    "a tie is the network's": ({"network": 30, "nothing": 30}, None, 10, "network"),
-    "nothing is best": ({"network": 20, "nothing": 30, "median": 25}, None, 10, "nothing"),
-    "a filter is best": ({"network": 24, "nothing": 20, "median": 25}, None, 10, "median"),
-    "as accurate": ({"network": 30, "nothing": 20}, {"network": 0.9, "nothing": 0.9}, 100, "network"),
-    "less accurate within chance": ({"network": 30, "nothing": 20}, {"network": 0.88, "nothing": 0.9}, 100, "network"),
-    "less accurate": ({"network": 30, "nothing": 20}, {"network": 0.7, "nothing": 0.9}, 100, "nothing"),
-    "few rows prove less": ({"network": 30, "nothing": 20}, {"network": 0.8, "nothing": 0.9}, 4, "network"),
-    "a filter is more accurate": (
-        {"network": 30, "nothing": 20, "median": 25},
-        {"network": 0.5, "nothing": 0.8, "median": 0.9},
+    "the network is best": (PSNR, None, None, 10, "network"),
+    "a tie is the network's": ({"nothing": 30, "network": 30}, None, None, 10, "network"),
+    "nothing is best": ({"network": 20, "nothing": 30, "median": 25}, None, None, 10, "nothing"),
+    "a filter is best": ({"network": 24, "nothing": 20, "median": 25}, None, None, 10, "median"),
+    "as accurate": (PSNR, {**ALIKE, "median": 0.9}, None, 100, "network"),
+    "less accurate within chance": (PSNR, {**ALIKE, "network": 0.77}, None, 100, "network"),
+    "less accurate": (PSNR, {"network": 0.6, "nothing": 0.8, "median": 0.7}, None, 100, "nothing"),
+    "few rows prove less": (PSNR, {"network": 0.7, "nothing": 0.8}, None, 4, "network"),
+    "a filter is more accurate": (PSNR, {"network": 0.5, "nothing": 0.8, "median": 0.9}, None, 100, "median"),
+    "equally accurate filters go by PSNR": (PSNR, {**ALIKE, "network": 0.5}, None, 100, "median"),
+    "accurate but of lower PSNR": (
+        {"network": 20, "nothing": 25},
+        {"network": 0.9, "nothing": 0.8},
+        None,
         100,
-        "median",
+        "nothing",
     ),
-    "equally accurate filters go by PSNR": (
-        {"network": 30, "nothing": 20, "median": 25},
-        {"network": 0.5, "nothing": 0.8, "median": 0.8},
+    "a fall from perfect counts": (PSNR, {"network": 0.9, "nothing": 1.0, "median": 0.9}, None, 100, "nothing"),
+    "good PSNR, harmful": (
+        {"network": 24, "nothing": 20, "median": 25},
+        {**ALIKE, "median": 0.6},
+        None,
         100,
-        "median",
+        "network",
     ),
-    "accurate but of lower PSNR": ({"network": 20, "nothing": 25}, {"network": 0.9, "nothing": 0.8}, 100, "nothing"),
-    "a fall from perfect counts": ({"network": 30, "nothing": 20}, {"network": 0.9, "nothing": 1.0}, 100, "nothing"),
+    "clean images as well": (PSNR, ALIKE, ALIKE, 100, "network"),
+    "clean images within chance": (PSNR, ALIKE, {**ALIKE, "network": 0.77}, 100, "network"),
+    "clean images suffer": (PSNR, ALIKE, {**ALIKE, "network": 0.7}, 100, "median"),
+    "clean images suffer from all": (PSNR, ALIKE, {"network": 0.7, "nothing": 0.8, "median": 0.7}, 100, "nothing"),
+    "clean images suffer from the best filter": (
+        {**PSNR, "total variation": 24},
+        {"network": 0.5, "nothing": 0.6, "median": 0.9, "total variation": 0.8},
+        {"network": 0.8, "nothing": 0.8, "median": 0.7, "total variation": 0.8},
+        100,
+        "total variation",
+    ),
+    "the filter of the highest PSNR harms clean images": (
+        {"network": 24, "nothing": 20, "median": 25},
+        ALIKE,
+        {**ALIKE, "median": 0.6},
+        100,
+        "network",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", VERDICTS.values(), ids=VERDICTS)
 def test_verdict(case):
-    scores, accuracies, n_held_out, expected = case
-    assert _guard.verdict(scores, accuracies, n_held_out) == expected
+    scores, poor, clean, n_held_out, expected = case
+    assert _guard.verdict(scores, None if poor is None else diagnosis(poor, clean, n_held_out)) == expected
+
+
+def test_filters_are_not_diagnosed_where_the_network_serves():
+    """They are slow."""
+    looked_up = diagnosis(ALIKE, ALIKE)
+    assert _guard.verdict(PSNR, looked_up) == "network"
+    assert {name for _, name in looked_up.asked} == {"network", "nothing"}
+
+
+def test_diagnosis_measures_each_treatment_once():
+    labels = np.arange(40) % 2
+    runs = []
+
+    def treat(name, images):
+        runs.append(name)
+        return images if name == "nothing" else [image[:, ::-1] for image in images]
+
+    images = list(halves(labels, seed=1))
+    found = _guard.Diagnosis(_guard.classifier(list(halves(labels)), labels), labels, treat, {"poor": images})
+    for _ in range(2):
+        assert not found.spares("network")
+        assert found.spares("nothing")
+    assert found.found == {"poor": {"nothing": 1.0, "network": 0.0}}
+    assert sorted(runs) == ["network", "nothing"]
 
 
 # -- rows held out ------------------------------------------------------------
@@ -232,11 +340,14 @@ def brighter(images, rng):
     return images + np.float32(0.3)
 
 
-def compare(images, change, labels=None, degradation=brighter, guard=True):
-    medium = ImageMedium(ImageScale(0.0, 1.0), 1, 64, 8, 8)
+def compare(images, change, labels=None, degradation=brighter, guard=True, target=None, **medium):
+    medium = dataclasses.replace(ImageMedium(ImageScale(0.0, 1.0), 1, 64, 8, 8), **medium)
     held, kept = hold_out(len(images), labels, np.random.RandomState(0))
-    rng = np.random.RandomState(1)
-    return medium.held_out(lambda i: (images[i], None), kept, held, labels, degradation, rng, network(change), guard)
+
+    def part(rows):
+        return images[rows], None if target is None else target[rows]
+
+    return medium.held_out(part, kept, held, labels, degradation, np.random.RandomState(1), network(change), guard)
 
 
 def test_good_network_is_chosen_and_its_figures_are_right():
@@ -250,6 +361,10 @@ def test_good_network_is_chosen_and_its_figures_are_right():
     assert report["n_held_out"] == 4
     assert report["balanced_accuracy"] is None
     np.testing.assert_allclose(found.errors.quantiles, -0.1, rtol=1e-3)  # of the spread
+    assert report["psnr_clean"].keys() == report["psnr"].keys()
+    assert report["psnr_clean"]["network"] == pytest.approx(-20 * np.log10(0.29), abs=0.01)
+    assert report["psnr_clean"]["nothing"] == pytest.approx(100.0)
+    assert report["balanced_accuracy_clean"] is None
 
 
 def test_bad_network_is_not_chosen_and_errors_are_those_of_what_is():
@@ -263,6 +378,7 @@ def test_without_guard_nothing_is_compared():
     found = compare(smooth_images(20)[..., None], lambda rows: rows + 1.0, guard=False)
     assert found.report["chosen"] == "network"
     assert found.report["psnr"] == {}
+    assert found.report["psnr_clean"] is None
     np.testing.assert_allclose(found.errors.quantiles, -13.0, rtol=1e-3)
 
 
@@ -285,6 +401,70 @@ def test_labels_of_a_network_that_keeps_the_class_do_no_harm():
     report = compare(halves(labels), lambda rows: rows - 0.3, labels).report
     assert report["chosen"] == "network"
     assert report["balanced_accuracy"] == {"nothing": 1.0, "network": 1.0}
+    assert report["balanced_accuracy_clean"] == {"nothing": 1.0, "network": 1.0}
+
+
+def upside_down_if_dark(rows):
+    """Restores what `brighter` made, and swaps the classes of images that were good already."""
+    return np.where(rows.mean((1, 2, 3), keepdims=True) > 0.7, rows - 0.3, rows[:, :, ::-1])
+
+
+def test_network_that_harms_good_images_is_not_chosen():
+    labels = np.arange(100) % 2
+    images = halves(labels)
+    assert compare(images, upside_down_if_dark).report["chosen"] == "network"  # nobody can tell
+    report = compare(images, upside_down_if_dark, labels).report
+    assert report["balanced_accuracy"]["network"] == report["balanced_accuracy"]["nothing"] == 1.0
+    assert report["balanced_accuracy_clean"]["network"] == 0.0
+    assert report["balanced_accuracy_clean"]["nothing"] == 1.0
+    assert report["chosen"] != "network"
+
+
+class Identity:
+    """An anchor that changes nothing."""
+
+    def __call__(self, image):
+        return image
+
+    def mapping(self, image, encode):
+        return np.array([0.0, 1.0]), np.array([0.0, 1.0])
+
+
+@pytest.mark.parametrize("case", ["anchor", "paired", "enlarged"])
+def test_good_images_are_not_judged_where_they_are_no_input(case):
+    labels = np.arange(100) % 2
+    images = halves(labels)
+    settings = {
+        "anchor": {"anchor": Identity()},
+        "paired": {"target": images},
+        "enlarged": {"scale": 2},
+    }[case]
+    report = compare(images, upside_down_if_dark, labels, **settings).report
+    assert report["psnr_clean"] is None
+    assert report["balanced_accuracy_clean"] is None
+
+
+def test_filters_are_compared_as_they_will_be_used():
+    """From the usual noise on: at that of the poor images themselves, they do nothing."""
+
+    def rough(images, rng):
+        return images + 0.1 * rng.standard_normal(images.shape).astype(np.float32)
+
+    images = smooth_images(20)[..., None]
+    free, bound = (compare(images, lambda rows: rows + 9, degradation=rough, usual_noise=u).report for u in (0.0, 0.5))
+    assert free["psnr"]["total variation"] > free["psnr"]["nothing"] + 3
+    assert len(set(bound["psnr"].values())) == 2  # the network, and untouched
+    assert bound["psnr_clean"]["total variation"] == bound["psnr_clean"]["nothing"]
+
+
+def test_medium_learns_the_usual_noise_of_good_images():
+    images = np.stack([noisy(image, 0.05, seed) for seed, image in enumerate(smooth_images(60))])[..., None]
+    medium = ImageMedium(ImageScale(0.0, 2.0), 1, 64, 8, 8)
+    learned = medium.learn(images, None, lambda i, rng: i, np.random.RandomState(0))
+    assert learned.usual_noise == pytest.approx(
+        np.quantile([_guard.estimate_noise(i / 2) for i in images], 0.95), rel=0.1
+    )
+    assert medium.learn(images, images, None, np.random.RandomState(0)).usual_noise == 0.0  # paired
 
 
 def test_few_labels_are_not_consulted():
@@ -302,6 +482,10 @@ def test_table_is_compared_with_doing_nothing(change, chosen):
     assert found.report.keys() == KEYS
     assert found.report["chosen"] == chosen
     assert found.report["psnr"]["nothing"] == pytest.approx(-20 * np.log10(0.5), abs=1.0)
+    assert found.report["psnr_clean"]["nothing"] == pytest.approx(100.0)
+    assert found.report["psnr_clean"]["network"] == pytest.approx(
+        100.0 if chosen == "network" else -20 * np.log10(9), abs=0.1
+    )
 
 
 # -- in the estimator ---------------------------------------------------------
@@ -333,10 +517,18 @@ def test_fallback_is_what_transform_does(fallen_back):
     strength = report["strength"][report["chosen"]]
     for image, result in zip(poor, model.transform(poor), strict=True):
         fractions = ((image - low) / span).astype(np.float32)[..., None]
-        expected = _guard.run_filter(report["chosen"], strength, fractions)[..., 0] * span + low
+        expected = _guard.run_filter(report["chosen"], strength, fractions, model._medium.usual_noise)
+        expected = expected[..., 0] * span + low
         np.testing.assert_allclose(result, expected, atol=1e-2)
         assert not np.allclose(result, image)
     assert ((model.transform(poor) - X[:3]) ** 2).mean() < 0.5 * ((poor - X[:3]) ** 2).mean()
+
+
+def test_fallback_leaves_good_images_alone(fallen_back):
+    X, model, _ = fallen_back
+    assert model.guard_report_["psnr_clean"][model.guard_report_["chosen"]] > 60
+    unchanged = [np.allclose(*pair, atol=1e-3) for pair in zip(model.transform(X), X, strict=True)]
+    assert np.mean(unchanged) > 0.9
 
 
 def test_fallback_has_an_uncertainty_of_the_right_size(fallen_back):

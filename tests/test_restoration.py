@@ -291,26 +291,23 @@ def test_any_multiple_of_the_stride_comes_back_in_its_size(shape):
 
 
 @pytest.mark.parametrize("depth", [2, 5, 8, 12])
-def test_pixels_beyond_the_receptive_radius_change_nothing(depth):
+def test_receptive_radius_is_the_reach_of_an_impulse(depth):
+    """Positive weights, no biases, and a black image with one bright pixel: what can be reached is not black."""
     radius = receptive_radius(depth)
-    size = 2 * (radius // STRIDE + 2) * STRIDE + STRIDE
+    start = (radius // STRIDE + 1) * STRIDE
     model, rng = image_restorer(1, 2, depth), np.random.RandomState(0)
     for variable in model.trainable_variables:
-        variable.assign(rng.normal(size=variable.shape))
-    # Non-negative weights and inputs: a rectifier stops nothing, so that whatever can reach does.
-    for variable in model.trainable_variables:
-        variable.assign(np.abs(variable) / np.sqrt(np.prod(variable.shape[:-1])))
-    image = rng.uniform(size=(1, size, size, 1)).astype(np.float32)
-    before = [output.numpy() for output in model(image)]
-    reached = 0
-    for offset in (0, 1, STRIDE // 2, STRIDE - 1):
-        row = column = size // 2 // STRIDE * STRIDE + offset
-        changed = image.copy()
-        changed[0, row, column] += 100.0
-        for old, new in zip(before, (output.numpy() for output in model(changed)), strict=True):
-            rows, columns = np.nonzero(np.abs(new - old)[0, :, :, 0] > 1e-6 * np.abs(old).max())
-            reached = max(reached, *np.abs(rows - row), *np.abs(columns - column))
-    assert STRIDE < reached <= radius
+        variable.assign(0 * variable if len(variable.shape) == 1 else rng.uniform(0.1, 1, variable.shape))
+    reached = [0, 0]
+    for offset in range(STRIDE):
+        impulse = np.zeros((1, 2 * start + STRIDE, 2 * start + STRIDE, 1), np.float32)
+        place = start + offset
+        impulse[0, place, place] = 1.0
+        for i, output in enumerate(model(impulse)):
+            touched = np.nonzero(output.numpy()[0].any((1, 2)))[0] // STRIDE * STRIDE  # blocks
+            before, after = touched - place, place - (touched + STRIDE - 1)
+            reached[i] = max(reached[i], before.max(), after.max())
+    assert reached == [radius, radius]
 
 
 def test_image_restorer_has_no_biases_but_the_spread():

@@ -169,6 +169,22 @@ def test_trained_network_would_have_seams_without_its_margin(pair):
     assert np.abs(cut[..., 0] - whole.transform(LARGE)).max() > 1e-3
 
 
+@pytest.mark.parametrize(("depth", "margin"), [(2, 32), (8, 40)])
+def test_margins_suffice_and_none_is_needless(depth, margin):
+    """To the bit of what a change beyond the margin does: nothing; and within it, something."""
+    from sklearn_medgan.gan.networks import STRIDE, image_restorer, receptive_radius
+
+    assert padded(receptive_radius(depth), STRIDE) == margin
+    model, rng = image_restorer(1, 2, depth), np.random.RandomState(0)
+    for variable in model.trainable_variables:
+        variable.assign(0 * variable if len(variable.shape) == 1 else rng.uniform(0.1, 1, variable.shape))
+    for edge, changes in ((margin, False), (margin - STRIDE, True)):
+        image = np.zeros((1, 24, edge + 24, 1), np.float32)
+        image[:, :, :STRIDE] = 1.0  # outside of a tile that starts at STRIDE
+        inside = [output.numpy()[:, :, STRIDE + edge :] for output in model(image)]
+        assert any(part.any() for part in inside) == changes
+
+
 def test_integers_differ_by_rounding_at_most(pair):
     images = (LARGE * 255).astype(np.uint8)
     fits = [GANEnhancer(**TINY, tile_size=size).fit((GOOD * 255).astype(np.uint8)) for size in (64, 4096)]

@@ -174,10 +174,17 @@ def restorer_blocks(depth: int) -> list[int]:
 
 
 def receptive_radius(depth: int) -> int:
-    """Pixels to each side that can change a restored pixel, at most."""
+    """Pixels on each side of a block of `STRIDE` x `STRIDE` (whose corner is at multiples of it) that can change it.
+
+    Walks from the block back to the poor image, in pixels of each level: a 3x3 convolution looks 1 further, a residual
+    block 2. Whole pixels of the coarser level are looked at, hence rounding up.
+    """
     down_half, down_quarter, eighth, up_quarter, up_half = restorer_blocks(depth)
-    at_half = 1 + 2 * (down_half + up_half) + 2  # in units of 2 pixels: first, blocks, last and spread
-    return 2 * at_half + 4 * 2 * (down_quarter + up_quarter) + 8 * 2 * eighth + STRIDE
+    half = 1 + 2 * up_half  # 1: the last convolution
+    quarter = math.ceil(half / 2) + 2 * up_quarter
+    quarter = 2 * (math.ceil(quarter / 2) + 2 * eighth) + 2 * down_quarter
+    half = 2 * quarter + 2 * down_half + 1  # 1: the first convolution
+    return 2 * half
 
 
 def image_restorer(channels, width, depth):
