@@ -20,7 +20,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from . import _guard
 from ._encoding import ImageScale, TableCodec, cast
-from ._media import TABLE_NOISE, ImageMedium, Network, TableMedium
+from ._media import TABLE_NOISE, ImageMedium, Network, TableMedium, Treatment
 from ._tiling import padded
 from ._validation import check_rows, check_same_length
 
@@ -95,8 +95,9 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         filters (median, total variation, non-local means, and wavelets where PyWavelets is installed): by PSNR, and
         where class labels `y` are given also by a linear classifier of the good images, which must not do worse (by
         more than a standard error) on poor images nor on good ones that come in as they are. Where the network would
-        do harm, it warns, and `transform` does what was best instead. Filters leave images alone that are as clean as
-        the training images.
+        do harm, it warns, and `transform` does what was best instead. Images that are as good as the training images
+        are left alone: filters fade out on them, and what the network would change hardly more than a good image comes
+        back as it was.
     tile_size : int, default=512
         Largest side that goes through the network at once; larger images are cut into overlapping tiles.
     pretrained : "auto" or bool, default="auto"
@@ -120,7 +121,8 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         `chosen` ("network" or the name of what is done instead), `psnr` and (with labels) `balanced_accuracy` of
         treatments on `n_held_out` images, `strength` of each filter as tuned on training images. `psnr_clean` and
         `balanced_accuracy_clean` are those where the same images come in undegraded; None with `target`, with
-        ``scale > 1``, and where contrast is changed as a whole, since good images are then no input.
+        ``scale > 1``, and where contrast is changed as a whole, since good images are then no input. `spared` is the
+        change (root mean square over an image, in its units) up to which the network leaves an image as it is, or 0.
     n_features_in_ : int
         Height x width x channels, or the number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -425,10 +427,12 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
 
         return Network(compiled_restorer(self._config), self._state.generator.ema)
 
-    def _treatment(self) -> tuple:
-        """What the medium needs to treat rows: the network, the name of the chosen treatment and its strength."""
-        chosen = self.guard_report_["chosen"]
-        return self._network(), chosen, self.guard_report_["strength"].get(chosen, 0.0)
+    def _treatment(self) -> Treatment:
+        """The chosen one."""
+        report, medium = self.guard_report_, self._medium
+        chosen, spared = report["chosen"], report.get("spared", 0.0)
+        spared = spared / medium.codec.span if spared else 0.0
+        return Treatment(self._network(), chosen, report["strength"].get(chosen, 0.0), spared)
 
     def transform(self, X):
         """Enhanced rows.
@@ -448,7 +452,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
         if form.container == "list" or self._form.container not in ("pandas", "polars"):  # a frame for a frame
             form = dataclasses.replace(form, container="numpy", dtypes=(str(rows.dtype),))
-        restored = self._medium.treat(_as_images(rows, form), *self._treatment())
+        restored = self._medium.treat(_as_images(rows, form), self._treatment())
         result = self._in_form_of(form, restored)
         if form.container == "pandas":
             result.index = X.index
@@ -472,7 +476,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         """Form, restored rows in network units as transform has them, and the scaled spread of their error."""
         check_is_fitted(self)
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
-        restored, spread, correction = self._medium.with_spread(_as_images(rows, form), *self._treatment())
+        restored, spread, correction = self._medium.with_spread(_as_images(rows, form), self._treatment())
         return form, restored, self._errors.scaled(spread, correction)
 
     def sample(self, X, n_samples=1, *, random_state=None):
@@ -556,7 +560,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         good = self._check_target(target, images, form)
         degradation, _ = self._resolve_degradation(self._medium)
         poor, good = self._medium.examples(images, good, degradation, np.random.RandomState(0))
-        restored = self._medium.treat_encoded(poor, *self._treatment())
+        restored = self._medium.treat_encoded(poor, self._treatment())
         return float(
             np.mean([_guard.psnr(*pair) for pair in zip(*map(self._medium.visible, (restored, good)), strict=True)])
         )

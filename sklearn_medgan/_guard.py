@@ -214,6 +214,7 @@ def uncompared(n_held_out: int) -> dict:
         "chosen": "network",
         "n_held_out": n_held_out,
         "strength": {},
+        "spared": 0.0,
         "psnr": {},
         "psnr_clean": None,
         "balanced_accuracy": None,

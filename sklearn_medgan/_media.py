@@ -18,6 +18,8 @@ from ._tiling import GROUP, SMALL, apply, padded, reflect
 
 LARGEST_COMPARED = 512  # pixels a side of what is restored to calibrate the spread
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
+SPARED_MARGIN = 1.25  # times the largest change of a held-out good image: others may be changed a little more
+SPARED_CLEARANCE = 2.0  # times that is what a poor image must usually be changed, or good and poor look alike
 ANCHORED_ON, DRAWS_OF_ANCHOR = 32, 12  # images, and draws of so many once it is worthwhile
 
 
@@ -44,6 +46,24 @@ def respond(network: Callable, rows, with_spread: bool) -> list:
 def n_outputs(with_spread: bool) -> int:
     """Of `respond`."""
     return 3 if with_spread else 1
+
+
+def size_of_change(before: np.ndarray, after: np.ndarray) -> float:
+    """Root mean square of what became different."""
+    return float(np.sqrt(np.mean(np.square(np.subtract(after, before, dtype=np.float32)), dtype=np.float64)))
+
+
+class Treatment(NamedTuple):
+    """What is done to rows: the network or a filter of this name.
+
+    `spared` is the change (root mean square over an image, in fractions of the scale) up to which the network does not
+    change an image at all, because it makes as much of good ones.
+    """
+
+    network: Network
+    name: str
+    strength: float = 0.0
+    spared: float = 0.0
 
 
 class HeldOut(NamedTuple):
@@ -207,23 +227,37 @@ class ImageMedium:
         """What of encoded images belongs to the data: all."""
         return images
 
-    def treat(self, images: np.ndarray, network: Network, chosen: str, strength: float) -> np.ndarray:
-        """Raw images through the chosen treatment, in their dtype."""
-        if chosen == "network":
-            return self.restore_all(images, network)[0]
-        return images.copy() if chosen == "nothing" and self.scale == 1 else self.filter_all(images, chosen, strength)
+    def treat(self, images: np.ndarray, treatment: Treatment) -> np.ndarray:
+        """Raw images through a treatment, in their dtype."""
+        network, name, strength, spared = treatment
+        if name == "network":
+            restored = self.restore_all(images, network)[0]
+            return self._spare(images, restored, spared * self.codec.span) if spared else restored
+        return images.copy() if name == "nothing" and self.scale == 1 else self.filter_all(images, name, strength)
 
-    def treat_encoded(self, poor: list, network: Network, chosen: str, strength: float) -> list:
-        """Enlarged images in fractions of the scale through the chosen treatment."""
-        if chosen == "network":
-            return [self.restore(image, network)[0] for image in poor]
-        return [self._filter(chosen, strength, image) for image in poor]
+    @staticmethod
+    def _spare(before, after, spared: float):
+        """Images after a treatment, or before it where it changes them up to `spared`; overwrites `after`."""
+        for i, (image, changed) in enumerate(zip(before, after, strict=True)):
+            if size_of_change(image, changed) <= spared:
+                after[i] = image
+        return after
 
-    def with_spread(self, images: np.ndarray, network: Network, chosen: str, strength: float) -> list[np.ndarray]:
+    def treat_encoded(self, poor: list, treatment: Treatment) -> list:
+        """Enlarged images in fractions of the scale through a treatment."""
+        network, name, strength, spared = treatment
+        if name == "network":
+            return self._spare(poor, [self.restore(image, network)[0] for image in poor], spared)
+        return [self._filter(name, strength, image) for image in poor]
+
+    def with_spread(self, images: np.ndarray, treatment: Treatment) -> list[np.ndarray]:
         """Raw images to [treated, spread, correction], in fractions of the scale; the last two are the network's."""
+        network, name, strength, spared = treatment
         treated, spread, correction = self.restore_all(images, network, with_spread=True)
-        if chosen != "network":
-            treated = self.codec.encode(self.filter_all(images.astype(np.float64), chosen, strength))
+        if name != "network":
+            treated = self.codec.encode(self.filter_all(images.astype(np.float64), name, strength))
+        elif spared:
+            treated = self._spare(self.codec.encode(images), treated, spared)
         return [treated, spread, correction]
 
     def held_out(self, part, kept, held, labels, degradation, rng, network: Network, guard: bool) -> HeldOut:
@@ -235,14 +269,27 @@ class ImageMedium:
             report["strength"] = _guard.tune(*map(_guard.middles, tuned), self.usual_noise)
             inputs = {"poor": poor, "clean": good} if self.takes_good(part(held)[1]) else {"poor": poor}
             judge = self._judge(part(kept), labels, kept, held)
-            report.update(self._compare(inputs, good, judge, network, report["strength"]))
+            spared = self._learn_spared(inputs, network)
+            report["spared"] = spared * self.codec.span
+            report.update(self._compare(inputs, good, judge, Treatment(network, "", 0.0, spared), report["strength"]))
         return HeldOut(report, self._calibrate(poor, good, network, report))
 
-    def _compare(self, inputs: dict, good: list, judge, network: Network, strength: dict) -> dict:
+    def _learn_spared(self, inputs: dict, network: Network) -> float:
+        """`Treatment.spared`: a little more than what becomes of good images, if poor ones are changed far more."""
+        if "clean" not in inputs:
+            return 0.0
+        clean, poor = (
+            [size_of_change(image, self.restore(image, network)[0]) for image in _guard.middles(inputs[kind])]
+            for kind in ("clean", "poor")
+        )
+        spared = SPARED_MARGIN * max(clean)
+        return spared if SPARED_CLEARANCE * spared <= np.median(poor) else 0.0
+
+    def _compare(self, inputs: dict, good: list, judge, treatment: Treatment, strength: dict) -> dict:
         """Figures of every treatment, and the choice; `judge` is a classifier and the labels of the images, or None."""
 
         def treat(name, images):
-            return self.treat_encoded(images, network, name, strength.get(name, 0.0))
+            return self.treat_encoded(images, treatment._replace(name=name, strength=strength.get(name, 0.0)))
 
         crops = {kind: _guard.middles(images) for kind, images in inputs.items()}
         diagnosis = None if judge is None else _guard.Diagnosis(*judge, treat, inputs)
@@ -263,7 +310,7 @@ class ImageMedium:
         treated, spreads, corrections = map(list, zip(*outputs, strict=True))
         chosen = report["chosen"]
         if chosen != "network":
-            treated = self.treat_encoded(poor, network, chosen, report["strength"][chosen])
+            treated = self.treat_encoded(poor, Treatment(network, chosen, report["strength"][chosen]))
         return Errors.learn([g - t for g, t in zip(good, treated, strict=True)], spreads, corrections)
 
 
@@ -325,21 +372,21 @@ class TableMedium:
         """The columns of encoded rows without the padding."""
         return encoded[:, : self.n_columns]
 
-    def treat(self, rows: np.ndarray, network: Network, chosen: str, strength: float) -> np.ndarray:
+    def treat(self, rows: np.ndarray, treatment: Treatment) -> np.ndarray:
         """Rows through the network, or as they came; float64."""
-        if chosen == "nothing":
+        if treatment.name == "nothing":
             return rows.astype(np.float64)
-        return self.decode(self.restore_encoded(self.encode(rows), network)[0])
+        return self.decode(self.restore_encoded(self.encode(rows), treatment.network)[0])
 
-    def treat_encoded(self, poor: np.ndarray, network: Network, chosen: str, strength: float) -> np.ndarray:
-        """Encoded rows through the chosen treatment."""
-        return poor if chosen == "nothing" else self.restore_encoded(poor, network)[0]
+    def treat_encoded(self, poor: np.ndarray, treatment: Treatment) -> np.ndarray:
+        """Encoded rows through a treatment."""
+        return poor if treatment.name == "nothing" else self.restore_encoded(poor, treatment.network)[0]
 
-    def with_spread(self, rows: np.ndarray, network: Network, chosen: str, strength: float) -> list[np.ndarray]:
+    def with_spread(self, rows: np.ndarray, treatment: Treatment) -> list[np.ndarray]:
         """Rows to [treated, spread, correction], encoded; the correction is that of the columns without the padding."""
         encoded = self.encode(rows)
-        restored, spread, correction = self.restore_encoded(encoded, network, with_spread=True)
-        return [encoded if chosen == "nothing" else restored, spread, self.visible(correction)]
+        restored, spread, correction = self.restore_encoded(encoded, treatment.network, with_spread=True)
+        return [encoded if treatment.name == "nothing" else restored, spread, self.visible(correction)]
 
     def held_out(self, part, kept, held, labels, degradation, rng, network: Network, guard: bool) -> HeldOut:
         """Compare the network with doing nothing on held-out rows, and learn how the better one errs."""
@@ -349,7 +396,7 @@ class TableMedium:
         if guard:
 
             def treat(name, parts):
-                return [self.visible(self.treat_encoded(part, network, name, 0.0)) for part in parts]
+                return [self.visible(self.treat_encoded(part, Treatment(network, name))) for part in parts]
 
             inputs = {"poor": [poor]} if target is not None else {"poor": [poor], "clean": [good]}
             report.update(_guard.compare(["network", "nothing"], treat, inputs, [self.visible(good)]))

@@ -13,13 +13,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_medgan import GANEnhancer, _guard
 from sklearn_medgan._encoding import ImageScale, TableCodec
 from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
-from sklearn_medgan._media import ImageMedium, TableMedium
+from sklearn_medgan._media import ImageMedium, TableMedium, Treatment
 
 TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
 KEYS = {
     "chosen",
     "n_held_out",
     "strength",
+    "spared",
     "psnr",
     "psnr_clean",
     "balanced_accuracy",
@@ -365,6 +366,37 @@ def test_good_network_is_chosen_and_its_figures_are_right():
     assert report["psnr_clean"]["network"] == pytest.approx(-20 * np.log10(0.29), abs=0.01)
     assert report["psnr_clean"]["nothing"] == pytest.approx(100.0)
     assert report["balanced_accuracy_clean"] is None
+
+
+def darker_if_bright(little, much):
+    """A network that changes bright images by `much` and others by `little`."""
+    return lambda rows: rows - np.where(rows.mean((1, 2, 3), keepdims=True) > 0.7, much, little).astype(np.float32)
+
+
+@pytest.mark.parametrize(("little", "expected"), [(0.01, 0.0125), (0.1, 0.125), (0.13, 0.0), (0.3, 0.0)])
+def test_images_changed_like_good_ones_are_spared_where_poor_ones_are_changed_far_more(little, expected):
+    found = compare(smooth_images(20)[..., None], darker_if_bright(little, 0.3)).report
+    assert found["spared"] == pytest.approx(expected, abs=1e-6)
+    if expected:
+        assert found["psnr_clean"]["network"] == found["psnr_clean"]["nothing"]
+
+
+def test_nothing_is_spared_in_paired_training():
+    images = smooth_images(20)[..., None]
+    assert compare(images, darker_if_bright(0.01, 0.3), target=images).report["spared"] == 0.0
+
+
+def test_spared_images_come_back_to_the_bit_and_poor_ones_are_restored():
+    images = smooth_images(8)[..., None]
+    medium = ImageMedium(ImageScale(0.0, 2.0), 1, 64, 8, 8)
+    rows = 2.0 * np.concatenate([images, images + np.float32(0.3)])
+    treatment = Treatment(network(darker_if_bright(0.01, 0.3)), "network", 0.0, 0.02)
+    treated = medium.treat(rows, treatment)
+    np.testing.assert_array_equal(treated[:8], rows[:8])
+    np.testing.assert_allclose(treated[8:], rows[:8], atol=1e-5)
+    with_spread, *_ = medium.with_spread(rows, treatment)
+    np.testing.assert_allclose(2.0 * with_spread, treated, atol=1e-6)
+    np.testing.assert_array_equal(medium.treat_encoded(list(images), treatment), images)
 
 
 def test_bad_network_is_not_chosen_and_errors_are_those_of_what_is():
