@@ -7,7 +7,7 @@ SVC(C=10), random forest (200 trees) and logistic regression, on pixels and on H
 the test rows clean, degraded, and restored by classical methods (strength tuned on training rows, told the true noise)
 and by GANEnhancer (one fit a degradation, of `--max-time` seconds, `guard` on, `y` given). Balanced accuracy, with
 intervals from resampling the groups of the test rows. Every finished treatment is appended to `--out`; a second call
-goes on from there. `--classical-only` leaves GANEnhancer to a later call.
+goes on from there. `--only` splits the work.
 """
 
 import argparse
@@ -212,7 +212,7 @@ def main():
     p.add_argument("--max-time", type=float, default=60.0, help="seconds of training an enhancer")
     p.add_argument("--train-rows", type=int, default=1200)
     p.add_argument("--test-rows", type=int, default=200)
-    p.add_argument("--classical-only", action="store_true")
+    p.add_argument("--only", choices=("classical", "ours"), help="leave the other treatments to a later call")
     p.add_argument("--out", type=Path, default=Path("diagnosis.jsonl"))
     a = p.parse_args()
     warnings.simplefilter("ignore")
@@ -229,7 +229,8 @@ def main():
         for name in a.sets:
             done = {(r["set"], r["seed"], r["poor"], r["treatment"]) for r in rows}
             splits[name, seed] = Split(a.folder, name, seed, a)
-            measure(splits[name, seed], name, ["nothing", *DENOISERS] + [OURS] * (not a.classical_only), done, write)
+            names = {"classical": ["nothing", *DENOISERS], "ours": [OURS]}.get(a.only, ["nothing", *DENOISERS, OURS])
+            measure(splits[name, seed], name, names, done, write)
     print(table([r for r in rows if (r["set"], r["seed"]) in splits], splits))
 
 
