@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import benchmark as benchmark
     from . import datasets as datasets
     from . import plotting as plotting
     from ._augmenter import GANAugmenter as GANAugmenter
@@ -35,6 +36,7 @@ _LAZY = {
     "make_pipeline": ".pipeline",
     "save": ".persistence",
     "load": ".persistence",
+    "benchmark": None,
     "datasets": None,
     "plotting": None,
 }
