@@ -86,30 +86,30 @@ class Difference:
 class Comparisons:
     """Paired differences between arms that were tested on the same rows.
 
-    A resample draws the groups anew, with all their rows in all seeds, and adds a draw of the spread between seeds
-    (other splits, other fits), which the groups cannot show. p is that of Student's t of the difference over the
-    standard deviation of the resamples, since a share of 2,000 resamples is too coarse for Holm's correction.
+    A resample draws the groups anew, with all their rows in all seeds, and adds a draw of what fits and splits of
+    other seeds would change for all rows alike, which the groups cannot show. p is that of Student's t of the
+    difference over the standard deviation of both, since a share of 2,000 resamples is too coarse for Holm's
+    correction.
     """
 
     def __init__(self, codes, groups, predictions: dict, *, n_resamples: int = 2000, seed: int = 0):
         self.names = list(predictions)
-        self._n_groups = int(groups.max()) + 1
-        n_classes = int(codes.max()) + 1
-        cell_of = groups * n_classes + codes
+        self._n_groups, n_classes = int(groups.max()) + 1, int(codes.max()) + 1
+        shape, cell_of = (self._n_groups, n_classes), groups * n_classes + codes
         size = self._n_groups * n_classes
-        self._total = np.bincount(cell_of, minlength=size).reshape(self._n_groups, n_classes)
-        of_seed = [
-            [np.bincount(cell_of, row == codes, minlength=size).reshape(self._total.shape) for row in predicted]
+        self._total = np.bincount(cell_of, minlength=size).reshape(shape)
+        # correct rows of each arm by seed, group and class
+        self._correct = [
+            np.stack([np.bincount(cell_of, row == codes, minlength=size).reshape(shape) for row in predicted])
             for predicted in predictions.values()
         ]
-        self._by_seed = np.array([[balanced(c.sum(0), self._total.sum(0)) for c in counts] for counts in of_seed])
-        correct = np.stack([np.mean(counts, axis=0) for counts in of_seed], axis=1) if of_seed else None
         rng = np.random.default_rng(seed)
-        self._draws = np.zeros((0, 0)) if correct is None else self._resample(correct, n_resamples, rng)
-        self._between_seeds = rng.standard_normal(n_resamples)
+        self._draws = self._resample(n_resamples, rng) if self.names else np.zeros((n_resamples, 0))
+        self._of_fits = rng.standard_normal(n_resamples)
 
-    def _resample(self, correct, n_resamples: int, rng) -> np.ndarray:
-        """Balanced accuracy (resample, arm) on groups drawn with replacement; `correct` (group, arm, class)."""
+    def _resample(self, n_resamples: int, rng) -> np.ndarray:
+        """Balanced accuracy (resample, arm) on groups drawn with replacement, mean over seeds."""
+        correct = np.stack([counts.mean(0) for counts in self._correct], axis=1)  # (group, arm, class)
         flat, parts = correct.reshape(self._n_groups, -1), []
         for start in range(0, n_resamples, CHUNK):
             n = min(CHUNK, n_resamples - start)
@@ -121,26 +121,43 @@ class Comparisons:
 
     def accuracy(self, name) -> float:
         """Balanced accuracy, mean over seeds."""
-        return float(self._by_seed[self.names.index(name)].mean())
+        return float(self._by_seed(self.names.index(name)).mean())
 
     def difference(self, first, second) -> Difference:
         """What `first` has more than `second`."""
         i, j = self.names.index(first), self.names.index(second)
-        by_seed = self._by_seed[i] - self._by_seed[j]
-        spread = float(by_seed.std(ddof=1) / np.sqrt(len(by_seed))) if len(by_seed) > 1 else 0.0
+        mean = float((self._by_seed(i) - self._by_seed(j)).mean())
         draws = self._draws[:, i] - self._draws[:, j]
-        low, high = np.percentile(draws + spread * self._between_seeds, INTERVAL)
-        p = self._p(float(by_seed.mean()), float(draws.std()), spread, len(by_seed))
-        return Difference(float(by_seed.mean()), float(low), float(high), p)
+        of_fits = self._variance_of_fits(i, j)
+        low, high = np.percentile(draws + np.sqrt(of_fits) * self._of_fits, INTERVAL)
+        return Difference(
+            mean, float(low), float(high), self._p(mean, float(draws.var()), of_fits, len(self._correct[i]))
+        )
 
-    def _p(self, mean: float, of_groups: float, of_seeds: float, n_seeds: int) -> float:
+    def _by_seed(self, i: int) -> np.ndarray:
+        return balanced(self._correct[i].sum(1), self._total.sum(0))
+
+    def _variance_of_fits(self, i: int, j: int) -> float:
+        """Variance of the mean that is common to all rows of a seed: what is left of that between seeds when the part
+        is taken off that rows make, each by itself (a random-effects decomposition, never below 0)."""
+        n_seeds, total = len(self._correct[i]), self._total.sum(0)
+        if n_seeds < 2:
+            return 0.0
+        difference = self._correct[i] - self._correct[j]  # (seed, group, class)
+        share = difference.sum(1, keepdims=True) / total
+        parts = ((difference - share * self._total) / total).mean(2)  # of each group in a seed's balanced accuracy
+        of_rows = np.square(parts - parts.mean(0)).sum() / (n_seeds - 1)
+        between = share.mean(2).var(ddof=1)
+        return float(max(between - of_rows, 0.0) / n_seeds)
+
+    def _p(self, mean: float, of_groups: float, of_fits: float, n_seeds: int) -> float:
         """Two-sided p; degrees of freedom after Satterthwaite, groups counted in the class that has fewest."""
         from scipy.stats import t
 
         if abs(mean) < 1e-12:
             return 1.0
         least = 2.0 ** (1 - self._n_groups)  # as many signs can a difference of groups have
-        variances = np.array([of_groups**2, of_seeds**2])
+        variances = np.array([of_groups, of_fits])
         if variances.sum() < 1e-24:
             return least
         freedoms = np.array([max((self._total > 0).sum(0).min() - 1, 1), max(n_seeds - 1, 1)])

@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from ._benchmark_arms import REFERENCES, Arm, Columns, Fold, as_arm, classical_arm, default_arms, gan_arms
+from ._benchmark_arms import KINDS, REFERENCES, Arm, Columns, Fold, as_arm, classical_arm, default_arms, gan_arms
 from ._benchmark_design import Plan, Rows, check_folds, check_regimes, check_rows, check_sizes
 from ._benchmark_enhancement import enhancement_arms
 from ._benchmark_journal import Journal, describe
@@ -175,24 +175,23 @@ def _check_whole(name: str, value, least: int) -> None:
 
 
 def _resolve_arms(arms, reference, rows: Rows) -> tuple[dict[str, Arm], dict[str, str], list[str]]:
-    """Arms that can run here with their references first, the reference of each, and notes on those left out."""
+    """Arms that can run here, by kind, each reference there; the reference of each; notes on those left out."""
     wanted = {name: as_arm(name, value) for name, value in _named(arms, ARMS, "arms").items()}
-    kinds = dict.fromkeys(arm.kind for arm in wanted.values())
-    references = {name: _reference_of(name, arm, reference) for name, arm in wanted.items()}
-    for name in dict.fromkeys(references.values()):
-        if name not in wanted and name not in ARMS:
-            raise ValueError(f"reference={name!r} is no arm. Known are {[*wanted, *ARMS]}.")
-        references.setdefault(name, name)
-    every = {**{name: ARMS[name] for name in references if name not in wanted}, **wanted}
-    absent = {name: arm.missing(rows.X.ndim > 2) for name, arm in every.items()}
-    kept = {name: arm for name, arm in every.items() if absent[name] is None}
-    if not kept or any(references[name] not in kept for name in kept):
-        raise ValueError(f"No arm can be compared here: {', '.join(f'{n} ({r})' for n, r in absent.items() if r)}.")
-    _check_shares(kept)
-    order = sorted(kept, key=lambda n: list(kinds).index(kept[n].kind) if kept[n].kind in kinds else -1)
-    order = [*(n for n in order if references[n] == n and n not in wanted), *(n for n in order if n in wanted)]
+    absent = {name: arm.missing(rows.X.ndim > 2) for name, arm in wanted.items()}
+    kept = {name: arm for name, arm in wanted.items() if absent[name] is None}
     notes = [f"Left out: {name}, since {reason}." for name, reason in absent.items() if reason]
-    return {name: kept[name] for name in order}, references, notes
+    if not kept:
+        raise ValueError(f"No arm can run here. {' '.join(notes)}")
+    references = {name: _reference_of(name, arm, reference) for name, arm in kept.items()}
+    missing = [name for name in dict.fromkeys(references.values()) if name not in kept]
+    for name in missing:
+        if name not in ARMS or ARMS[name].missing(rows.X.ndim > 2):
+            raise ValueError(f"reference={name!r} is no arm that can run here. Known are {[*kept, *ARMS]}.")
+    every = {**{name: ARMS[name] for name in missing}, **kept}
+    references.update({name: name for name in references.values()})
+    _check_shares(every)
+    order = sorted(every, key=lambda name: KINDS.index(every[name].kind))
+    return {name: every[name] for name in order}, references, notes
 
 
 def _named(values, known: Mapping, parameter: str) -> dict:

@@ -10,7 +10,14 @@ import pytest
 from sklearn_medgan import GANAugmenter, GANEnhancer
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/index.md", "docs/user_guide.md", "docs/datasets.md", "docs/degradations.md"]
+PAGES = [
+    "README.md",
+    "docs/index.md",
+    "docs/user_guide.md",
+    "docs/datasets.md",
+    "docs/degradations.md",
+    "docs/benchmark_protocol.md",
+]
 
 matplotlib.use("Agg")
 
@@ -55,6 +62,14 @@ def test_code_of_the_user_guide_runs_in_order(small):
     n_fitted = {name: len(names[name]["clf"].dual_coef_[0]) for name in ("columns_only", "with_rows")}
     assert n_fitted["columns_only"] <= 90 < len(names["y_res"])
     assert names["with_rows"]["clf"].shape_fit_[0] == len(names["y_res"])
+
+
+def test_code_of_the_benchmark_protocol_runs_in_order(capsys):
+    names = {}
+    for source in blocks("docs/benchmark_protocol.md", "python"):
+        run("docs/benchmark_protocol.md", source, names)
+    assert not names["result"].failures + names["more"].failures
+    assert "comparisons with a reference" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -11,6 +11,7 @@ PUBLIC = {
     "GANAugmenter",
     "GANOverSampler",
     "Pipeline",
+    "benchmark",
     "datasets",
     "load",
     "make_pipeline",
@@ -34,7 +35,13 @@ def test_import_loads_nothing_heavy(module):
 
 @pytest.mark.parametrize(
     "module",
-    ["sklearn_medgan._augmenter", "sklearn_medgan._enhance", "sklearn_medgan.plotting", "sklearn_medgan.pipeline"],
+    [
+        "sklearn_medgan._augmenter",
+        "sklearn_medgan._enhance",
+        "sklearn_medgan.benchmark",
+        "sklearn_medgan.plotting",
+        "sklearn_medgan.pipeline",
+    ],
 )
 def test_estimators_load_tensorflow_and_matplotlib_only_when_used(module):
     loaded = loaded_after(f"import {module}")
