@@ -64,6 +64,7 @@ def test_code_of_the_user_guide_runs_in_order(small):
     assert names["with_rows"]["clf"].shape_fit_[0] == len(names["y_res"])
 
 
+@pytest.mark.slow
 def test_code_of_the_benchmark_protocol_runs_in_order(capsys):
     names = {}
     for source in blocks("docs/benchmark_protocol.md", "python"):
