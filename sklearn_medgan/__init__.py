@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import benchmark as benchmark
     from . import datasets as datasets
     from . import metrics as metrics
     from . import plotting as plotting
@@ -36,6 +37,7 @@ _LAZY = {
     "make_pipeline": ".pipeline",
     "save": ".persistence",
     "load": ".persistence",
+    "benchmark": None,
     "datasets": None,
     "metrics": None,
     "plotting": None,

@@ -17,6 +17,7 @@ PAGES = [
     "docs/datasets.md",
     "docs/degradations.md",
     "docs/metrics.md",
+    "docs/benchmark_protocol.md",
 ]
 
 matplotlib.use("Agg")
@@ -77,6 +78,15 @@ def test_code_of_the_metrics_page_runs_in_order(capsys):
     assert collapsed[coverage] < min(new[coverage], copied[coverage])
     assert copied[ratio] == 0 < 0.8 < new[ratio]
     assert new[auc] < 0.65 < copied[auc] == 1
+
+
+@pytest.mark.slow
+def test_code_of_the_benchmark_protocol_runs_in_order(capsys):
+    names = {}
+    for source in blocks("docs/benchmark_protocol.md", "python"):
+        run("docs/benchmark_protocol.md", source, names)
+    assert not names["result"].failures + names["more"].failures
+    assert "comparisons with a reference" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,165 @@
+"""The file of finished cells: one JSON object a line, the first of which says what was measured on which data."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+FORMAT = "sklearn_medgan benchmark 1"
+
+
+class Journal:
+    """Cells that are finished, in memory and, where there is a path, in a file that survives a killed process.
+
+    Parameters
+    ----------
+    path : path-like or None
+        File to begin, or to go on with. None: in memory only.
+    header : dict
+        Settings; a file with others is refused.
+
+    Raises
+    ------
+    ValueError
+        For a file of other settings, or that is no results file, or is damaged before its last line.
+    OSError
+        For a file that cannot be read and written, or is in use by another run.
+    """
+
+    def __init__(self, path, header: dict):
+        self.cells: list[dict] = []
+        self.path = None if path is None else Path(path)
+        self._file = None
+        if path is None:
+            return
+        try:
+            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by __exit__
+            _lock(self._file)
+        except OSError as error:
+            self.close()
+            raise type(error)(
+                f"results={str(path)!r} cannot be written ({error.strerror or error}). Name a file in a folder that "
+                "exists, may be written to, and is not in use by another run."
+            ) from error
+        try:
+            self._resume({"format": FORMAT, **header})
+        except BaseException:
+            self.close()
+            raise
+
+    def _resume(self, header: dict) -> None:
+        """Read what is there; a last line that a killed process left half written is dropped."""
+        self._file.seek(0)
+        content = self._file.read()
+        begun = (json.dumps(header) + "\n").encode()
+        whole, newline, torn = content.rpartition(b"\n")
+        if not newline and begun.startswith(torn):
+            self._file.truncate(0)
+            self._write(begun)
+            return
+        lines = whole.split(b"\n")
+        self._check_header(lines[0], header)
+        self.cells = [self._parsed(line, number) for number, line in enumerate(lines[1:], start=2)]
+        if torn:
+            self._file.truncate(len(whole) + 1)
+
+    def _parsed(self, line: bytes, number: int) -> dict:
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise ValueError(
+                f"Line {number} of {str(self.path)!r} is damaged ({error}). Remove it: its cell is measured again."
+            ) from error
+
+    def _check_header(self, line: bytes, header: dict) -> None:
+        try:
+            found = json.loads(line)
+            is_ours = found["format"] == FORMAT
+        except (ValueError, TypeError, KeyError):
+            is_ours = False
+        if not is_ours:
+            raise ValueError(f"{str(self.path)!r} is no results file of this benchmark. Name another file.")
+        expected = json.loads(json.dumps(header))
+        differing = [key for key in expected if found.get(key) != expected[key]]
+        if differing:
+            what = "; ".join(_difference(key, found.get(key), expected[key]) for key in differing)
+            raise ValueError(
+                f"{str(self.path)!r} holds results of other settings: {what}. Name another file, or set them back."
+            )
+
+    def add(self, cell: dict) -> None:
+        """Keep a finished cell, at once."""
+        self.cells.append(cell)
+        if self._file is not None:
+            self._write((json.dumps(cell) + "\n").encode())
+
+    def _write(self, line: bytes) -> None:
+        """One unbuffered write: what is written stays, whatever happens to the process."""
+        view = memoryview(line)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def close(self) -> None:
+        """Let others have the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def _lock(file) -> None:
+    """Refuse a file that another live process writes to, where the system can tell."""
+    if os.name != "posix":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OSError(error.errno, "another run is writing to it") from error
+    except OSError:  # a network file system without locks
+        return
+
+
+def _difference(key: str, found, expected) -> str:
+    """Which part of a setting differs, in words."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        names = [name for name in {**found, **expected} if found.get(name) != expected.get(name)]
+        if len(names) == 1 and names[0] in found and names[0] in expected:
+            return f"{key}[{names[0]!r}] was {found[names[0]]}, is {expected[names[0]]}"
+        return f"{key} differ in {names}"
+    return f"{key} was {found!r}, is {expected!r}"
+
+
+def describe(value) -> str:
+    """What a setting is, in words that are the same in another process."""
+    if isinstance(value, partial):
+        arguments = [describe(a) for a in value.args]
+        arguments += [f"{name}={describe(a)}" for name, a in sorted(value.keywords.items())]
+        return f"{describe(value.func)}({', '.join(arguments)})"
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        parameters = sorted(value.get_params(deep=False).items())
+        return f"{type(value).__qualname__}({', '.join(f'{name}={describe(p)}' for name, p in parameters)})"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
+        return f"{type(value).__qualname__}({', '.join(f'{name}={describe(v)}' for name, v in fields)})"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{describe(k)}: {describe(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(describe, value))}]"
+    if isinstance(value, np.ndarray):
+        return f"array({value.tolist()})"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
