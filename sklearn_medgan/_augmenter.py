@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is_fitted
 
 from ._allocation import synthetic_counts
+from ._base import NetworkEstimator
 from ._encoding import join_rows, learn_codec
 from ._validation import check_rows, check_same_length
 
@@ -44,7 +45,7 @@ CHANCE_MARGIN = 0.02
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.1, 10.0  # of the data's: below, samples have collapsed; above, they run away
 
 
-class GANAugmenter(TransformerMixin, BaseEstimator):
+class GANAugmenter(NetworkEstimator):
     """Learn a class-conditional GAN from images or a table: columns for a classifier, and labelled synthetic rows.
 
     As a transformer it hands the classifier the pixels and what the GAN's discriminator has learned to see; no row is
@@ -248,12 +249,8 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         ValueError, TypeError
             For rows, labels or parameters that cannot be used; an earlier fit is then still intact.
         """
-        before = dict(self.__dict__)
-        try:
+        with self._all_or_nothing():
             return self._fit(X, y, X_unlabeled)
-        except BaseException:  # Ctrl-C outside the training loop too
-            self.__dict__ = before
-            raise
 
     def _fit(self, X, y, X_unlabeled):
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
@@ -350,11 +347,11 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         return config, Hyper(rate, r1 * scale, r2 * scale, self.adversarial_weight, self.class_head_weight, EMA_DECAY)
 
     def _train(self, encoded, labels, hyper, goes_on: bool) -> None:
-        from .gan.training import Data, Run, compiled_program, train
+        from .gan.training import Data, Run, train
 
         rng = check_random_state(self.random_state)
         seed, sampling, resampling = rng.randint(np.iinfo(np.int32).max, size=3)
-        program = compiled_program(self._config)
+        program = self._program()
         labels = np.concatenate([labels, np.zeros((len(encoded) - len(labels), labels.shape[1]), np.float32)])
         run = Run(int(self.max_iter), self.max_time, self.verbose, self.callbacks)
         if goes_on:
@@ -399,9 +396,9 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
 
     def _represent(self, encoded: np.ndarray) -> list[np.ndarray]:
         """The discriminator's blocks for encoded rows, in batches of one fixed shape."""
-        from .gan.training import INFERENCE_BATCH, compiled_program
+        from .gan.training import INFERENCE_BATCH
 
-        represent, player = compiled_program(self._config).represent, self._state.discriminator
+        represent, player = self._program().represent, self._state.discriminator
         parts = []
         for start in range(0, len(encoded), INFERENCE_BATCH):
             batch = encoded[start : start + INFERENCE_BATCH]
@@ -528,9 +525,9 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
         return np.array([position[label] for label in wanted.tolist()], dtype=int)
 
     def _generate(self, noise: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        from .gan.training import INFERENCE_BATCH, compiled_program
+        from .gan.training import INFERENCE_BATCH
 
-        generate, player = compiled_program(self._config).generate, self._state.generator
+        generate, player = self._program().generate, self._state.generator
         parts = [np.zeros((0, *self._config.shape), np.float32)]
         for start in range(0, len(noise), INFERENCE_BATCH):
             batch = slice(start, start + INFERENCE_BATCH)
@@ -572,32 +569,23 @@ class GANAugmenter(TransformerMixin, BaseEstimator):
     @property
     def generator_(self):
         """Keras model, [noise, one-hot labels] to encoded rows."""
-        return self._keras_models("generator_")[0]
+        return self._keras_model("generator_", 0)
 
     @property
     def discriminator_(self):
         """Keras model, [encoded rows, one-hot labels] to logit, class logits and feature blocks."""
-        return self._keras_models("discriminator_")[1]
+        return self._keras_model("discriminator_", 1)
 
-    def _keras_models(self, name: str):
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError(f"{name} exists after fit.")
-        if "_models" not in self.__dict__:
-            from .gan.training import compiled_program
+    def _program(self):
+        from .gan.training import compiled_program
 
-            self._models = compiled_program(self._config).export_models(self._state)
-        return self._models
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_models"}
+        return compiled_program(self._config)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_moments")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 

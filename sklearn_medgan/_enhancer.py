@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -19,6 +19,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from . import _guard
+from ._base import NetworkEstimator
 from ._encoding import ImageScale, TableCodec, cast
 from ._media import TABLE_NOISE, ImageMedium, Network, TableMedium, Treatment
 from ._tiling import padded
@@ -52,7 +53,7 @@ def _has_names(estimator) -> bool:
     return form is None or form.kind != "stack"
 
 
-class GANEnhancer(TransformerMixin, BaseEstimator):
+class GANEnhancer(NetworkEstimator):
     """Learn from good images of a modality to restore poor ones: noise, blur, low dose, low resolution, low contrast.
 
     `fit` degrades the good images itself (or takes pairs), and trains a residual network to undo it. `transform` works
@@ -240,12 +241,8 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         ValueError, TypeError
             For rows, targets or parameters that cannot be used; an earlier fit is then still intact.
         """
-        before = dict(self.__dict__)
-        try:
+        with self._all_or_nothing():
             return self._fit(X, y, target)
-        except BaseException:  # Ctrl-C outside the training loop too
-            self.__dict__ = before
-            raise
 
     def _fit(self, X, y, target):
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
@@ -366,10 +363,10 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         return resolve(list(degradation) if isinstance(degradation, list | tuple) else degradation)
 
     def _train(self, pairs, goes_on: bool, rng) -> None:
-        from .gan.restoration import compiled_restorer, run_restorer
+        from .gan.restoration import run_restorer
         from .gan.training import Run
 
-        program = compiled_restorer(self._config)
+        program = self._program()
         weights = None if goes_on else self._pretrained_weights(program)
         started = goes_on or weights is not None
         kind = "table" if isinstance(self._medium, TableMedium) else "started" if started else "image"
@@ -423,9 +420,7 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
         )
 
     def _network(self):
-        from .gan.restoration import compiled_restorer
-
-        return Network(compiled_restorer(self._config), self._state.generator.ema)
+        return Network(self._program(), self._state.generator.ema)
 
     def _treatment(self) -> Treatment:
         """The chosen one."""
@@ -588,32 +583,23 @@ class GANEnhancer(TransformerMixin, BaseEstimator):
     @property
     def generator_(self):
         """Keras model, encoded poor rows to [restored, raw spread]."""
-        return self._keras_models("generator_")[0]
+        return self._keras_model("generator_", 0)
 
     @property
     def discriminator_(self):
         """Keras model of the adversary; None where there was none."""
-        return self._keras_models("discriminator_")[1]
+        return self._keras_model("discriminator_", 1)
 
-    def _keras_models(self, name: str):
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError(f"{name} exists after fit.")
-        if "_models" not in self.__dict__:
-            from .gan.restoration import compiled_restorer
+    def _program(self):
+        from .gan.restoration import compiled_restorer
 
-            self._models = compiled_restorer(self._config).export_models(self._state)
-        return self._models
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_models"}
+        return compiled_restorer(self._config)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_errors")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
