@@ -83,21 +83,50 @@ class Difference:
     p: float
 
 
+class LuckOfFits:
+    """Variance that a mean over seeds owes to its fits, each of which moves all rows of one fold of one seed alike.
+
+    `cell_of` numbers those fits from 0, (n_seeds, n_groups); `weights` are the groups' shares of a seed's figure. What
+    a group has in all seeds is taken off, so hard rows do not count as bad luck, and what single rows change by chance
+    is subtracted (moments of a random-effects model, in the manner of Henderson 1953, Biometrics 9).
+    """
+
+    def __init__(self, cell_of: np.ndarray, weights: np.ndarray):
+        n_seeds, self.n_cells = len(cell_of), int(cell_of.max()) + 1
+        self._cell_of = cell_of
+        member = np.zeros((self.n_cells, len(weights)))
+        for row in cell_of:
+            member[row, np.arange(len(weights))] = 1.0
+        overlap = (member * weights) @ member.T
+        reach = overlap * (np.eye(self.n_cells) - 1.0 / n_seeds)  # of one cell's luck in the sums of all cells
+        seen = np.square(reach).sum() - (n_seeds - 1) * np.square(weights).sum()
+        owed = np.square(np.diag(overlap)).sum() / n_seeds**2
+        self._scale = owed / seen if seen > 1e-12 else 0.0  # one seed, or folds of one group: luck is not seen apart
+
+    def __call__(self, parts: np.ndarray) -> tuple[float, float]:
+        """Variance of the mean from cells with the noise of rows in them, and that noise; `parts` (n_seeds, n_groups)
+        add up to the figure of each seed."""
+        apart = parts - parts.mean(0)
+        of_cells = np.bincount(self._cell_of.ravel(), apart.ravel(), self.n_cells)
+        return float(self._scale * np.square(of_cells).sum()), float(self._scale * np.square(apart).sum())
+
+
 class Comparisons:
     """Paired differences between arms that were tested on the same rows.
 
-    A resample draws the groups anew, with all their rows in all seeds, and adds a draw of what fits and splits of
-    other seeds would change for all rows alike, which the groups cannot show. p is that of Student's t of the
-    difference over the standard deviation of both, since a share of 2,000 resamples is too coarse for Holm's
-    correction.
+    `folds` holds the number of the fold that tests each row, (n_seeds, n); the rows of a group are in one fold. A
+    resample draws the groups anew, with all their rows in all seeds, and adds a draw of what other fits would change
+    for all rows of a fold alike, which the groups cannot show. p is that of Student's t of the difference over the
+    standard deviation of both, since a share of 2,000 resamples is too coarse for Holm's correction.
     """
 
-    def __init__(self, codes, groups, predictions: dict, *, n_resamples: int = 2000, seed: int = 0):
+    def __init__(self, codes, groups, folds, predictions: dict, *, n_resamples: int = 2000, seed: int = 0):
         self.names = list(predictions)
         self._n_groups, n_classes = int(groups.max()) + 1, int(codes.max()) + 1
         shape, cell_of = (self._n_groups, n_classes), groups * n_classes + codes
         size = self._n_groups * n_classes
         self._total = np.bincount(cell_of, minlength=size).reshape(shape)
+        self._luck = self._luck_of_fits(groups, np.asarray(folds))
         # correct rows of each arm by seed, group and class
         self._correct = [
             np.stack([np.bincount(cell_of, row == codes, minlength=size).reshape(shape) for row in predicted])
@@ -106,6 +135,13 @@ class Comparisons:
         rng = np.random.default_rng(seed)
         self._draws = self._resample(n_resamples, rng) if self.names else np.zeros((n_resamples, 0))
         self._of_fits = rng.standard_normal(n_resamples)
+
+    def _luck_of_fits(self, groups, folds) -> LuckOfFits:
+        fold_of = np.zeros((len(folds), self._n_groups), int)
+        fold_of[:, groups] = folds
+        cells = fold_of + (folds.max() + 1) * np.arange(len(folds))[:, None]
+        weights = (self._total / self._total.sum(0)).mean(1)
+        return LuckOfFits(np.unique(cells, return_inverse=True)[1].reshape(cells.shape), weights)
 
     def _resample(self, n_resamples: int, rng) -> np.ndarray:
         """Balanced accuracy (resample, arm) on groups drawn with replacement, mean over seeds."""
@@ -128,41 +164,31 @@ class Comparisons:
         i, j = self.names.index(first), self.names.index(second)
         mean = float((self._by_seed(i) - self._by_seed(j)).mean())
         draws = self._draws[:, i] - self._draws[:, j]
-        of_fits = self._variance_of_fits(i, j)
+        of_cells, of_noise = self._luck(((self._correct[i] - self._correct[j]) / self._total.sum(0)).mean(2))
+        of_fits = max(of_cells - of_noise, 0.0)
         low, high = np.percentile(draws + np.sqrt(of_fits) * self._of_fits, INTERVAL)
-        return Difference(
-            mean, float(low), float(high), self._p(mean, float(draws.var()), of_fits, len(self._correct[i]))
-        )
+        return Difference(mean, float(low), float(high), self._p(mean, float(draws.var()), of_fits, of_cells))
 
     def _by_seed(self, i: int) -> np.ndarray:
         return balanced(self._correct[i].sum(1), self._total.sum(0))
 
-    def _variance_of_fits(self, i: int, j: int) -> float:
-        """Variance of the mean that is common to all rows of a seed: what is left of that between seeds when the part
-        is taken off that rows make, each by itself (a random-effects decomposition, never below 0)."""
-        n_seeds, total = len(self._correct[i]), self._total.sum(0)
-        if n_seeds < 2:
-            return 0.0
-        difference = self._correct[i] - self._correct[j]  # (seed, group, class)
-        share = difference.sum(1, keepdims=True) / total
-        parts = ((difference - share * self._total) / total).mean(2)  # of each group in a seed's balanced accuracy
-        of_rows = np.square(parts - parts.mean(0)).sum() / (n_seeds - 1)
-        between = share.mean(2).var(ddof=1)
-        return float(max(between - of_rows, 0.0) / n_seeds)
+    def _p(self, mean: float, of_groups: float, of_fits: float, of_cells: float) -> float:
+        """Two-sided p; degrees of freedom after Satterthwaite, groups counted in the class that has fewest.
 
-    def _p(self, mean: float, of_groups: float, of_fits: float, n_seeds: int) -> float:
-        """Two-sided p; degrees of freedom after Satterthwaite, groups counted in the class that has fewest."""
-        from scipy.stats import t
+        How uncertain the part of fits is follows from what cells differ by before the noise of rows is taken off: what
+        is left may be 0 by chance, and would then seem to be known.
+        """
+        from scipy.special import stdtr
 
         if abs(mean) < 1e-12:
             return 1.0
         least = 2.0 ** (1 - self._n_groups)  # as many signs can a difference of groups have
-        variances = np.array([of_groups, of_fits])
-        if variances.sum() < 1e-24:
+        variance = of_groups + of_fits
+        if variance < 1e-24:
             return least
-        freedoms = np.array([max((self._total > 0).sum(0).min() - 1, 1), max(n_seeds - 1, 1)])
-        freedom = variances.sum() ** 2 / (variances**2 / freedoms).sum()
-        return float(max(2.0 * t.sf(abs(mean) / np.sqrt(variances.sum()), freedom), least))
+        freedoms = np.array([(self._total > 0).sum(0).min() - 1, self._luck.n_cells - 1]).clip(1)
+        freedom = max(variance**2 / (np.square([of_groups, of_cells]) / freedoms).sum(), 1.0)
+        return float(max(2.0 * stdtr(freedom, -abs(mean) / np.sqrt(variance)), least))
 
 
 def holm(p_values) -> np.ndarray:

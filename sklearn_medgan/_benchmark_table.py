@@ -83,7 +83,8 @@ def build_table(plan: Plan, cells: list[dict], references: dict, ill: dict, n_re
     whole = {line.key: line for line in lines if not line.error(n_folds)}
     predictions = {key: _by_row(plan, line, "predicted", int) for key, line in whole.items()}
     rows = plan.rows
-    compared = statistics.Comparisons(rows.codes, rows.groups, predictions, n_resamples=n_resamples)
+    fold_of = np.stack([_fold_of(folds) for folds in plan.folds.values()])
+    compared = statistics.Comparisons(rows.codes, rows.groups, fold_of, predictions, n_resamples=n_resamples)
     table = []
     for line in lines:
         row = dict.fromkeys(COLUMNS, NAN)

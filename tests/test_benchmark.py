@@ -17,7 +17,6 @@ import pytest
 from fakes import FakeAugmenter
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
@@ -26,8 +25,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_medgan import AugmentedClassifier, benchmark
+from sklearn_medgan import AugmentedClassifier, _benchmark_design, benchmark
 from sklearn_medgan._benchmark_design import Task
 from sklearn_medgan._benchmark_journal import describe
 from sklearn_medgan._benchmark_run import Progress
@@ -48,6 +48,7 @@ def table(n=N, n_classes=2, seed=0):
 
 X, Y, GROUPS = table()
 NB = {"nb": GaussianNB()}
+TREE = {"tree": DecisionTreeClassifier(splitter="random")}  # its seed matters
 
 
 def clues(fold, shared=None, classifier=None):
@@ -182,10 +183,9 @@ def test_sensitivity_is_that_of_the_diseased_or_the_rare_class():
 
 def test_arms_do_not_depend_on_the_arms_beside_them():
     light = {"clues": CLUES, "copies": ARMS["random oversampling"]}
-    forest = {"forest": RandomForestClassifier(5)}
-    alone, among = run({"clues": CLUES}, forest), run({"mine": PCA(2), **light}, forest)
+    alone, among = run({"clues": CLUES}, TREE), run({"mine": PCA(2), **light}, TREE)
     for name in ("balanced_accuracy", "difference", "auc", "low", "high", "p"):
-        assert row_of(alone, "clues", "forest")[name] == row_of(among, "clues", "forest")[name]
+        assert row_of(alone, "clues", "tree")[name] == row_of(among, "clues", "tree")[name]
 
 
 # -- nothing leaks ------------------------------------------------------------
@@ -204,7 +204,7 @@ def test_no_row_or_group_is_on_both_sides():
 
 
 def test_synthetic_rows_and_their_dose_see_training_rows_only():
-    run(gan_arms(FakeAugmenter()), {"nb": GaussianNB(), "svc": SVC()})
+    run(gan_arms(FakeAugmenter(), doses=(0, 1)), {"nb": GaussianNB(), **TREE})
     folds = [StratifiedGroupKFold(3, shuffle=True, random_state=s).split(X, Y, GROUPS) for s in QUICK["seeds"]]
     trained = [set(train) for split in folds for train, _ in split]
     seen = [set(rows[:, 0].astype(int)) for rows in FakeAugmenter.seen]
@@ -246,7 +246,7 @@ def test_a_user_extends_the_table_with_estimators():
 def test_images_reach_estimators_in_the_form_they_take():
     images = np.random.RandomState(0).randint(0, 255, (48, 16, 16)).astype(np.uint8)
     y = np.arange(48) % 2
-    arms = {"PCA": PCA(2), "fake": FakeAugmenter(), **gan_arms(FakeAugmenter(), name="g")}
+    arms = {"PCA": PCA(2), "fake": FakeAugmenter(), **gan_arms(FakeAugmenter(), name="g", doses=(0, 1))}
     stack = diagnostic_benchmark(images, y, arms=arms, classifiers=NB, **QUICK)
     flat = diagnostic_benchmark(images.reshape(48, -1), y, image_shape=(16, 16), arms=arms, classifiers=NB, **QUICK)
     assert not stack.failures
@@ -587,12 +587,12 @@ def slow_clues(fold, shared=None, classifier=None):
 
 
 def slow_run(path=None):
-    """Some 0.5 s of cells, among them a forest, whose seed matters."""
+    """Some 0.5 s of cells, among them a tree, whose seed matters."""
     arms = {
         "clues": Arm("columns", slow_clues, per_classifier=True),
         **gan_arms(FakeAugmenter(noise=0.5), doses=(0, 1)),
     }
-    return run(arms, {"nb": GaussianNB(), "forest": RandomForestClassifier(3)}, results=path)
+    return run(arms, {**NB, **TREE}, results=path)
 
 
 def killed_and_resumed(path, moments):
@@ -639,11 +639,10 @@ def test_ctrl_c_stops_and_keeps_what_is_written(tmp_path):
 
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_parallel_runs_have_the_same_table(tmp_path, backend):
-    arms = {"clues": CLUES, **gan_arms(FakeAugmenter(noise=0.5)), "fragile": FailsOn(0)}
-    forest = {"forest": RandomForestClassifier(3)}
+    arms = {"clues": CLUES, **gan_arms(FakeAugmenter(noise=0.5), doses=(0, 1)), "fragile": FailsOn(0)}
     with joblib.parallel_config(backend):
-        parallel = run(arms, forest, n_jobs=2, results=tmp_path / "cells.jsonl")
-    pd.testing.assert_frame_equal(without_time(parallel), without_time(run(arms, forest)))
+        parallel = run(arms, TREE, n_jobs=2, results=tmp_path / "cells.jsonl")
+    pd.testing.assert_frame_equal(without_time(parallel), without_time(run(arms, TREE)))
 
 
 @pytest.mark.slow
@@ -692,12 +691,12 @@ def test_time_left_is_estimated_by_share():
 
 def test_only_missing_cells_of_a_task_are_measured(tmp_path):
     path = tmp_path / "cells.jsonl"
-    run(gan_arms(FakeAugmenter()), results=path)
+    run(gan_arms(FakeAugmenter(), doses=(0, 1)), results=path)
     lines = path.read_text().splitlines(keepends=True)
     assert json.loads(lines[3])["share"] == "GAN"
     path.write_text("".join(lines[:3] + lines[4:]))
     FakeAugmenter.forget()
-    run(gan_arms(FakeAugmenter()), results=path)
+    run(gan_arms(FakeAugmenter(), doses=(0, 1)), results=path)
     assert len(FakeAugmenter.seen) in (1, 3)  # the shared fit; those of inner folds where the dose was missing
     assert len(path.read_text().splitlines()) == len(lines)
 
@@ -732,23 +731,55 @@ class Projection(TransformerMixin, BaseEstimator):
         return X @ self.mixture_
 
 
+class NearestMean(ClassifierMixin, BaseEstimator):
+    """The class whose mean is nearest: a classifier of no cost."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.means_ = np.stack([X[y == k].mean(axis=0) for k in self.classes_])
+        return self
+
+    def predict(self, X):
+        return self.classes_[np.square(X[:, None] - self.means_).sum(-1).argmin(1)]
+
+
+NEAREST = {"nearest": NearestMean()}
+
+
+@pytest.fixture
+def _split_once(monkeypatch):
+    """Runs with the same labels have the same splits, which take most of the time of a run that trains nothing."""
+    kept = {}
+
+    def split(codes, groups, *rest):
+        key = (codes.tobytes(), groups.tobytes(), *rest)
+        if key not in kept:
+            kept[key] = make(codes, groups, *rest)
+        return kept[key]
+
+    make = _benchmark_design.split
+    monkeypatch.setattr(_benchmark_design, "split", split)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_split_once")
 @pytest.mark.parametrize("shuffled", [True, False], ids=["labels shuffled", "two copies of an arm"])
 def test_null_runs_rarely_claim_a_gain(shuffled):
     rng, n_runs, claimed = np.random.RandomState(0), 200, 0
     for _ in range(n_runs):
         y = np.arange(120) % 2
         rows = rng.standard_normal((120, 6)) + 0.4 * y[:, None]
-        y = rng.permutation(y) if shuffled else y
+        rows = rng.permutation(rows) if shuffled else rows  # as good as labels, and splits stay the same
         arms = {"first": Projection(), "second": Projection()}
         result = diagnostic_benchmark(
-            rows, y, arms=arms, classifiers=NB, reference="first", n_splits=3, n_resamples=100
+            rows, y, arms=arms, classifiers=NEAREST, reference="first", n_splits=3, n_resamples=100
         )
         claimed += any(row["verdict"] == "gain" for row in result.table)
     assert claimed <= 0.05 * n_runs
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_split_once")
 def test_a_planted_gain_of_five_points_is_found():
     rng, n_runs, found, gains = np.random.RandomState(0), 40, 0, []
     for _ in range(n_runs):
@@ -757,9 +788,9 @@ def test_a_planted_gain_of_five_points_is_found():
         worse = clue + 0.9 * rng.standard_normal(400)  # 75 %
         take = {n: Arm("columns", _one_column(i)) for i, n in enumerate(("worse", "better"))}
         rows = np.column_stack([worse, clue])
-        result = diagnostic_benchmark(rows, y, arms=take, classifiers=NB, reference="worse", n_resamples=100)
-        gains.append(row_of(result, "better")["difference"])
-        found += row_of(result, "better")["verdict"] == "gain"
+        result = diagnostic_benchmark(rows, y, arms=take, classifiers=NEAREST, reference="worse", n_resamples=100)
+        gains.append(row_of(result, "better", "nearest")["difference"])
+        found += row_of(result, "better", "nearest")["verdict"] == "gain"
     assert np.mean(gains) == pytest.approx(0.05, abs=0.01)
     assert found >= 0.8 * n_runs
 
