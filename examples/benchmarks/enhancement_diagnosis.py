@@ -28,7 +28,7 @@ from sklearn.svm import SVC
 
 SETS = {"brain": "brain_tumor_mri_64.npz", "covid": "covid_ct_64.npz"}
 STRENGTHS = (0.5, 0.75, 1.0, 1.4)
-TUNED_ON = 8  # training images
+TUNED_ON = 4  # training images
 OURS = "GANEnhancer"
 N_RESAMPLES = 2000
 
@@ -137,9 +137,8 @@ def measure(split: Split, name: str, treatments, a, done: set, write) -> None:
                 for kind, values in columns(restored).items()
                 for c in classifiers(split.seed)
             }
-            psnr = (
-                quality(list(restored), split.good)["psnr"] if poorness != "clean" or treatment != "nothing" else None
-            )
+            same = poorness == "clean" and treatment == "nothing"
+            psnr = None if same else quality(list(restored), split.good[rows])["psnr"]
             row = {"set": name, "seed": split.seed, "poor": poorness, "treatment": treatment, "chosen": chosen}
             write({**row, "psnr": psnr, "correct": correct})
 
@@ -224,7 +223,7 @@ def main():
     p.add_argument("--max-time", type=float, default=60.0, help="seconds of training an enhancer")
     p.add_argument("--train-rows", type=int, default=1200)
     p.add_argument("--test-rows", type=int, default=200)
-    p.add_argument("--bm3d-rows", type=int, default=80)
+    p.add_argument("--bm3d-rows", type=int, default=60)
     p.add_argument("--only", choices=("classical", "ours"), help="leave the other treatments to a later call")
     p.add_argument("--out", type=Path, default=Path("diagnosis.jsonl"))
     a = p.parse_args()
