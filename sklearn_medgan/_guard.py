@@ -126,9 +126,10 @@ def tune(poor: list, good: list, usual: float = 0.0) -> dict[str, float]:
     return strengths
 
 
-def middles(images: list, side: int = SIDE) -> list:
-    """Those of the first few images: what treatments are compared on by PSNR."""
-    return [middle(image, side) for image in images[:MOST_COMPARED]]
+def middles(images: list, side: int | None = SIDE) -> list:
+    """Those of the first few images (None: as they are): what treatments are compared on by PSNR."""
+    few = images[:MOST_COMPARED]
+    return few if side is None else [middle(image, side) for image in few]
 
 
 def middle(image: np.ndarray, side: int = SIDE) -> np.ndarray:

@@ -291,9 +291,18 @@ class ImageMedium:
         def treat(name, images):
             return self.treat_encoded(images, treatment._replace(name=name, strength=strength.get(name, 0.0)))
 
-        crops = {kind: _guard.middles(images) for kind, images in inputs.items()}
+        def treat_middles(name, images):
+            if name == "network":
+                return _guard.middles(treat(name, images))
+            return treat(name, _guard.middles(images))
+
         diagnosis = None if judge is None else _guard.Diagnosis(*judge, treat, inputs)
-        return _guard.compare(["network", *strength], treat, crops, _guard.middles(good), diagnosis)
+        inputs = {kind: self._compared(images) for kind, images in inputs.items()}
+        return _guard.compare(["network", *strength], treat_middles, inputs, _guard.middles(good), diagnosis)
+
+    def _compared(self, images: list) -> list:
+        """The first few; of large ones the middle, but for an anchor, which has to see all of an image."""
+        return _guard.middles(images, LARGEST_COMPARED if self.anchor is None else None)
 
     def _judge(self, training, labels, kept, held) -> tuple | None:
         """A classifier of good training images and the labels of those held out; None where these are too few."""
@@ -305,7 +314,7 @@ class ImageMedium:
 
     def _calibrate(self, poor: list, good: list, network: Network, report: dict) -> Errors:
         """How the chosen treatment errs on the middles of some images."""
-        poor, good = (_guard.middles(images, LARGEST_COMPARED) for images in (poor, good))
+        poor, good = self._compared(poor), self._compared(good)
         outputs = [self.restore(image, network, with_spread=True) for image in poor]
         treated, spreads, corrections = map(list, zip(*outputs, strict=True))
         chosen = report["chosen"]

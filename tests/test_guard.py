@@ -381,6 +381,24 @@ def test_images_changed_like_good_ones_are_spared_where_poor_ones_are_changed_fa
         assert found["psnr_clean"]["network"] == found["psnr_clean"]["nothing"]
 
 
+class Darkener:
+    """An anchor that takes the mean of the whole image away."""
+
+    def mapping(self, image, encode=np.asarray):
+        return np.array([-10.0, 10.0]), np.array([-10.0, 10.0]) - np.mean(encode(image))
+
+
+def test_an_anchor_sees_whole_images_when_treatments_are_compared():
+    """The middle alone has another mean: what is taken away there would not be what `transform` takes away."""
+    images = np.random.RandomState(0).rand(10, 168, 168, 1).astype(np.float32)
+    images[:, 20:-20, 20:-20] += 1.0
+    found = compare(images, lambda rows: rows, anchor=Darkener()).report
+    means = [np.mean(image) + 0.3 for image in images]
+    expected = -20 * np.log10(abs(0.3 - np.array(means)))
+    assert expected.min() - 0.01 <= found["psnr"]["network"] <= expected.max() + 0.01
+    assert np.ptp(expected) < 0.5
+
+
 def test_nothing_is_spared_in_paired_training():
     images = smooth_images(20)[..., None]
     assert compare(images, darker_if_bright(0.01, 0.3), target=images).report["spared"] == 0.0
