@@ -392,16 +392,17 @@ def gan_arms(augmenter=None, *, name: str = "GAN", doses=DOSES) -> dict[str, Arm
     }
 
 
-def _conv_net_arm() -> Arm:
-    """The discriminator's trunk with its class head alone; twice the steps take about as long as the GAN's."""
-    net = GANAugmenter(adversarial_weight=0.0, max_iter=2 * GANAugmenter().max_iter)
+def _conv_net_arm(max_iter: int) -> Arm:
+    """The discriminator's trunk with its class head alone; twice the GAN's steps take about as long as those."""
+    net = GANAugmenter(adversarial_weight=0.0, max_iter=2 * max_iter)
     fit = partial(_fit_gan, augmenter=net, name="conv net")
     return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True)
 
 
-def default_arms() -> dict[str, Arm]:
-    """Rows and columns of the protocol, by name."""
-    gan = gan_arms()
+def default_arms(max_iter: int | None = None) -> dict[str, Arm]:
+    """Rows and columns of the protocol, by name; `max_iter` updates of each GAN, None for its default."""
+    augmenter = GANAugmenter() if max_iter is None else GANAugmenter(max_iter=max_iter)
+    gan = gan_arms(augmenter)
     light = {"share": LIGHT}
     rows = {
         "none": Arm("rows", _plain, **light),
@@ -415,7 +416,7 @@ def default_arms() -> dict[str, Arm]:
         "pixels": Arm("columns", _plain, **light),
         "PCA": Arm("columns", _components, **light),
         "HOG": Arm("columns", _gradients, images_only=True, **light),
-        "conv net (class head only)": _conv_net_arm(),
+        "conv net (class head only)": _conv_net_arm(augmenter.max_iter),
         "GAN columns": gan["GAN columns"],
     }
     return {**rows, **columns}

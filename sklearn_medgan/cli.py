@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import functools
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     int
         0, 2 for bad input, 130 after Ctrl-C.
     """
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser().parse_args(words)
+    arguments.command = shlex.join(["medgan", *words])
     try:
         return arguments.run(arguments)
     except KeyboardInterrupt:
@@ -52,6 +55,7 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"medgan {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    _add_benchmark(commands)
     _add_augment(commands)
     _add_enhance(commands)
     _add_info(commands)
@@ -87,6 +91,71 @@ def _add_demo(commands) -> None:
         "--seed", metavar="N", type=_whole(0, 2**31 - 1), default=0, help="decides splits and training (%(default)s)"
     )
     demo.set_defaults(run=_demo)
+
+
+def _add_benchmark(commands) -> None:
+    compare = commands.add_parser(
+        "benchmark",
+        help="does it help a diagnosis? arms of rows and columns compared by one protocol",
+        description="Compare ways to prepare rows for a classifier, by cross-validation by group, with intervals and a "
+        "verdict in words. Without --data: three sets that need no download (simulated nodules, tissue patches, the "
+        "breast-cancer table), with fewer folds, seeds and updates than the protocol, in a few minutes. With --data: "
+        "the protocol, which takes hours; it goes on where it was stopped. Research use; not a medical device.",
+    )
+    compare.add_argument(
+        "--data",
+        metavar="PATH",
+        help="your own images: an .npz file of X, y and where known group, or in MedMNIST's form, whose test rows are "
+        "left out; or a folder with one subfolder per class",
+    )
+    _add_benchmark_plan(compare)
+    _add_benchmark_files(compare)
+    compare.set_defaults(run=_benchmark)
+
+
+def _add_benchmark_plan(compare) -> None:
+    plan = compare.add_argument_group("what is compared")
+    plan.add_argument(
+        "--arms",
+        metavar="NAME[,NAME]",
+        help="arms, as the table names them, or the kinds rows, columns, enhancement; a name that is not known lists "
+        "them (rows,columns; without --data a choice)",
+    )
+    plan.add_argument("--classifiers", metavar="NAME[,NAME]", help="of SVC, forest, logistic (all; else SVC,forest)")
+    plan.add_argument(
+        "--per-class", metavar="N[,N]", type=_per_class, help="training rows a class, as 25,100,all (all)"
+    )
+    plan.add_argument(
+        "--rare", metavar="LABEL", action="append", help="also with this class made rare; may be repeated"
+    )
+    plan.add_argument(
+        "--n-rare", metavar="N", type=_whole(2), default=20, help="training rows of a rare class (%(default)s)"
+    )
+    plan.add_argument("--folds", metavar="N", type=_whole(2), help="folds by group (4; without --data 2)")
+    plan.add_argument(
+        "--seeds", metavar="N|N,N", type=_seeds, help="a count, or seeds as 0,1,2; '7,' for one (3; without --data 1)"
+    )
+    plan.add_argument(
+        "--max-iter", metavar="N", type=_whole(1), help="updates of each network (default; without --data 80 on images)"
+    )
+    plan.add_argument(
+        "--image-size", metavar="N", type=_whole(8), help="reduce larger images to this many pixels (as they are)"
+    )
+
+
+def _add_benchmark_files(compare) -> None:
+    files = compare.add_argument_group(
+        "files", "Without --data there is a file for each set, with its name in the file's."
+    )
+    files.add_argument(
+        "--out", metavar="FILE", help="results, JSON lines (medgan_benchmark.jsonl; without --data none)"
+    )
+    files.add_argument(
+        "--resume", action="store_true", help="go on with a results file, and replace what is made of it"
+    )
+    files.add_argument("--report", metavar="FILE", help="also the table and verdicts: .md, .html or .json")
+    files.add_argument("--picture", metavar="FILE", help="also a picture of the intervals: .png, .svg or .pdf")
+    files.add_argument("--jobs", metavar="N", type=_whole(1), help="processes (1)")
 
 
 def _add_enhance(commands) -> None:
@@ -213,6 +282,18 @@ def _above_zero(what: str):
     return convert
 
 
+def _per_class(text: str) -> list:
+    """An argument type: "all" or whole numbers from 2 up, separated by commas."""
+    return [part if part == "all" else _whole(2)(part) for part in map(str.strip, text.split(","))]
+
+
+def _seeds(text: str) -> list[int]:
+    """An argument type: how many seeds, or which; a comma makes one number a seed."""
+    if "," not in text:
+        return list(range(_whole(1)(text)))
+    return [_whole(0, 2**31 - 1)(part) for part in text.strip().removesuffix(",").split(",")]
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     write = functools.partial(print, flush=True)
     started = time.monotonic()
@@ -244,6 +325,16 @@ def _augment(arguments: argparse.Namespace) -> int:
     from . import _augment_command as augment
 
     return _checked("augment", augment.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    write = functools.partial(print, file=sys.stderr, flush=True)
+    write("Loading scikit-learn and the data ...")
+    from . import _benchmark_command as compare
+
+    show = functools.partial(print, flush=True)
+    loaded = {"import_tensorflow": _import_tensorflow_quietly, "write": write, "show": show}
+    return _checked("benchmark", compare.run, arguments, **loaded)
 
 
 def _enhance(arguments: argparse.Namespace) -> int:
