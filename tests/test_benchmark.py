@@ -628,13 +628,14 @@ def interrupted_once(flag):
 def test_ctrl_c_stops_and_keeps_what_is_written(tmp_path):
     path = tmp_path / "cells.jsonl"
     arms = {"clues": Arm("columns", interrupted_once([]))}
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt, match=r"finished cells are in .*: the same call goes on from there"):
         run(arms, results=path)
     written = [json.loads(line) for line in path.read_text().splitlines()[1:]]
     assert ("clues", 1, 1) not in {(cell["arm"], cell["seed"], cell["fold"]) for cell in written}
     assert len(written) == 9
     pd.testing.assert_frame_equal(without_time(run(arms, results=path)), without_time(run()))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
