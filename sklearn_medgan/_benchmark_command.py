@@ -158,9 +158,9 @@ def embedded() -> dict[str, Data]:
         "breast_cancer": Data(
             "Breast cancer, a table of 30 measurements",
             cancer.data,
-            cancer.target,
+            1 - cancer.target,  # the second of two classes counts as ill
             None,
-            cancer.target_names.tolist(),
+            cancer.target_names[::-1].tolist(),
         ),
     }
 
@@ -479,6 +479,6 @@ def in_all(tables: Sequence[list[dict]]) -> str:
     verdicts = [row["verdict"] for table in tables for row in table if not np.isnan(row["p_holm"])]
     gains, losses = verdicts.count("gain"), verdicts.count("loss")
     return (
-        f"On all {len(tables)} sets: {gains} gains, {losses} losses, {len(verdicts) - gains - losses} no evidence of a "
-        f"gain, in {len(verdicts)} comparisons; p is corrected within each set."
+        f"On all {len(tables)} sets: gains {gains}, losses {losses}, no evidence {len(verdicts) - gains - losses}, "
+        f"in {len(verdicts)} comparisons; p is corrected within each set."
     )

@@ -176,7 +176,7 @@ class BenchmarkResult:
         """
         by_verdict = {name: [r for r in self.table if r["verdict"] == name] for name in ("gain", "loss")}
         n, gains, losses = self.n_comparisons, *map(len, by_verdict.values())
-        lines = [f"{n} comparisons with a reference: {gains} gains, {losses} losses, {n - gains - losses} no evidence."]
+        lines = [f"{n} comparisons with a reference: gains {gains}, losses {losses}, no evidence {n - gains - losses}."]
         if n and not gains:
             lines.append("No evidence of a gain.")
         lines += [sentence(row, n) for rows in by_verdict.values() for row in rows]
