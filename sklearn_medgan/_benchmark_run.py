@@ -8,7 +8,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
-from types import SimpleNamespace
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -86,7 +85,7 @@ def _interruptible():
     return _Uninterrupted()
 
 
-class _Uninterrupted(SimpleNamespace):
+class _Uninterrupted:
     """Stands in for `Interrupt` in other threads."""
 
     seen = False

@@ -15,9 +15,11 @@ BLOCK = 4  # pixels of one channel that the network sees as channels: a 2x2 bloc
 
 def restorer_weights(config, shapes: list[tuple[int, ...]]) -> np.ndarray | None:
     """Flat float32 weights for a network of these shapes, or None where the file holds none of its width and depth."""
+    if len(config.shape) != 3:
+        return None
     with (resources.files("sklearn_medgan") / "weights" / FILE).open("rb") as file:
         archive = np.load(file, allow_pickle=False)
-        if len(config.shape) != 3 or (config.width, config.depth) != tuple(archive["width_depth"]):
+        if (config.width, config.depth) != tuple(archive["width_depth"]):
             return None
         stored = [archive[f"weight_{i}"].astype(np.float32) for i in range(len(shapes))]
     return np.concatenate([for_channels(s, shape).ravel() for s, shape in zip(stored, shapes, strict=True)])
