@@ -23,6 +23,7 @@ from ._base import NetworkEstimator
 from ._encoding import ImageScale, TableCodec, cast
 from ._media import TABLE_NOISE, ImageMedium, Network, TableMedium, Treatment
 from ._tiling import padded
+from ._trust import REACH, Doubted
 from ._validation import check_rows, check_same_length
 
 # What "auto" stands for.
@@ -124,6 +125,8 @@ class GANEnhancer(NetworkEstimator):
         `balanced_accuracy_clean` are those where the same images come in undegraded; None with `target`, with
         ``scale > 1``, and where contrast is changed as a whole, since good images are then no input. `spared` is the
         change (root mean square over an image, in its units) up to which the network leaves an image as it is, or 0.
+        `doubt` is the size (in these units) of corrections that are applied by half, or 0: much smaller ones, such as
+        those of an empty background, are mostly the network's own errors, and hardly applied.
     n_features_in_ : int
         Height x width x channels, or the number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -339,7 +342,8 @@ class GANEnhancer(NetworkEstimator):
             return TableMedium(TableCodec.learn(good))
         from .gan.networks import STRIDE, receptive_radius
 
-        return ImageMedium(ImageScale.learn(good), int(self.scale), 0, receptive_radius(int(self.depth)), STRIDE)
+        reach = receptive_radius(int(self.depth)) + REACH
+        return ImageMedium(ImageScale.learn(good), int(self.scale), 0, reach, STRIDE)
 
     def _in_tiles(self, medium):
         """The medium of images with tiles of `tile_size`, or the smallest that are worth their margins."""
@@ -425,9 +429,9 @@ class GANEnhancer(NetworkEstimator):
     def _treatment(self) -> Treatment:
         """The chosen one."""
         report, medium = self.guard_report_, self._medium
-        chosen, spared = report["chosen"], report.get("spared", 0.0)
-        spared = spared / medium.codec.span if spared else 0.0
-        return Treatment(self._network(), chosen, report["strength"].get(chosen, 0.0), spared)
+        doubt, spared = (report[name] / medium.codec.span if report[name] else 0.0 for name in ("doubt", "spared"))
+        chosen, network = report["chosen"], Doubted(self._network(), doubt)
+        return Treatment(network, chosen, report["strength"].get(chosen, 0.0), spared)
 
     def transform(self, X):
         """Enhanced rows.

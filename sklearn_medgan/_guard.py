@@ -215,6 +215,7 @@ def uncompared(n_held_out: int) -> dict:
         "chosen": "network",
         "n_held_out": n_held_out,
         "strength": {},
+        "doubt": 0.0,
         "spared": 0.0,
         "psnr": {},
         "psnr_clean": None,

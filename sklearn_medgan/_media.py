@@ -15,6 +15,7 @@ from ._encoding import ImageScale, TableCodec, cast
 from ._errors import Errors
 from ._pairs import DegradedPairs, GivenPairs, GivenRows, TableNoise, degrade, enlarge, trim
 from ._tiling import GROUP, SMALL, apply, padded, reflect
+from ._trust import Doubted, learn_doubt
 
 LARGEST_COMPARED = 512  # pixels a side of what is restored to calibrate the spread
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
@@ -60,7 +61,7 @@ class Treatment(NamedTuple):
     change an image at all, because it makes as much of good ones.
     """
 
-    network: Network
+    network: Callable
     name: str
     strength: float = 0.0
     spared: float = 0.0
@@ -142,7 +143,7 @@ class ImageMedium:
         ]
         return float(np.mean(gains))
 
-    def restore(self, image: np.ndarray, network: Network, with_spread=False) -> list[np.ndarray]:
+    def restore(self, image: np.ndarray, network: Callable, with_spread=False) -> list[np.ndarray]:
         """One enlarged image in fractions of the scale, as `respond` does."""
         outputs = [np.empty(image.shape, np.float32) for _ in range(n_outputs(with_spread))]
 
@@ -165,7 +166,7 @@ class ImageMedium:
         function = functools.partial(respond, network, with_spread=with_spread)
         apply(function, image, tile=self.tile, halo=self.halo, stride=self.stride, prepare=prepare, write=write)
 
-    def restore_all(self, images: np.ndarray, network: Network, with_spread=False) -> list[np.ndarray]:
+    def restore_all(self, images: np.ndarray, network: Callable, with_spread=False) -> list[np.ndarray]:
         """Raw images to [restored in their dtype], or all that `respond` gives in fractions of the scale."""
         n, height, width, channels = images.shape
         shape = (n, height * self.scale, width * self.scale, channels)
@@ -260,7 +261,7 @@ class ImageMedium:
             treated = self._spare(self.codec.encode(images), treated, spared)
         return [treated, spread, correction]
 
-    def held_out(self, part, kept, held, labels, degradation, rng, network: Network, guard: bool) -> HeldOut:
+    def held_out(self, part, kept, held, labels, degradation, rng, network: Callable, guard: bool) -> HeldOut:
         """Compare treatments of held-out images, and learn how the chosen one errs."""
         poor, good = self.examples(*part(held), degradation, rng)
         report = _guard.uncompared(len(held))
@@ -269,12 +270,21 @@ class ImageMedium:
             report["strength"] = _guard.tune(*map(_guard.middles, tuned), self.usual_noise)
             inputs = {"poor": poor, "clean": good} if self.takes_good(part(held)[1]) else {"poor": poor}
             judge = self._judge(part(kept), labels, kept, held)
+            network = Doubted(network, self._learn_doubt(poor, good, network))
+            report["doubt"] = network.doubt * self.codec.span
             spared = self._learn_spared(inputs, network)
             report["spared"] = spared * self.codec.span
             report.update(self._compare(inputs, good, judge, Treatment(network, "", 0.0, spared), report["strength"]))
         return HeldOut(report, self._calibrate(poor, good, network, report))
 
-    def _learn_spared(self, inputs: dict, network: Network) -> float:
+    def _learn_doubt(self, poor: list, good: list, network: Callable) -> float:
+        """`Doubted.doubt` from the middles of held-out images."""
+        poor = self._compared(poor)
+        seen = [self._prepare(image, encoded=True)(image) for image in poor]
+        restored = [self.restore(image, network)[0] for image in poor]
+        return learn_doubt(*map(_guard.middles, (seen, restored, good)))
+
+    def _learn_spared(self, inputs: dict, network: Callable) -> float:
         """`Treatment.spared`: a little more than what becomes of good images, if poor ones are changed far more."""
         if "clean" not in inputs:
             return 0.0
@@ -312,7 +322,7 @@ class ImageMedium:
         good = [self.encode(image) for image in (images if target is None else target)]
         return _guard.classifier(good, labels[kept]), labels[held]
 
-    def _calibrate(self, poor: list, good: list, network: Network, report: dict) -> Errors:
+    def _calibrate(self, poor: list, good: list, network: Callable, report: dict) -> Errors:
         """How the chosen treatment errs on the middles of some images."""
         poor, good = self._compared(poor), self._compared(good)
         outputs = [self.restore(image, network, with_spread=True) for image in poor]
@@ -356,7 +366,7 @@ class TableMedium:
         """This: a table needs nothing beside the network."""
         return self
 
-    def restore_encoded(self, encoded: np.ndarray, network: Network, with_spread=False) -> list[np.ndarray]:
+    def restore_encoded(self, encoded: np.ndarray, network: Callable, with_spread=False) -> list[np.ndarray]:
         """Encoded rows as `respond` treats them, encoded."""
         parts = []
         for start in range(0, len(encoded), GROUP):
@@ -397,7 +407,7 @@ class TableMedium:
         restored, spread, correction = self.restore_encoded(encoded, treatment.network, with_spread=True)
         return [encoded if treatment.name == "nothing" else restored, spread, self.visible(correction)]
 
-    def held_out(self, part, kept, held, labels, degradation, rng, network: Network, guard: bool) -> HeldOut:
+    def held_out(self, part, kept, held, labels, degradation, rng, network: Callable, guard: bool) -> HeldOut:
         """Compare the network with doing nothing on held-out rows, and learn how the better one errs."""
         rows, target = part(held)
         poor, good = self.examples(rows, target, degradation, rng)

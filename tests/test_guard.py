@@ -14,12 +14,14 @@ from sklearn_medgan import GANEnhancer, _guard
 from sklearn_medgan._encoding import ImageScale, TableCodec
 from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
 from sklearn_medgan._media import ImageMedium, TableMedium, Treatment
+from sklearn_medgan._trust import DOUBTS
 
 TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
 KEYS = {
     "chosen",
     "n_held_out",
     "strength",
+    "doubt",
     "spared",
     "psnr",
     "psnr_clean",
@@ -381,6 +383,24 @@ def test_images_changed_like_good_ones_are_spared_where_poor_ones_are_changed_fa
         assert found["psnr_clean"]["network"] == found["psnr_clean"]["nothing"]
 
 
+def test_small_corrections_of_a_network_that_ripples_are_doubted():
+    """Where nothing is to be done it adds +-0.02; where the image is dark it is right."""
+
+    def ripple(rows):
+        board = 0.02 * (-1.0) ** np.add.outer(*map(np.arange, rows.shape[1:3]))[..., None]
+        return np.where(rows < 0, rows + 1.0, rows + board)
+
+    def hole(images, rng):
+        poor = images.copy()
+        poor[:, 8:16, 8:16] -= 1.0
+        return poor
+
+    report = compare(smooth_images(20)[..., None], ripple, degradation=hole).report
+    assert 0.02 < report["doubt"] < 1.0
+    trusted = -10 * np.log10(0.02**2 * (1 - 64 / 24**2))  # the mean square error of the ripples in the rest
+    assert report["psnr"]["network"] > trusted + 3
+
+
 class Darkener:
     """An anchor that takes the mean of the whole image away."""
 
@@ -420,7 +440,8 @@ def test_spared_images_come_back_to_the_bit_and_poor_ones_are_restored():
 def test_bad_network_is_not_chosen_and_errors_are_those_of_what_is():
     found = compare(smooth_images(20)[..., None], lambda rows: rows + 1.0)
     assert found.report["chosen"] in _guard.available_filters()
-    assert found.report["psnr"]["network"] == pytest.approx(-20 * np.log10(1.3), abs=0.01)
+    doubted = 1.0 / (1.0 + max(DOUBTS) ** 2)  # what is left of a correction of 1 that should not be made
+    assert found.report["psnr"]["network"] == pytest.approx(-20 * np.log10(0.3 + doubted), abs=0.01)
     assert np.median(found.errors.quantiles) == pytest.approx(-3.0, rel=1e-3)  # those of the filter, not of the network
 
 
