@@ -53,6 +53,11 @@ def size_of_change(before: np.ndarray, after: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(np.subtract(after, before, dtype=np.float32)), dtype=np.float64)))
 
 
+def hardly_changed(before, after, limit: float) -> np.ndarray:
+    """Which images a treatment changed by no more than `limit`, (n,) bool."""
+    return np.array([size_of_change(*pair) <= limit for pair in zip(before, after, strict=True)], dtype=bool)
+
+
 class Treatment(NamedTuple):
     """What is done to rows: the network or a filter of this name.
 
@@ -232,22 +237,19 @@ class ImageMedium:
         network, name, strength, spared = treatment
         if name == "network":
             restored = self.restore_all(images, network)[0]
-            return self._spare(images, restored, spared * self.codec.span) if spared else restored
+            if spared:
+                keep = hardly_changed(images, restored, spared * self.codec.span)
+                restored[keep] = images[keep]
+            return restored
         return images.copy() if name == "nothing" and self.scale == 1 else self.filter_all(images, name, strength)
-
-    @staticmethod
-    def _spare(before, after, spared: float):
-        """Images after a treatment, or before it where it changes them up to `spared`; overwrites `after`."""
-        for i, (image, changed) in enumerate(zip(before, after, strict=True)):
-            if size_of_change(image, changed) <= spared:
-                after[i] = image
-        return after
 
     def treat_encoded(self, poor: list, treatment: Treatment) -> list:
         """Enlarged images in fractions of the scale through a treatment."""
         network, name, strength, spared = treatment
         if name == "network":
-            return self._spare(poor, [self.restore(image, network)[0] for image in poor], spared)
+            restored = [self.restore(image, network)[0] for image in poor]
+            keep = hardly_changed(poor, restored, spared)
+            return [p if kept else r for p, r, kept in zip(poor, restored, keep, strict=True)]
         return [self._filter(name, strength, image) for image in poor]
 
     def with_spread(self, images: np.ndarray, treatment: Treatment) -> list[np.ndarray]:
@@ -257,7 +259,9 @@ class ImageMedium:
         if name != "network":
             treated = self.codec.encode(self.filter_all(images.astype(np.float64), name, strength))
         elif spared:
-            treated = self._spare(self.codec.encode(images), treated, spared)
+            before = self.codec.encode(images)
+            keep = hardly_changed(before, treated, spared)
+            treated[keep] = before[keep]
         return [treated, spread, correction]
 
     def held_out(self, part, kept, held, labels, degradation, rng, network: Network, guard: bool) -> HeldOut:

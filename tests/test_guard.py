@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_medgan import GANEnhancer, _guard
 from sklearn_medgan._encoding import ImageScale, TableCodec
 from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
-from sklearn_medgan._media import ImageMedium, TableMedium, Treatment
+from sklearn_medgan._media import ImageMedium, TableMedium, Treatment, hardly_changed
 
 TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
 KEYS = {
@@ -415,6 +415,17 @@ def test_spared_images_come_back_to_the_bit_and_poor_ones_are_restored():
     with_spread, *_ = medium.with_spread(rows, treatment)
     np.testing.assert_allclose(2.0 * with_spread, treated, atol=1e-6)
     np.testing.assert_array_equal(medium.treat_encoded(list(images), treatment), images)
+
+
+def test_what_is_hardly_changed_goes_by_the_root_mean_square_of_each_image():
+    before = np.zeros((4, 6, 5, 1), np.float32)
+    after = before + np.float32([0.0, 0.1, 0.3, 0.2])[:, None, None, None]
+    after[1, :3] = 0.3  # half of it by 0.3, half by 0.1: 0.22
+    kept = before.copy(), after.copy()
+    assert hardly_changed(before, after, 0.21).tolist() == [True, False, False, True]
+    assert hardly_changed(list(before), list(after), 0.23).tolist() == [True, True, False, True]
+    np.testing.assert_array_equal((before, after), kept)
+    assert hardly_changed([], [], 1.0).shape == (0,)
 
 
 def test_bad_network_is_not_chosen_and_errors_are_those_of_what_is():
