@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .metrics._images import decibels
+
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.5)  # times the estimated noise
 TUNED_ON = 4  # images
 MOST_COMPARED = 16  # held-out images on which treatments are compared by PSNR
@@ -28,6 +30,7 @@ SIDE = 128  # of the crops on which filters are tuned and compared
 CLASSIFIER_SIDE = 32  # images are averaged down to about this for the linear classifier
 GOOD_LOOKED_AT = 32  # training images of which the usual noise is learned
 USUAL_QUANTILE = 0.95
+MOST_DECIBELS = 100.0  # of equal images, so that a mean over images stays finite
 FEWEST_ROWS = 20  # held-out rows below which a classifier would decide by chance
 
 
@@ -107,8 +110,8 @@ def run_filter(name: str, strength: float, image: np.ndarray, usual: float = 0.0
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of images in fractions of the scale (peak 1)."""
-    return float(-10.0 * np.log10(np.mean(np.square(first - second, dtype=np.float64)) + 1e-10))
+    """Peak signal-to-noise ratio in dB of images in fractions of the scale (peak 1), at most `MOST_DECIBELS`."""
+    return min(decibels(first, second, 1.0), MOST_DECIBELS)
 
 
 def mean_psnr(images, good) -> float:

@@ -14,6 +14,7 @@ from sklearn_medgan import GANEnhancer, _guard
 from sklearn_medgan._encoding import ImageScale, TableCodec
 from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
 from sklearn_medgan._media import ImageMedium, TableMedium, Treatment, hardly_changed
+from sklearn_medgan.metrics import psnr
 
 TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
 KEYS = {
@@ -152,8 +153,10 @@ def test_usual_noise_is_exceeded_by_few_good_images():
 def test_psnr_is_that_of_scikit_image():
     good = smooth_images(1)[0]
     poor = noisy(good, 0.05)
-    assert _guard.psnr(poor, good) == pytest.approx(peak_signal_noise_ratio(good, poor, data_range=1.0), abs=1e-4)
-    assert _guard.psnr(good, good) == pytest.approx(100.0)
+    expected = peak_signal_noise_ratio(good, poor, data_range=1.0)
+    assert _guard.psnr(poor, good) == pytest.approx(expected, abs=1e-4)
+    assert _guard.psnr(poor, good) == pytest.approx(psnr(good, poor, data_range=1.0), abs=1e-12)
+    assert _guard.psnr(good, good) == _guard.psnr(good, good + np.float32(1e-6)) == 100.0
 
 
 def test_tuning_finds_the_best_strength():
