@@ -169,26 +169,27 @@ def _columns(images: list) -> np.ndarray:
 class Diagnosis:
     """How well a classifier of good images does on held-out ones after each treatment.
 
-    `inputs` holds the images that come in: "poor" and, where users may have them too, "clean". `treat(name, images)`
-    applies a treatment. Filters are slow, so nothing is measured before it is asked for; `found` keeps what was.
+    `kinds` are the images that come in: "poor" and, where users may have them too, "clean". `treat(name, kind)` gives
+    those of a kind after a treatment. Filters are slow, so nothing is measured before it is asked for; `found` keeps
+    what was.
     """
 
     model: object
     labels: np.ndarray
     treat: Callable
-    inputs: dict[str, list]
+    kinds: list[str]
     found: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def accuracy(self, kind: str, name: str) -> float:
         """Balanced accuracy of a treatment on "poor" or "clean" images."""
         found = self.found.setdefault(kind, {})
         if name not in found:
-            found[name] = accuracy(self.model, self.treat(name, self.inputs[kind]), self.labels)
+            found[name] = accuracy(self.model, self.treat(name, kind), self.labels)
         return found[name]
 
     def spares(self, name: str) -> bool:
         """Whether images of each kind are diagnosed as well as untreated ones, within a standard error."""
-        return all([self.accuracy(kind, name) >= self._least(kind) for kind in self.inputs])
+        return all([self.accuracy(kind, name) >= self._least(kind) for kind in self.kinds])
 
     def _least(self, kind: str) -> float:
         p = self.accuracy(kind, "nothing")
@@ -226,12 +227,12 @@ def uncompared(n_held_out: int) -> dict:
     }
 
 
-def compare(names: list[str], treat: Callable, inputs: dict[str, list], good: list, diagnosis=None) -> dict:
+def compare(names: list[str], treat: Callable, kinds: list[str], good: list, diagnosis=None) -> dict:
     """What `guard_report_` says of treatments: the chosen one and the figures.
 
-    `inputs` are held-out rows before treatment, as in `Diagnosis`; `good` is what they should become.
+    `treat` and `kinds` are those of `Diagnosis`; `good` is what held-out rows should become.
     """
-    psnr = {kind: {name: mean_psnr(treat(name, rows), good) for name in names} for kind, rows in inputs.items()}
+    psnr = {kind: {name: mean_psnr(treat(name, kind), good) for name in names} for kind in kinds}
     chosen = verdict(psnr["poor"], diagnosis)
     found = {} if diagnosis is None else diagnosis.found
     return {
