@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_medgan import GANEnhancer, _guard
 from sklearn_medgan._encoding import ImageScale, TableCodec
 from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
-from sklearn_medgan._held_out import hardly_changed
 from sklearn_medgan._media import ImageMedium, TableMedium, Treatment
 from sklearn_medgan.metrics import psnr
 
@@ -422,17 +421,6 @@ def test_spared_images_come_back_to_the_bit_and_poor_ones_are_restored():
     np.testing.assert_array_equal(medium.treat_encoded(list(images), treatment), images)
 
 
-def test_what_is_hardly_changed_goes_by_the_root_mean_square_of_each_image():
-    before = np.zeros((4, 6, 5, 1), np.float32)
-    after = before + np.float32([0.0, 0.1, 0.3, 0.2])[:, None, None, None]
-    after[1, :3] = 0.3  # half of it by 0.3, half by 0.1: 0.22
-    kept = before.copy(), after.copy()
-    assert hardly_changed(before, after, 0.21).tolist() == [True, False, False, True]
-    assert hardly_changed(list(before), list(after), 0.23).tolist() == [True, True, False, True]
-    np.testing.assert_array_equal((before, after), kept)
-    assert hardly_changed([], [], 1.0).shape == (0,)
-
-
 def test_bad_network_is_not_chosen_and_errors_are_those_of_what_is():
     found = compare(smooth_images(20)[..., None], lambda rows: rows + 1.0)
     assert found.report["chosen"] in _guard.available_filters()
@@ -556,21 +544,6 @@ def test_network_sees_each_held_out_image_once():
     unguarded = []
     compare(images, counting(lambda rows: rows - 0.29, unguarded), guard=False)
     assert len(unguarded) == len(set(unguarded)) == MOST_HELD_OUT
-
-
-def test_large_images_are_diagnosed_whole_and_compared_by_their_middle(monkeypatch):
-    """The margin of each image is what the network restores badly: only a classifier gets to see it."""
-    monkeypatch.setattr("sklearn_medgan._media.LARGEST_COMPARED", 8)
-    labels = np.arange(100) % 2
-    images = halves(labels)
-
-    def inside_out(rows):
-        return rows - 0.3 if rows.shape[1] == 8 else rows[:, ::-1] - 0.3
-
-    report = compare(images, inside_out, labels).report
-    assert report["psnr"]["network"] == 100.0
-    assert report["balanced_accuracy"]["network"] == 0.0
-    assert report["balanced_accuracy"]["nothing"] == 1.0
 
 
 def test_rows_of_a_table_are_restored_once():
