@@ -107,7 +107,7 @@ class GANAugmenter(NetworkEstimator):
     random_state : int, RandomState instance or None, default=None
         Seeds initial weights, batches, noise and samples. No global seed is read or set.
     verbose : int, default=0
-        1 shows a progress bar with step, losses and time left.
+        1 shows a progress bar with step, losses and time left, by `max_iter` or `max_time`, whichever will end first.
 
     Attributes
     ----------

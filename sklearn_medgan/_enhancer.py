@@ -113,7 +113,7 @@ class GANEnhancer(NetworkEstimator):
     random_state : int, RandomState instance or None, default=None
         Seeds initial weights, patches, degradations and samples. No global seed is read or set.
     verbose : int, default=0
-        1 shows a progress bar with step, losses and time left.
+        1 shows a progress bar with step, losses and time left, by `max_iter` or `max_time`, whichever will end first.
 
     Attributes
     ----------

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .metrics._images import decibels
+
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.5)  # times the estimated noise
 TUNED_ON = 4  # images
 MOST_COMPARED = 16  # held-out images on which treatments are compared by PSNR
@@ -28,6 +30,7 @@ SIDE = 128  # of the crops on which filters are tuned and compared
 CLASSIFIER_SIDE = 32  # images are averaged down to about this for the linear classifier
 GOOD_LOOKED_AT = 32  # training images of which the usual noise is learned
 USUAL_QUANTILE = 0.95
+MOST_DECIBELS = 100.0  # of equal images, so that a mean over images stays finite
 FEWEST_ROWS = 20  # held-out rows below which a classifier would decide by chance
 
 
@@ -107,8 +110,8 @@ def run_filter(name: str, strength: float, image: np.ndarray, usual: float = 0.0
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of images in fractions of the scale (peak 1)."""
-    return float(-10.0 * np.log10(np.mean(np.square(first - second, dtype=np.float64)) + 1e-10))
+    """Peak signal-to-noise ratio in dB of images in fractions of the scale (peak 1), at most `MOST_DECIBELS`."""
+    return min(decibels(first, second, 1.0), MOST_DECIBELS)
 
 
 def mean_psnr(images, good) -> float:
@@ -166,26 +169,27 @@ def _columns(images: list) -> np.ndarray:
 class Diagnosis:
     """How well a classifier of good images does on held-out ones after each treatment.
 
-    `inputs` holds the images that come in: "poor" and, where users may have them too, "clean". `treat(name, images)`
-    applies a treatment. Filters are slow, so nothing is measured before it is asked for; `found` keeps what was.
+    `kinds` are the images that come in: "poor" and, where users may have them too, "clean". `treat(name, kind)` gives
+    those of a kind after a treatment. Filters are slow, so nothing is measured before it is asked for; `found` keeps
+    what was.
     """
 
     model: object
     labels: np.ndarray
     treat: Callable
-    inputs: dict[str, list]
+    kinds: list[str]
     found: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def accuracy(self, kind: str, name: str) -> float:
         """Balanced accuracy of a treatment on "poor" or "clean" images."""
         found = self.found.setdefault(kind, {})
         if name not in found:
-            found[name] = accuracy(self.model, self.treat(name, self.inputs[kind]), self.labels)
+            found[name] = accuracy(self.model, self.treat(name, kind), self.labels)
         return found[name]
 
     def spares(self, name: str) -> bool:
         """Whether images of each kind are diagnosed as well as untreated ones, within a standard error."""
-        return all([self.accuracy(kind, name) >= self._least(kind) for kind in self.inputs])
+        return all([self.accuracy(kind, name) >= self._least(kind) for kind in self.kinds])
 
     def _least(self, kind: str) -> float:
         p = self.accuracy(kind, "nothing")
@@ -224,12 +228,12 @@ def uncompared(n_held_out: int) -> dict:
     }
 
 
-def compare(names: list[str], treat: Callable, inputs: dict[str, list], good: list, diagnosis=None) -> dict:
+def compare(names: list[str], treat: Callable, kinds: list[str], good: list, diagnosis=None) -> dict:
     """What `guard_report_` says of treatments: the chosen one and the figures.
 
-    `inputs` are held-out rows before treatment, as in `Diagnosis`; `good` is what they should become.
+    `treat` and `kinds` are those of `Diagnosis`; `good` is what held-out rows should become.
     """
-    psnr = {kind: {name: mean_psnr(treat(name, rows), good) for name in names} for kind, rows in inputs.items()}
+    psnr = {kind: {name: mean_psnr(treat(name, kind), good) for name in names} for kind in kinds}
     chosen = verdict(psnr["poor"], diagnosis)
     found = {} if diagnosis is None else diagnosis.found
     return {

@@ -13,14 +13,12 @@ from . import _guard
 from ._anchor import WORTHWHILE, Anchor, change, coarse
 from ._encoding import ImageScale, TableCodec, cast
 from ._errors import Errors
+from ._held_out import HeldOutImages, hardly_changed
 from ._pairs import DegradedPairs, GivenPairs, GivenRows, TableNoise, degrade, enlarge, trim
 from ._tiling import GROUP, SMALL, apply, padded, reflect
-from ._trust import Doubted, learn_doubt
 
 LARGEST_COMPARED = 512  # pixels a side of what is restored to calibrate the spread
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
-SPARED_MARGIN = 1.25  # times the largest change of a held-out good image: others may be changed a little more
-SPARED_CLEARANCE = 2.0  # times that is what a poor image must usually be changed, or good and poor look alike
 ANCHORED_ON, DRAWS_OF_ANCHOR = 32, 12  # images, and draws of so many once it is worthwhile
 
 
@@ -47,11 +45,6 @@ def respond(network: Callable, rows, with_spread: bool) -> list:
 def n_outputs(with_spread: bool) -> int:
     """Of `respond`."""
     return 3 if with_spread else 1
-
-
-def size_of_change(before: np.ndarray, after: np.ndarray) -> float:
-    """Root mean square of what became different."""
-    return float(np.sqrt(np.mean(np.square(np.subtract(after, before, dtype=np.float32)), dtype=np.float64)))
 
 
 class Treatment(NamedTuple):
@@ -233,22 +226,19 @@ class ImageMedium:
         network, name, strength, spared = treatment
         if name == "network":
             restored = self.restore_all(images, network)[0]
-            return self._spare(images, restored, spared * self.codec.span) if spared else restored
+            if spared:
+                keep = hardly_changed(images, restored, spared * self.codec.span)
+                restored[keep] = images[keep]
+            return restored
         return images.copy() if name == "nothing" and self.scale == 1 else self.filter_all(images, name, strength)
-
-    @staticmethod
-    def _spare(before, after, spared: float):
-        """Images after a treatment, or before it where it changes them up to `spared`; overwrites `after`."""
-        for i, (image, changed) in enumerate(zip(before, after, strict=True)):
-            if size_of_change(image, changed) <= spared:
-                after[i] = image
-        return after
 
     def treat_encoded(self, poor: list, treatment: Treatment) -> list:
         """Enlarged images in fractions of the scale through a treatment."""
         network, name, strength, spared = treatment
         if name == "network":
-            return self._spare(poor, [self.restore(image, network)[0] for image in poor], spared)
+            restored = [self.restore(image, network)[0] for image in poor]
+            keep = hardly_changed(poor, restored, spared)
+            return [p if kept else r for p, r, kept in zip(poor, restored, keep, strict=True)]
         return [self._filter(name, strength, image) for image in poor]
 
     def with_spread(self, images: np.ndarray, treatment: Treatment) -> list[np.ndarray]:
@@ -258,57 +248,45 @@ class ImageMedium:
         if name != "network":
             treated = self.codec.encode(self.filter_all(images.astype(np.float64), name, strength))
         elif spared:
-            treated = self._spare(self.codec.encode(images), treated, spared)
+            before = self.codec.encode(images)
+            keep = hardly_changed(before, treated, spared)
+            treated[keep] = before[keep]
         return [treated, spread, correction]
 
     def held_out(self, part, kept, held, labels, degradation, rng, network: Callable, guard: bool) -> HeldOut:
         """Compare treatments of held-out images, and learn how the chosen one errs."""
         poor, good = self.examples(*part(held), degradation, rng)
+        inputs = {"poor": poor, "clean": good} if guard and self.takes_good(part(held)[1]) else {"poor": poor}
+
+        def restore(image, with_spread):
+            return self.restore(image, network, with_spread)
+
+        images = HeldOutImages(inputs, self._compared, restore, _guard.middles(good) if guard else None)
         report = _guard.uncompared(len(held))
         if guard:
             tuned = self.examples(*part(kept[: _guard.TUNED_ON]), degradation, rng)
             report["strength"] = _guard.tune(*map(_guard.middles, tuned), self.usual_noise)
-            inputs = {"poor": poor, "clean": good} if self.takes_good(part(held)[1]) else {"poor": poor}
+            report["doubt"], report["spared"] = (part * self.codec.span for part in (images.doubt, images.spared))
             judge = self._judge(part(kept), labels, kept, held)
-            network = Doubted(network, self._learn_doubt(poor, good, network))
-            report["doubt"] = network.doubt * self.codec.span
-            spared = self._learn_spared(inputs, network)
-            report["spared"] = spared * self.codec.span
-            report.update(self._compare(inputs, good, judge, Treatment(network, "", 0.0, spared), report["strength"]))
-        return HeldOut(report, self._calibrate(poor, good, network, report))
+            report.update(self._compare(images, good, judge, report["strength"]))
+        return HeldOut(report, self._calibrate(images, good, report))
 
-    def _learn_doubt(self, poor: list, good: list, network: Callable) -> float:
-        """`Doubted.doubt` from the middles of held-out images."""
-        poor = self._compared(poor)
-        seen = [self._prepare(image, encoded=True)(image) for image in poor]
-        restored = [self.restore(image, network)[0] for image in poor]
-        return learn_doubt(*map(_guard.middles, (seen, restored, good)))
-
-    def _learn_spared(self, inputs: dict, network: Callable) -> float:
-        """`Treatment.spared`: a little more than what becomes of good images, if poor ones are changed far more."""
-        if "clean" not in inputs:
-            return 0.0
-        clean, poor = (
-            [size_of_change(image, self.restore(image, network)[0]) for image in _guard.middles(inputs[kind])]
-            for kind in ("clean", "poor")
-        )
-        spared = SPARED_MARGIN * max(clean)
-        return spared if SPARED_CLEARANCE * spared <= np.median(poor) else 0.0
-
-    def _compare(self, inputs: dict, good: list, judge, treatment: Treatment, strength: dict) -> dict:
+    def _compare(self, images: HeldOutImages, good: list, judge, strength: dict) -> dict:
         """Figures of every treatment, and the choice; `judge` is a classifier and the labels of the images, or None."""
 
-        def treat(name, images):
-            return self.treat_encoded(images, treatment._replace(name=name, strength=strength.get(name, 0.0)))
-
-        def treat_middles(name, images):
+        def treat(name, kind):
             if name == "network":
-                return _guard.middles(treat(name, images))
-            return treat(name, _guard.middles(images))
+                return images.whole_by_network(kind)
+            return [self._filter(name, strength[name], image) for image in images.inputs[kind]]
 
-        diagnosis = None if judge is None else _guard.Diagnosis(*judge, treat, inputs)
-        inputs = {kind: self._compared(images) for kind, images in inputs.items()}
-        return _guard.compare(["network", *strength], treat_middles, inputs, _guard.middles(good), diagnosis)
+        def treat_middles(name, kind):
+            if name == "network":
+                return _guard.middles(images.by_network(kind))
+            return [self._filter(name, strength[name], image) for image in _guard.middles(images.compared[kind])]
+
+        kinds = list(images.inputs)
+        diagnosis = None if judge is None else _guard.Diagnosis(*judge, treat, kinds)
+        return _guard.compare(["network", *strength], treat_middles, kinds, _guard.middles(good), diagnosis)
 
     def _compared(self, images: list) -> list:
         """The first few; of large ones the middle, but for an anchor, which has to see all of an image."""
@@ -322,15 +300,14 @@ class ImageMedium:
         good = [self.encode(image) for image in (images if target is None else target)]
         return _guard.classifier(good, labels[kept]), labels[held]
 
-    def _calibrate(self, poor: list, good: list, network: Callable, report: dict) -> Errors:
-        """How the chosen treatment errs on the middles of some images."""
-        poor, good = self._compared(poor), self._compared(good)
-        outputs = [self.restore(image, network, with_spread=True) for image in poor]
-        treated, spreads, corrections = map(list, zip(*outputs, strict=True))
+    def _calibrate(self, images: HeldOutImages, good: list, report: dict) -> Errors:
+        """How the chosen treatment errs on the parts that were compared."""
+        treated, spreads, corrections = map(list, zip(*images.outputs["poor"], strict=True))
         chosen = report["chosen"]
         if chosen != "network":
-            treated = self.treat_encoded(poor, Treatment(network, chosen, report["strength"][chosen]))
-        return Errors.learn([g - t for g, t in zip(good, treated, strict=True)], spreads, corrections)
+            treated = [self._filter(chosen, report["strength"][chosen], image) for image in images.compared["poor"]]
+        errors = [g - t for g, t in zip(self._compared(good), treated, strict=True)]
+        return Errors.learn(errors, spreads, corrections)
 
 
 @dataclass(frozen=True)
@@ -411,19 +388,17 @@ class TableMedium:
         """Compare the network with doing nothing on held-out rows, and learn how the better one errs."""
         rows, target = part(held)
         poor, good = self.examples(rows, target, degradation, rng)
+        outputs = self.restore_encoded(poor, network, with_spread=True)
         report = _guard.uncompared(len(held))
         if guard:
+            inputs = {"poor": poor} if target is not None else {"poor": poor, "clean": good}
 
-            def treat(name, parts):
-                return [self.visible(self.treat_encoded(part, Treatment(network, name))) for part in parts]
+            def treat(name, kind):
+                if name == "network":
+                    return [self.visible(outputs[0] if kind == "poor" else self.restore_encoded(good, network)[0])]
+                return [self.visible(inputs[kind])]
 
-            inputs = {"poor": [poor]} if target is not None else {"poor": [poor], "clean": [good]}
-            report.update(_guard.compare(["network", "nothing"], treat, inputs, [self.visible(good)]))
-        return HeldOut(report, self._calibrate(poor, good, network, report["chosen"]))
-
-    def _calibrate(self, poor, good, network, chosen: str) -> Errors:
-        """How the chosen treatment errs."""
-        outputs = self.restore_encoded(poor, network, with_spread=True)
+            report.update(_guard.compare(["network", "nothing"], treat, list(inputs), [self.visible(good)]))
         restored, spread, correction, poor, good = map(self.visible, (*outputs, poor, good))
-        treated = restored if chosen == "network" else poor
-        return Errors.learn([good - treated], [spread], [correction])
+        treated = restored if report["chosen"] == "network" else poor
+        return HeldOut(report, Errors.learn([good - treated], [spread], [correction]))

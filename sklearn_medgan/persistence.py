@@ -21,7 +21,7 @@ import numpy as np
 from ._version import __version__
 
 FORMAT = "sklearn_medgan"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: other errors of a GANEnhancer
 HEADER = "header.json"
 ESTIMATORS = {"GANAugmenter": "._augmenter", "GANEnhancer": "._enhancer"}
 # What the fitted attributes are made of, beside plain values and arrays.
@@ -116,12 +116,15 @@ def load(path):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is of another kind, damaged, or written by a newer version.
+        If the file is of another kind, damaged, written by a newer version, or by an earlier one that kept other
+        things of a fit.
     """
     header = read_header(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return _restore(header, _Decoder(archive))
+    except _OutdatedError as error:
+        raise _outdated(path, header, error) from error
     except DAMAGE as error:
         raise _damaged(path, error) from error
 
@@ -196,6 +199,8 @@ def read_summary(path, attributes=()) -> dict:
                 "changed": header.get("changed"),
                 "fitted": {name: decode(header["fitted"][name]) for name in attributes if name in header["fitted"]},
             }
+    except _OutdatedError as error:
+        raise _outdated(path, header, error) from error
     except DAMAGE as error:
         raise _damaged(path, error) from error
 
@@ -209,6 +214,29 @@ def changed_parameters(estimator) -> dict:
 
 def _damaged(path, error) -> ValueError:
     return ValueError(f"{path} is damaged and cannot be loaded ({error}). Save the estimator again.")
+
+
+class _OutdatedError(Exception):
+    """A record of a file has other fields than its class has now."""
+
+
+def _outdated(path, header: dict, error: _OutdatedError) -> ValueError:
+    return ValueError(
+        f"{path} was written by sklearn_medgan {header['package_version']}, which kept other things of a fit than this "
+        f"version, {__version__}: {error}. Fit and save the estimator again, or load it with the version that wrote it."
+    )
+
+
+def _record(name: str, fields: dict):
+    """An instance of one of `RECORDS`."""
+    kind = _find(name, RECORDS)
+    known = inspect.signature(kind).parameters
+    needed = {field for field, parameter in known.items() if parameter.default is parameter.empty}
+    parts = {"lacks": needed - set(fields), "has unknown": set(fields) - set(known)}
+    problems = [f"{problem} {', '.join(sorted(names))}" for problem, names in parts.items() if names]
+    if problems:
+        raise _OutdatedError(f"{name} {' and '.join(problems)}")
+    return kind(**fields)
 
 
 def _contents(estimator, arrays: list) -> dict:
@@ -317,7 +345,7 @@ class _Decoder:
             return coded
         tag = coded[TAG]
         if tag in RECORDS:
-            return _find(tag, RECORDS)(**{k: self(v) for k, v in coded["fields"].items()})
+            return _record(tag, {k: self(v) for k, v in coded["fields"].items()})
         return self.READERS[tag](self, coded)
 
     def _array(self, coded):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from ._augmenter import GANAugmenter
 from ._enhancer import GANEnhancer
 from ._validation import check_rows, n_rows
+from .metrics._images import decibels
 
 __all__ = ["EnhancementDisplay", "IntervalDisplay", "SampleGridDisplay", "TrainingHistoryDisplay"]
 
@@ -485,7 +486,7 @@ class EnhancementDisplay:
             parts = {"poor": self.poor, **parts}
         peak = np.ptp(np.asarray(self.target, np.float64)) if self.data_range is None else self.data_range
         figures = {
-            part: [_psnr(image, true, peak) for image, true in zip(v, self.target, strict=True)]
+            part: [decibels(true, image, peak) for image, true in zip(v, self.target, strict=True)]
             for part, v in parts.items()
         }
         lines = [[f"{part} {values[i]:.1f} dB" for part, values in figures.items()] for i in range(n)]
@@ -782,12 +783,6 @@ def _target_images(target, shape) -> np.ndarray:
             f"rows are of shape {images.shape[1:]}. Pass the same images in the same order."
         )
     return images.reshape(shape)
-
-
-def _psnr(image, true, peak) -> float:
-    """Peak signal-to-noise ratio in dB; infinite for equal images."""
-    error = np.mean(np.square(np.subtract(image, true, dtype=np.float64)))
-    return float(10.0 * np.log10(peak**2 / error)) if error else np.inf
 
 
 def _shown_channels(images, channel):

@@ -566,6 +566,16 @@ def test_verbose_shows_progress(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.1])
+def test_progress_shows_adversarial_losses_where_there_is_an_adversary(capsys, weight):
+    model = enhancer(max_iter=10**6, max_time=1e-9, verbose=1, adversarial_weight=weight).fit(STACK)
+    shown = capsys.readouterr().out
+    for name in ("generator_loss", "discriminator_loss", "penalty"):
+        assert (name in shown) == (weight > 0)
+        assert name in model.history_
+    assert f"{model.n_iter_}/{model.n_iter_}" in shown  # the time limit, not max_iter
+
+
 def test_history_has_an_entry_every_ten_steps_and_at_the_end():
     model = enhancer(max_iter=25).fit(STACK)
     assert model.history_["step"] == [10, 20, 25]

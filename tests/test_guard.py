@@ -15,6 +15,7 @@ from sklearn_medgan._encoding import ImageScale, TableCodec
 from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
 from sklearn_medgan._media import ImageMedium, TableMedium, Treatment
 from sklearn_medgan._trust import DOUBTS
+from sklearn_medgan.metrics import psnr
 
 TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
 KEYS = {
@@ -154,8 +155,10 @@ def test_usual_noise_is_exceeded_by_few_good_images():
 def test_psnr_is_that_of_scikit_image():
     good = smooth_images(1)[0]
     poor = noisy(good, 0.05)
-    assert _guard.psnr(poor, good) == pytest.approx(peak_signal_noise_ratio(good, poor, data_range=1.0), abs=1e-4)
-    assert _guard.psnr(good, good) == pytest.approx(100.0)
+    expected = peak_signal_noise_ratio(good, poor, data_range=1.0)
+    assert _guard.psnr(poor, good) == pytest.approx(expected, abs=1e-4)
+    assert _guard.psnr(poor, good) == pytest.approx(psnr(good, poor, data_range=1.0), abs=1e-12)
+    assert _guard.psnr(good, good) == _guard.psnr(good, good + np.float32(1e-6)) == 100.0
 
 
 def test_tuning_finds_the_best_strength():
@@ -211,7 +214,7 @@ def test_classifier_learns_what_differs_and_is_scored_by_class():
 def diagnosis(poor, clean=None, n=100):
     """One that looks its accuracies up, and images that say what they are."""
     tables = {"poor": poor} if clean is None else {"poor": poor, "clean": clean}
-    found = _guard.Diagnosis(None, np.zeros(n), None, tables)
+    found = _guard.Diagnosis(None, np.zeros(n), None, list(tables))
     found.asked = []
 
     def accuracy(kind, name):
@@ -289,17 +292,18 @@ def test_diagnosis_measures_each_treatment_once():
     labels = np.arange(40) % 2
     runs = []
 
-    def treat(name, images):
-        runs.append(name)
+    images = list(halves(labels, seed=1))
+
+    def treat(name, kind):
+        runs.append((name, kind))
         return images if name == "nothing" else [image[:, ::-1] for image in images]
 
-    images = list(halves(labels, seed=1))
-    found = _guard.Diagnosis(_guard.classifier(list(halves(labels)), labels), labels, treat, {"poor": images})
+    found = _guard.Diagnosis(_guard.classifier(list(halves(labels)), labels), labels, treat, ["poor"])
     for _ in range(2):
         assert not found.spares("network")
         assert found.spares("nothing")
     assert found.found == {"poor": {"nothing": 1.0, "network": 0.0}}
-    assert sorted(runs) == ["network", "nothing"]
+    assert sorted(runs) == [("network", "poor"), ("nothing", "poor")]
 
 
 # -- rows held out ------------------------------------------------------------
@@ -536,6 +540,46 @@ def test_medium_learns_the_usual_noise_of_good_images():
         np.quantile([_guard.estimate_noise(i / 2) for i in images], 0.95), rel=0.1
     )
     assert medium.learn(images, images, None, np.random.RandomState(0)).usual_noise == 0.0  # paired
+
+
+def counting(change, log):
+    """A network that writes down the means of the images it is shown."""
+
+    def restore(rows):
+        log.extend(np.mean(rows, axis=(1, 2, 3)).tolist())
+        return change(rows)
+
+    return restore
+
+
+def test_network_sees_each_held_out_image_once():
+    """Poor and as it was: what is spared, the comparison and the spread are learned from the same result."""
+    labels = np.arange(100) % 2
+    images, seen = halves(labels), []
+    report = compare(images, counting(lambda rows: rows - 0.29, seen), labels).report
+    assert report["n_held_out"] == 24
+    assert len(seen) == len(set(seen)) == 2 * 24
+    unlabelled = []
+    compare(images, counting(lambda rows: rows - 0.29, unlabelled))
+    assert len(unlabelled) == len(set(unlabelled)) == 2 * MOST_HELD_OUT
+    unguarded = []
+    compare(images, counting(lambda rows: rows - 0.29, unguarded), guard=False)
+    assert len(unguarded) == len(set(unguarded)) == MOST_HELD_OUT
+
+
+def test_rows_of_a_table_are_restored_once():
+    rows = np.random.RandomState(0).normal(size=(40, 3))
+    medium = TableMedium(TableCodec(np.zeros(3), np.ones(3), *[np.zeros(3)] * 2, np.zeros(3, bool), (None,) * 3))
+    calls = []
+    change = network(lambda rows: 0.5 * rows)
+
+    def restore(rows, with_spread):
+        calls.append(with_spread)
+        return change(rows, with_spread)
+
+    arguments = np.arange(30), np.arange(30, 40), None, (0.5, 0.5), np.random.RandomState(0)
+    medium.held_out(lambda i: (rows[i], None), *arguments, restore, True)
+    assert calls == [True, False]  # poor rows with their spread, then clean ones
 
 
 def test_few_labels_are_not_consulted():

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVC
 
 from sklearn_medgan import AugmentedClassifier, GANAugmenter, __version__, load, save
-from sklearn_medgan.persistence import FORMAT_VERSION, read_header
+from sklearn_medgan.persistence import FORMAT_VERSION, read_header, read_summary
 
 TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 RNG = np.random.RandomState(0)
@@ -173,8 +173,42 @@ def rewritten(path, to, change=lambda header: None, leave_out=(), replace=None):
 
 def test_newer_format_is_refused(table, tmp_path):
     path = rewritten(table[1], tmp_path / "new", lambda h: h.update(format_version=FORMAT_VERSION + 1))
-    with pytest.raises(ValueError, match=r"in format 2; this version, .*Update sklearn_medgan"):
+    with pytest.raises(ValueError, match=rf"in format {FORMAT_VERSION + 1}; this version, .*Update"):
         load(path)
+
+
+def of_another_version(lacking=None, more=None):
+    """A change of the header that renames what the file keeps of the network's configuration."""
+
+    def change(header):
+        fields = header["fitted"]["_config"]["fields"]
+        header["package_version"] = "0.0.1"
+        if lacking:
+            fields.pop(lacking)
+        if more:
+            fields[more] = 1
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("lacking", "more", "words"),
+    [
+        ("architecture", None, "Configuration lacks architecture"),
+        (None, "temperature", "Configuration has unknown temperature"),
+        ("shape", "sides", "Configuration lacks shape and has unknown sides"),
+    ],
+)
+def test_file_of_a_version_that_kept_other_things_says_so(table, tmp_path, lacking, more, words):
+    path = rewritten(table[1], tmp_path / "old", of_another_version(lacking, more))
+    for read in (load, lambda path: read_summary(path, ["_config"])):
+        with pytest.raises(ValueError, match=rf"sklearn_medgan 0\.0\.1, .*: {words}\. Fit and save .* again"):
+            read(path)
+
+
+def test_file_without_a_field_that_has_a_default_is_read(table, tmp_path):
+    path = rewritten(table[1], tmp_path / "old", of_another_version("class_steps"))
+    assert load(path)._config.class_steps == 0
 
 
 def test_other_files_are_refused(table, tmp_path):

@@ -18,7 +18,8 @@ from .networks import conv_discriminator, image_restorer, table_restorer
 from .one_pass import Weighting, anatomy, discriminator_gradients
 from .training import CACHE_SIZE, Network, Player, State, adam, loop
 
-METRICS = ("fidelity_loss", "spread_loss", "psnr", "gain", "generator_loss", "discriminator_loss", "penalty")
+ADVERSARIAL_METRICS = ("generator_loss", "discriminator_loss", "penalty")
+METRICS = ("fidelity_loss", "spread_loss", "psnr", "gain", *ADVERSARIAL_METRICS)
 BETA_1 = 0.9  # of the restorer; the discriminator takes 0, as in the GAN
 FLOOR = 1e-4  # mean squared error, in fractions of the scale, below which less is to be gained: 40 dB
 LARGEST_GRADIENT = 1.0  # norm at which the restorer's gradient is cut
@@ -71,6 +72,11 @@ class RestorerProgram:
         weights = tf.TensorSpec((sum(self.generator.sizes),), tf.float32)
         self.restore = tf.function(partial(self._restore, 1), input_signature=(weights, rows))
         self.restore_with_spread = tf.function(partial(self._restore, 2), input_signature=(weights, rows))
+
+    @property
+    def active_metrics(self) -> tuple[str, ...]:
+        """`metrics` without those of an adversary that there is not, which stay 0."""
+        return METRICS if self.config.adversarial else METRICS[: -len(ADVERSARIAL_METRICS)]
 
     @property
     def is_image(self) -> bool:
@@ -149,7 +155,7 @@ class RestorerProgram:
             weights = self.discriminator.unflatten(d.weights)
             rows = tf.concat([good, restored], 0)
             gradients, pull, found = discriminator_gradients(self.body, weights, rows, labels, LOSS, weighting)
-            values.update({name: found[name] for name in ("generator_loss", "discriminator_loss", "penalty")})
+            values.update({name: found[name] for name in ADVERSARIAL_METRICS})
             d = adam(d, tf.concat([tf.reshape(v, [-1]) for v in gradients], 0), hyper, 0.0, True)
             targets, pulls = [fidelity, restored], [tf.ones(()), hyper.adversarial_weight * pull]
         # The head of the spread has weights of its own: neither loss shall cut the other's gradient.

@@ -9,6 +9,7 @@ draws of a step do not depend on how steps were grouped into calls.
 from __future__ import annotations
 
 import functools
+import math
 import random
 import time
 import warnings
@@ -210,6 +211,14 @@ class Program:
         self.advance = tf.function(partial(self._advance), input_signature=self._signature(), jit_compile=False)
         self.generate = tf.function(partial(self._generate))
         self.represent = tf.function(partial(self._represent))
+
+    @property
+    def active_metrics(self) -> tuple[str, ...]:
+        """`metrics` without those of losses that are switched off, which stay 0."""
+        config = self.config
+        heard = METRICS if config.adversarial else ("class_loss",)
+        silent = {"class_loss": not config.classified, "penalty": not config.penalised}
+        return tuple(name for name in heard if not silent.get(name, False))
 
     def _build(self, builder, *more):
         """A Keras model. Its initial weights, which nobody uses, come from Python's global generator: put that back."""
@@ -413,13 +422,13 @@ def loop(program, state: State, advance, run: Run) -> State:
     is the share of the budget used before, from 0 to 1. The state returned is always finite: a chunk of steps that
     ended in NaN or was interrupted is dropped.
     """
-    started, done, spent = time.monotonic(), 0, 0.0
+    started, done, spent, goes_on = time.monotonic(), 0, 0.0, True
     for name in ("step", *program.metrics):
         run.history.setdefault(name, [])
-    bar = keras.utils.Progbar(run.max_iter, stateful_metrics=list(program.metrics)) if run.verbose else None
+    bar = _ProgressBar(program, run.max_iter) if run.verbose else None
     listeners = _Listeners(program, run.callbacks)
     try:
-        while done < run.max_iter and spent < 1.0 and not listeners.stopped:
+        while goes_on:
             n_steps = min(INTERVAL, run.max_iter - done)
             advanced, means = advance(state, n_steps, max(done / run.max_iter, spent))
             values = dict(zip(program.metrics, means.numpy().tolist(), strict=True))
@@ -428,10 +437,11 @@ def loop(program, state: State, advance, run: Run) -> State:
                 break
             state, done = advanced, done + n_steps
             _record(run.history, int(state.step), values)
-            if bar:
-                bar.update(done, list(values.items()), finalize=done == run.max_iter)
             listeners.tell(state, values)
             spent = 0.0 if run.max_time is None else (time.monotonic() - started) / run.max_time
+            goes_on = done < run.max_iter and spent < 1.0 and not listeners.stopped
+            if bar:
+                bar.update(done, spent, values, is_last=not goes_on)
     except KeyboardInterrupt:
         warnings.warn(
             f"Training was interrupted at step {int(state.step)}; going on with what was learned so far.",
@@ -460,6 +470,24 @@ def _warn_of_divergence(step: int, program) -> None:
         ConvergenceWarning,
         stacklevel=8,
     )
+
+
+class _ProgressBar:
+    """The steps taken, those to come, the time left, and the losses that there are."""
+
+    def __init__(self, program: Program, max_iter: int):
+        self.names, self.max_iter = program.active_metrics, max_iter
+        self.bar = keras.utils.Progbar(max_iter, stateful_metrics=list(self.names))
+
+    def update(self, done: int, spent: float, values: dict[str, float], *, is_last: bool) -> None:
+        """Show `done` steps, which took the share `spent` of the time that there is.
+
+        Where time will end training before `max_iter` steps, the total is what it will suffice for at the speed so far;
+        Keras reckons with that speed too, so the time left that it shows is what is left of the budget.
+        """
+        if spent > 0.0:
+            self.bar.target = min(self.max_iter, max(done, math.ceil(done / spent)))
+        self.bar.update(done, [(name, values[name]) for name in self.names], finalize=is_last)
 
 
 class _Listeners:
