@@ -18,6 +18,7 @@ from sklearn.svm import SVC
 from ._benchmark_arms import KINDS, REFERENCES, Arm, Columns, Fold, as_arm, classical_arm, default_arms, gan_arms
 from ._benchmark_design import Plan, Rows, check_folds, check_regimes, check_rows, check_sizes
 from ._benchmark_enhancement import enhancement_arms
+from ._benchmark_ill import ill_classes
 from ._benchmark_journal import Journal, describe
 from ._benchmark_results import BenchmarkResult
 from ._benchmark_run import run
@@ -91,9 +92,12 @@ def diagnostic_benchmark(
         Shape of an image where rows are flat.
     target_names : list of str, default=None
         Names of the sorted classes.
-    diseased : label, default=None
-        Class whose sensitivity and specificity are given. None: the second of two classes, else the one with fewest
-        rows; in a regime with a rare class, that one.
+    diseased : label or list of labels, default=None
+        Classes that count as ill. Sensitivity is the share of their rows that are called any of them, whichever: what
+        is missed is who is sent home. Specificity is the share of the other rows that are called none of them. None:
+        all classes whose names do not mean healthy (no_*, non_*, normal, healthy, negative, benign, control and the
+        like); where no name does, the second of two classes, else the one with fewest rows. Either way, in a regime
+        with a rare class it is that one, unless its name means healthy. The notes of the result name them.
     n_splits : int, default=4
         Folds.
     seeds : int or list of int, default=(0, 1, 2)
@@ -161,7 +165,7 @@ def diagnostic_benchmark(
         classifiers=_resolve_classifiers(classifiers),
     )
     notes += check_sizes(plan)
-    ill, of_whom = _diseased(plan, diseased)
+    ill, of_whom = ill_classes(plan, diseased)
     settings = _settings(plan)
     with Journal(results, settings) as journal:
         run(plan, journal, n_jobs, verbose)
@@ -237,21 +241,6 @@ def _resolve_classifiers(classifiers) -> dict:
         if isinstance(classifier, type) or not (hasattr(classifier, "fit") and hasattr(classifier, "predict")):
             raise TypeError(f"Classifier {name!r} must be an instance with fit and predict; got {classifier!r}.")
     return found
-
-
-def _diseased(plan: Plan, diseased) -> tuple[dict[str, int], list[str]]:
-    """Position of the class that counts as ill, by regime, and a note on it."""
-    rows = plan.rows
-    if diseased is not None:
-        general = rows.code_of(diseased, "diseased")
-    else:
-        general = 1 if len(rows.classes) == 2 else int(min(range(len(rows.classes)), key=list(rows.codes).count))
-    ill = {r.name: general if r.rare is None else r.rare for r in plan.regimes}
-    regimes_of = {code: [name for name, other in ill.items() if other == code] for code in ill.values()}
-    return ill, [
-        f"Sensitivity and specificity are those of class {rows.names[code]!r} ({'; '.join(names)})."
-        for code, names in regimes_of.items()
-    ]
 
 
 def _settings(plan: Plan) -> dict:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fakes import FakeAugmenter
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -179,6 +179,73 @@ def test_sensitivity_is_that_of_the_diseased_or_the_rare_class():
     swapped = row_of(run(diseased=1), "clues")
     found = row_of(result, "clues")
     assert (found["sensitivity"], found["specificity"]) == (swapped["specificity"], swapped["sensitivity"])
+
+
+@pytest.mark.parametrize(
+    ("names", "ill"),
+    [
+        (["glioma", "meningioma", "no_tumor", "pituitary"], ["glioma", "meningioma", "pituitary"]),
+        (["Mild_Demented", "NonDemented", "VeryMildDemented"], ["Mild_Demented", "VeryMildDemented"]),
+        (["glioma", "notumor", "pituitary"], ["glioma", "pituitary"]),
+        (["benign", "malignant", "normal"], ["malignant"]),
+        (["benign", "normal"], ["benign"]),
+        (["COVID", "non-COVID-19"], ["COVID"]),
+        (["No Finding", "Mass"], ["Mass"]),
+        (["malignant", "Control"], ["malignant"]),
+        (["small cell carcinoma", "non-small cell carcinoma", "normal tissue"], [0, 1]),
+        (["Hodgkin", "Non-Hodgkin", "reactive"], ["reactive"]),  # the rarest: no name means healthy
+        (["luminal", "triple negative", "her2"], ["her2"]),
+        (["normal", "abnormal"], ["abnormal"]),
+        (["not normal", "normal"], ["not normal"]),
+        (["Nodule", "Normal"], ["Nodule"]),
+        (["mass", "no_mass"], ["mass"]),
+        (["NSCLC", "non-mass", "without_finding"], ["NSCLC", "non-mass"]),
+        (["0", "1"], ["1"]),
+        (["0", "1", "2"], ["2"]),
+    ],
+)
+def test_healthy_classes_do_not_count_as_ill(names, ill):
+    from sklearn_medgan._benchmark_ill import ill_by_names
+
+    codes = np.repeat(np.arange(len(names)), 9 - np.arange(len(names)))
+    rows = _benchmark_design.check_rows(np.zeros((len(codes), 1)), codes, None, None, names)
+    assert [names[k] for k in ill_by_names(rows)] == [name if isinstance(name, str) else names[name] for name in ill]
+
+
+BRAIN = ["glioma", "no_tumor", "pituitary"]
+
+
+@pytest.mark.parametrize("classifier", [GaussianNB(), SVC()], ids=["probabilities", "decision values"])
+def test_sensitivity_is_to_call_the_ill_ill_at_all(classifier):
+    data = table(n_classes=3)
+    result = run({"clues": CLUES}, {"c": classifier}, data, seeds=0, target_names=BRAIN)
+    rows, y, groups = data
+    predicted = np.empty(N, int)
+    for train, test in StratifiedGroupKFold(3, shuffle=True, random_state=0).split(rows, y, groups):
+        model = clone(classifier).fit(rows[train, 2:], y[train])
+        predicted[test] = model.predict(rows[test, 2:])
+    found = row_of(result, "clues", "c")
+    assert found["sensitivity"] == pytest.approx((predicted[y != 1] != 1).mean())
+    assert found["specificity"] == pytest.approx((predicted[y == 1] == 1).mean())
+    assert found["sensitivity"] > balanced_accuracy_score(y, predicted)  # illnesses are taken for one another
+    assert 0.6 < found["specificity_at_90"] <= 1
+    assert any("'glioma' and 'pituitary' together, against 'no_tumor'" in note for note in result.notes)
+
+
+def test_a_rare_healthy_class_is_not_the_ill_one():
+    regimes = [{"rare": name, "n_rare": 4, "n_other": 8} for name in ("glioma", "no_tumor")]
+    notes = run(data=table(n_classes=3), regimes=regimes, target_names=BRAIN, seeds=0).notes
+    assert "Sensitivity and specificity are those of class 'glioma' (rare glioma (4 to 8))." in notes
+    assert any("together, against 'no_tumor'" in n and "(rare no_tumor (4 to 8))" in n for n in notes)
+
+
+def test_several_classes_can_be_named_as_ill():
+    data = table(n_classes=3)
+    settings = {"data": data, "target_names": ["a", "b", "c"], "seeds": 0}
+    notes = run(diseased=["a", 2], **settings).notes
+    assert any("'a' and 'c' together, against 'b'" in note for note in notes)
+    one, other = (row_of(run(diseased=d, **settings), "clues") for d in (["a", "c"], "b"))
+    assert (one["sensitivity"], one["specificity"]) == pytest.approx((other["specificity"], other["sensitivity"]))
 
 
 def test_arms_do_not_depend_on_the_arms_beside_them():
@@ -428,6 +495,8 @@ def test_warnings_of_fits_are_kept_and_said():
         ({"regimes": ["all", "all"]}, "different regimes"),
         ({"regimes": []}, "one or more"),
         ({"diseased": "nobody"}, "diseased='nobody' is no class"),
+        ({"diseased": [0, 1]}, "leave one that is not ill"),
+        ({"diseased": []}, "must name one or more"),
         ({"target_names": ["one"]}, "target_names must name each of the 2 classes"),
         ({"n_splits": 1}, "n_splits must be a whole number from 2 up"),
         ({"seeds": [1, 1]}, "seeds must be one or more different"),
