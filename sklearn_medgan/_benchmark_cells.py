@@ -121,8 +121,18 @@ def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared, prepared: _Onc
         "predicted": pack(predicted),
         "scores": None if scores is None else pack(scores),
         "probabilities": are_probabilities,
-        "notes": dict(columns.notes),
+        "notes": _numbers(columns.notes),
     }
+
+
+def _numbers(notes) -> dict[str, float]:
+    """What an arm noted, in the form of a results file."""
+    try:
+        return {str(name): float(value) for name, value in dict(notes).items()}
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"notes of Columns must be names with numbers; got {notes!r}. Leave out what is none."
+        ) from error
 
 
 def _codes(predicted, classes: np.ndarray, n: int) -> np.ndarray:
@@ -166,5 +176,6 @@ def _recorded():
 
 
 def _messages(caught) -> list[str]:
-    lines = (f"{warning.category.__name__}: {str(warning.message).splitlines()[0]}" for warning in caught)
+    first = ((warning.category.__name__, next(iter(str(warning.message).splitlines()), "")) for warning in caught)
+    lines = (f"{category}: {line}" if line else category for category, line in first)
     return list(dict.fromkeys(lines))[:MOST_WARNINGS]

@@ -68,7 +68,8 @@ class Line:
             return ""
         first = self.errors[0]
         where = f"first in seed {first['seed']}, fold {first['fold']}"
-        return f"failed in {len(self.errors)} of {n_folds} fits, {where}: {first['error']}"
+        said = " ".join(first["error"].split()).rstrip(".")  # some errors of scikit-learn are paragraphs
+        return f"failed in {len(self.errors)} of {n_folds} fits, {where}: {said}"
 
     def seconds(self) -> float:
         """Mean over fits, a shared fit counted in full."""

@@ -449,6 +449,23 @@ def test_an_arm_that_fails_in_one_fold_is_named_and_the_rest_survives():
     pd.testing.assert_frame_equal(rest, without_time(whole))
 
 
+def test_an_error_of_several_lines_is_one_statement():
+    def failing(fold, shared, classifier):
+        raise ValueError("Input X contains NaN.\nImpute it:\n  see the guide.")
+
+    (line,) = [line for line in run({"bad": Arm("columns", failing)}).summary().splitlines() if "bad" in line]
+    assert line.endswith("ValueError: Input X contains NaN. Impute it: see the guide.")
+
+
+def test_notes_that_are_no_numbers_fail_their_arm_only(tmp_path):
+    def noting(value):
+        return Arm("columns", lambda f, s, c: Columns(f.X[:, 2:], f.y, f.X_test[:, 2:], notes={"k": value}))
+
+    result = run({"named": noting("rbf"), "counted": noting(np.int64(3))}, results=tmp_path / "cells.jsonl")
+    assert "names with numbers; got {'k': 'rbf'}" in row_of(result, "named")["error"]
+    assert "counted + nb, all: k 3 (6 of 6 fits)" in result.notes
+
+
 def test_a_failed_shared_fit_fails_its_arms_only():
     class Broken(FakeAugmenter):
         def fit(self, X, y=None, *, X_unlabeled=None):
@@ -473,7 +490,14 @@ def test_warnings_of_fits_are_kept_and_said():
         warnings.warn("close to the edge", UserWarning, stacklevel=1)
         return clues(fold)
 
-    result = run({"clues": CLUES, "loud": Arm("columns", warning)})
+    def wordless(fold, shared, classifier):
+        import warnings
+
+        warnings.warn("", UserWarning, stacklevel=1)
+        return clues(fold)
+
+    result = run({"clues": CLUES, "loud": Arm("columns", warning), "wordless": Arm("columns", wordless)})
+    assert "Warning in 6 fits (wordless): UserWarning" in result.notes
     assert "Warning in 6 fits (loud): UserWarning: close to the edge" in result.notes
 
 
