@@ -77,6 +77,13 @@ class Line:
         return float(np.mean(fitted)) if fitted else NAN
 
 
+def last_of_each(plan: Plan, cells: list[dict]) -> list[dict]:
+    """Cells in the order of the plan, whatever the order of work; of one that was tried again, the last."""
+    last = {key_of(cell): cell for cell in cells}
+    keys = ((task.regime, task.seed, task.fold, *pair) for task in plan.tasks() for pair in plan.cells_of(task))
+    return [last[key] for key in keys if key in last]
+
+
 def build_table(plan: Plan, cells: list[dict], references: dict, ill: dict, n_resamples: int) -> list[dict]:
     """Rows of the table as dicts of `COLUMNS`; `references` by arm, `ill` the positions of ill classes by regime."""
     lines = _lines(plan, cells)
@@ -103,7 +110,7 @@ def build_table(plan: Plan, cells: list[dict], references: dict, ill: dict, n_re
 
 
 def _lines(plan: Plan, cells: list[dict]) -> list[Line]:
-    found = {key_of(cell): cell for cell in cells}  # of a cell tried twice, the later
+    found = {key_of(cell): cell for cell in cells}
     places = [(seed, fold) for seed, folds in plan.folds.items() for fold in range(len(folds))]
     lines = []
     for regime in plan.regimes:

@@ -22,7 +22,7 @@ from ._benchmark_ill import ill_classes
 from ._benchmark_journal import Journal, describe
 from ._benchmark_results import BenchmarkResult
 from ._benchmark_run import run
-from ._benchmark_table import all_notes, build_table
+from ._benchmark_table import all_notes, build_table, last_of_each
 
 __all__ = [
     "ARMS",
@@ -169,8 +169,9 @@ def diagnostic_benchmark(
     settings = _settings(plan)
     with Journal(results, settings) as journal:
         run(plan, journal, n_jobs, verbose)
-    table = build_table(plan, journal.cells, references, ill, int(n_resamples))
-    return BenchmarkResult(table, journal.cells, all_notes(plan, [*of_whom, *notes], journal.cells), settings)
+    cells = last_of_each(plan, journal.cells)
+    table = build_table(plan, cells, references, ill, int(n_resamples))
+    return BenchmarkResult(table, cells, all_notes(plan, [*of_whom, *notes], cells), settings)
 
 
 def _check_whole(name: str, value, least: int) -> None:

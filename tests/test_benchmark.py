@@ -570,6 +570,28 @@ def test_a_second_call_measures_nothing_and_has_the_same_table(tmp_path):
     assert len(path.read_text().splitlines()) == n_lines + 2  # the two that failed were tried again
 
 
+def test_a_cell_that_was_tried_again_counts_once(tmp_path):
+    failed = []
+
+    def once(fold, shared, classifier):
+        import warnings
+
+        warnings.warn("close to the edge", UserWarning, stacklevel=1)
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("no memory")
+        return clues(fold)
+
+    arms, path = {"clues": CLUES, "fragile": Arm("columns", once)}, tmp_path / "cells.jsonl"
+    assert run(arms, results=path).failures
+    mended = run(arms, results=path)
+    assert not mended.failures
+    assert "Warning in 6 fits (fragile): UserWarning: close to the edge" in mended.notes
+    assert len(mended.cells) == 18
+    assert not any("error" in cell for cell in mended.cells)
+    assert [cell["fold"] for cell in mended.cells if cell["arm"] == "fragile"] == [0, 1, 2] * 2
+
+
 @pytest.mark.parametrize("cut", [1, 30])
 def test_a_torn_last_line_is_dropped(tmp_path, cut):
     path = tmp_path / "cells.jsonl"
