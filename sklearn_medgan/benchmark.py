@@ -108,6 +108,7 @@ def diagnostic_benchmark(
     results : path-like, default=None
         JSON-lines file to which every finished cell is appended at once (of a parallel run: when its task is
         finished). A call with the same settings goes on where the file ends; cells that failed are tried again.
+        Functions of yours count by their names: name another file after you have changed what one does.
     n_jobs : int, default=None
         Tasks at a time, by joblib: ``joblib.parallel_config("dask")`` puts them on a cluster. Classifiers that share
         the fit of a GAN or enhancer are one task.
