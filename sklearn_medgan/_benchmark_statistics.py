@@ -70,7 +70,7 @@ def suspicion(scores: np.ndarray, ill: tuple[int, ...], are_probabilities: bool)
 
 def threshold(scores: np.ndarray, is_ill: np.ndarray, specificity: float = SPECIFICITY) -> float:
     """The lowest score above which at most ``1 - specificity`` of the other rows lie."""
-    return float(np.quantile(scores[~is_ill], specificity, method="higher"))
+    return float(np.quantile(scores[~is_ill], specificity, method="inverted_cdf"))
 
 
 def at_specificity(scores: np.ndarray, is_ill: np.ndarray, fold_of: np.ndarray) -> np.ndarray:

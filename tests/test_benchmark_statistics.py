@@ -80,6 +80,13 @@ def test_threshold_is_the_lowest_that_keeps_the_specificity():
     assert (others <= others[others < found].max()).mean() < 0.9
 
 
+@pytest.mark.parametrize("n", [1, 2, 9, 10, 11, 20, 70, 100])
+def test_threshold_of_few_rows_is_the_lowest_that_keeps_the_specificity(n):
+    scores = RNG.permutation(n).astype(float)
+    keeping = [s for s in scores if 10 * (scores > s).sum() <= n]
+    assert statistics.threshold(scores, np.zeros(n, bool)) == min(keeping)
+
+
 def test_threshold_of_a_fold_comes_from_the_other_folds():
     is_ill, fold_of = RNG.rand(400) < 0.4, np.arange(400) % 4
     scores = RNG.standard_normal(400) + is_ill
