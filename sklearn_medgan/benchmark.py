@@ -7,7 +7,7 @@ of arms, which any estimator extends: ``arms={**ARMS, "mine": MyTransformer()}``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from types import MappingProxyType
 
@@ -188,6 +188,9 @@ def _resolve_arms(arms, reference, rows: Rows) -> tuple[dict[str, Arm], dict[str
     notes = [f"Left out: {name}, since {reason}." for name, reason in absent.items() if reason]
     if not kept:
         raise ValueError(f"No arm can run here. {' '.join(notes)}")
+    unknown = sorted(set(reference) - set(KINDS)) if isinstance(reference, Mapping) else []
+    if unknown:
+        raise ValueError(f"reference must be an arm by name for some of the kinds {list(KINDS)}; got {unknown}.")
     references = {name: _reference_of(name, arm, reference) for name, arm in kept.items()}
     missing = [name for name in dict.fromkeys(references.values()) if name not in kept]
     for name in missing:
@@ -204,6 +207,8 @@ def _named(values, known: Mapping, parameter: str) -> dict:
     """A mapping by name, from None (all that are known), names, or a mapping."""
     if values is None:
         return dict(known)
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{parameter} must be a mapping by name, or names in {list(known)}; got {values!r}.")
     if not isinstance(values, Mapping):
         names = [values] if isinstance(values, str) else list(values)
         unknown = [name for name in names if name not in known]

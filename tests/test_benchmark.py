@@ -522,6 +522,12 @@ def test_warnings_of_fits_are_kept_and_said():
         ({"diseased": [0, 1]}, "leave one that is not ill"),
         ({"diseased": []}, "must name one or more"),
         ({"target_names": ["one"]}, "target_names must name each of the 2 classes"),
+        ({"data": (X, Y, np.array([None, *GROUPS[1:]]))}, r"groups must hold values of one kind.*'NoneType', 'int"),
+        ({"data": (X, np.array(["a", np.nan, *"ab" * 35], object), GROUPS)}, "y must hold values of one kind.*float"),
+        ({"reference": {"column": "pixels"}}, r"reference must be .* for some of the kinds.*got \['column'\]"),
+        ({"regimes": 2.5}, "A regime is 'all', a whole number"),
+        ({"regimes": None}, "A regime is 'all', a whole number"),
+        ({"seeds": None}, "seeds must be one or more different"),
         ({"n_splits": 1}, "n_splits must be a whole number from 2 up"),
         ({"seeds": [1, 1]}, "seeds must be one or more different"),
         ({"n_resamples": 5}, "n_resamples must be a whole number from 100 up"),
@@ -536,6 +542,19 @@ def test_warnings_of_fits_are_kept_and_said():
 def test_bad_input(change, message):
     with pytest.raises(ValueError, match=message):
         run(**change)
+
+
+@pytest.mark.parametrize("labels", [Y.astype(object), np.array(["ill", "well"], object)[Y]], ids=["numbers", "text"])
+def test_labels_may_be_objects(labels):
+    groups = np.array([f"p{group}" for group in GROUPS], object)
+    result = run(data=(X, labels, groups))
+    assert not result.failures
+    assert row_of(result, "clues")["balanced_accuracy"] == row_of(run(), "clues")["balanced_accuracy"]
+
+
+def test_an_estimator_is_no_table_of_arms():
+    with pytest.raises(TypeError, match="arms must be a mapping by name, or names in"):
+        run(PCA(2))
 
 
 def test_classifiers_must_be_instances():
