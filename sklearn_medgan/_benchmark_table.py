@@ -72,8 +72,9 @@ class Line:
         return f"failed in {len(self.errors)} of {n_folds} fits, {where}: {said}"
 
     def seconds(self) -> float:
-        """Mean over fits, a shared fit counted in full."""
-        fitted = [c["seconds"] + c["shared_seconds"] for c in self.cells.values()]
+        """Mean over fits; what classifiers have in common is counted in full for each."""
+        names = ("seconds", "prepared_seconds", "shared_seconds")  # earlier files lack the second
+        fitted = [sum(cell.get(name, 0.0) for name in names) for cell in self.cells.values()]
         return float(np.mean(fitted)) if fitted else NAN
 
 

@@ -859,6 +859,41 @@ def test_progress_says_what_is_done_and_what_is_left(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_seconds_of_an_arm_are_in_the_time_of_every_classifier():
+    def sleepy(fold, shared, classifier):
+        time.sleep(0.05)
+        return clues(fold)
+
+    def asleep(fold):
+        time.sleep(0.1)
+
+    arms = {
+        "own": Arm("columns", sleepy),
+        "each": Arm("columns", sleepy, per_classifier=True),
+        "shared": Arm("columns", sleepy, share="bed", fit_shared=asleep),
+    }
+    result = run(arms, {"nb": GaussianNB(), "again": GaussianNB()}, seeds=0)
+    for arm, least in {"own": 0.05, "each": 0.05, "shared": 0.15}.items():
+        for classifier in ("nb", "again"):
+            assert row_of(result, arm, classifier)["seconds"] >= least
+
+
+def test_time_that_classifiers_have_in_common_is_spent_once():
+    task = Task("all", 0, 0, "bed")
+
+    class Plan:
+        def tasks(self):
+            return iter([task])
+
+        def share_of(self, arm):
+            return "bed"
+
+    times = {"seconds": 1.0, "prepared_seconds": 10.0, "shared_seconds": 100.0}
+    pairs = [(arm, classifier) for arm in ("a", "b") for classifier in ("nb", "svc")]
+    cells = [{**task._asdict(), "arm": arm, "classifier": c, **times} for arm, c in pairs]
+    assert Progress([], cells, 1, Plan(), 0)._spent == {task: 4 * 1 + 2 * 10 + 100}
+
+
 def test_time_left_is_estimated_by_share():
     tasks = [Task("all", seed, 0, share) for seed in range(4) for share in ("GAN", "light")]
 
@@ -899,7 +934,7 @@ def test_overhead_is_below_five_percent():
     started = time.perf_counter()
     result = run({"clues": Arm("columns", sleepy), "again": Arm("columns", sleepy)}, reference="clues")
     elapsed = time.perf_counter() - started
-    fits = sum(cell["seconds"] + cell["shared_seconds"] for cell in result.cells)
+    fits = sum(cell["seconds"] + cell["prepared_seconds"] + cell["shared_seconds"] for cell in result.cells)
     assert elapsed < 1.05 * fits
 
 
