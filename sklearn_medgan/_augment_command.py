@@ -335,7 +335,10 @@ def groups_with_new(groups: np.ndarray, n_new: int) -> np.ndarray:
     if groups.dtype.kind in "biuf":
         numbers = groups if groups.dtype.kind == "f" else groups.astype(np.int64)
         return np.concatenate([numbers, np.full(n_new, min(-1, numbers.min(initial=0) - 1), numbers.dtype)])
-    return np.concatenate([groups.astype(str), np.full(n_new, MARK)])
+    nobody, known = MARK, groups.astype(str)
+    while nobody in known:
+        nobody += "_"
+    return np.concatenate([known, np.full(n_new, nobody)])
 
 
 def plan(options, real: Real, wanted: np.ndarray) -> Folder | Archive:

@@ -173,6 +173,7 @@ def test_an_archive_keeps_its_rows_first_and_marks_the_others(fake, tmp_path, dt
         (np.arange(7) / 2, -1.0),
         (np.arange(7) % 2 == 0, -1),
         (np.array([b"a"] * 7), "synthetic"),
+        (np.array(["synthetic", *"abcdef"]), "synthetic_"),
     ],
 )
 def test_synthetic_images_are_of_no_patient(fake, tmp_path, groups, expected):
@@ -369,7 +370,7 @@ BAD = {
     "output exists": ("in", "there.npz", [], "there.npz exists"),
     "onto itself": ("in.npz", "in.npz", ["--force"], "would be written, and is read from"),
     "model exists": ("in", "out", ["--save", "words.txt"], "words.txt exists"),
-    "model is the output": ("in", "out.npz", ["--save", "out.npz"], "would be written twice"),
+    "model is the output": ("in", "out.npz", ["--save", "out.npz"], "written twice: two outputs have"),
     "fit option with a model": ("in", "out", ["--model", "m", "--max-iter", "3"], "--max-iter is for fitting"),
     "save with a model": ("in", "out", ["--model", "m", "--save", "n"], "--save is for fitting"),
     "no model": ("in", "out", ["--model", "m"], "--model was expected to name a file; there is none"),
