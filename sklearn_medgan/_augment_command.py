@@ -351,8 +351,11 @@ def plan(options, real: Real, wanted: np.ndarray) -> Folder | Archive:
         raise ValueError(f"OUT was expected to be a folder or to end in .npz; got {out}. Name one of these.")
     if real.source.is_dir() and out.resolve().is_relative_to(real.source.resolve()):
         raise ValueError(f"OUT was expected to lie outside of IN, {real.source}; got {out}. Name another folder.")
-    for code in real.counts():
-        _check_folder_name(real.name_of(code))
+    names = [real.name_of(code) for code in real.counts()]
+    for name in names:
+        _check_folder_name(name)
+        if names.count(name) > 1:
+            raise ValueError(f"{names.count(name)} classes are named {name!r}. Rename one, or let OUT end in .npz.")
     n_digits = 0 if real.names is not None else len(str(real.codes.max()))
     return Folder(out, kept, wanted, image_suffix(real.X), n_digits)
 

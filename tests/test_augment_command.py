@@ -337,6 +337,7 @@ def bad(tmp_path_factory):
     archive(tmp_path / "nan.npz", X=np.full((7, 9, 9), np.nan), y=LABELS)
     archive(tmp_path / "split.npz", X=X, y=LABELS, split=["a"] * 7)
     archive(tmp_path / "slash.npz", X=X, y=LABELS, class_names=["a/b", "c"])
+    archive(tmp_path / "twins.npz", X=X, y=LABELS, class_names=["mass", "mass"])
     archive(tmp_path / "again.npz", X=X, y=LABELS, synthetic=LABELS == 1)
     archive(tmp_path / "objects.npz", X=X, y=np.array([None] * 7, object))
     archive(tmp_path / "bools.npz", X=np.ones((7, 9, 9, 3), bool), y=LABELS)
@@ -361,6 +362,7 @@ BAD = {
     "augmented folder": ("again", "out", [], "holds images that medgan augment has drawn"),
     "augmented file": ("again.npz", "out", [], "holds images that medgan augment has drawn"),
     "class name": ("slash.npz", "out", [], "'a/b' cannot name a folder"),
+    "classes of one name": ("twins.npz", "out", [], "2 classes are named 'mass'"),
     "dtype": ("bools.npz", "out", [], "TIFF cannot hold bool of 3 channels"),
     "output is an image": ("in", "b.png", [], "OUT was expected to be a folder or to end in .npz"),
     "output is a file": ("in", "words.txt", [], "OUT was expected to be a folder or to end in .npz"),
