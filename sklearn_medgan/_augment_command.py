@@ -335,7 +335,10 @@ def groups_with_new(groups: np.ndarray, n_new: int) -> np.ndarray:
     if groups.dtype.kind in "biuf":
         numbers = groups if groups.dtype.kind == "f" else groups.astype(np.int64)
         return np.concatenate([numbers, np.full(n_new, min(-1, numbers.min(initial=0) - 1), numbers.dtype)])
-    return np.concatenate([groups.astype(str), np.full(n_new, MARK)])
+    nobody, known = MARK, groups.astype(str)
+    while nobody in known:
+        nobody += "_"
+    return np.concatenate([known, np.full(n_new, nobody)])
 
 
 def plan(options, real: Real, wanted: np.ndarray) -> Folder | Archive:
@@ -348,8 +351,11 @@ def plan(options, real: Real, wanted: np.ndarray) -> Folder | Archive:
         raise ValueError(f"OUT was expected to be a folder or to end in .npz; got {out}. Name one of these.")
     if real.source.is_dir() and out.resolve().is_relative_to(real.source.resolve()):
         raise ValueError(f"OUT was expected to lie outside of IN, {real.source}; got {out}. Name another folder.")
-    for code in real.counts():
-        _check_folder_name(real.name_of(code))
+    names = [real.name_of(code) for code in real.counts()]
+    for name in names:
+        _check_folder_name(name)
+        if names.count(name) > 1:
+            raise ValueError(f"{names.count(name)} classes are named {name!r}. Rename one, or let OUT end in .npz.")
     n_digits = 0 if real.names is not None else len(str(real.codes.max()))
     return Folder(out, kept, wanted, image_suffix(real.X), n_digits)
 

@@ -97,13 +97,14 @@ class _Once:
 
 
 def _outcome(plan: Plan, fold: Fold, arm: str, name: str, shared: _Once, prepared: _Once) -> dict:
-    """What is measured of a cell, or its error."""
-    started = time.perf_counter()
+    """What is measured of a cell, or its error; what the first classifier prepares for all is counted apart."""
+    started, prepared_before = time.perf_counter(), prepared.seconds
     try:
         measured = _measure(plan, fold, arm, name, shared.value(), prepared)
     except Exception as error:  # named in the result, and the rest of the table survives
         measured = {"error": f"{type(error).__name__}: {error}"}
-    return {"seconds": time.perf_counter() - started, **measured}
+    own = time.perf_counter() - started - (prepared.seconds - prepared_before)
+    return {"seconds": own, "prepared_seconds": prepared.seconds, **measured}
 
 
 def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared, prepared: _Once) -> dict:
@@ -121,8 +122,18 @@ def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared, prepared: _Onc
         "predicted": pack(predicted),
         "scores": None if scores is None else pack(scores),
         "probabilities": are_probabilities,
-        "notes": dict(columns.notes),
+        "notes": _numbers(columns.notes),
     }
+
+
+def _numbers(notes) -> dict[str, float]:
+    """What an arm noted, in the form of a results file."""
+    try:
+        return {str(name): float(value) for name, value in dict(notes).items()}
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"notes of Columns must be names with numbers; got {notes!r}. Leave out what is none."
+        ) from error
 
 
 def _codes(predicted, classes: np.ndarray, n: int) -> np.ndarray:
@@ -166,5 +177,6 @@ def _recorded():
 
 
 def _messages(caught) -> list[str]:
-    lines = (f"{warning.category.__name__}: {str(warning.message).splitlines()[0]}" for warning in caught)
+    first = ((warning.category.__name__, next(iter(str(warning.message).splitlines()), "")) for warning in caught)
+    lines = (f"{category}: {line}" if line else category for category, line in first)
     return list(dict.fromkeys(lines))[:MOST_WARNINGS]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -147,10 +147,24 @@ def _one_a_row(X, values, name: str) -> np.ndarray:
     if values.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, one value a row; got shape {values.shape}.")
     check_same_length(X, values)
+    values = _of_one_kind(values, name) if values.dtype == object else values
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{name} holds NaN or infinity. Drop those rows, or give them a value.")
     if name == "y" and values.dtype.kind == "f" and (values != np.floor(values)).any():
         raise ValueError("y must hold class labels, whole numbers or text; got fractions. Bin them first.")
+    return values
+
+
+def _of_one_kind(values: np.ndarray, name: str) -> np.ndarray:
+    """Objects, as columns of a DataFrame hold them, as an array of text or numbers; others as they are."""
+    if all(isinstance(value, str) for value in values) or all(isinstance(value, Real) for value in values):
+        return np.array(values.tolist())
+    types = sorted({type(value).__name__ for value in values})
+    if len(types) > 1 or types == ["NoneType"]:
+        raise ValueError(
+            f"{name} must hold values of one kind, such as text or numbers; got {types}. Drop rows without a value "
+            "(None or NaN), or give them one."
+        )
     return values
 
 
@@ -159,7 +173,8 @@ def _one_a_row(X, values, name: str) -> np.ndarray:
 
 def check_regimes(regimes, rows: Rows) -> tuple[Regime, ...]:
     """`Regime` objects of the `regimes` parameter."""
-    several = [regimes] if isinstance(regimes, str | Integral | Mapping) else list(regimes)
+    is_list = isinstance(regimes, Iterable) and not isinstance(regimes, str | Mapping)
+    several = list(regimes) if is_list else [regimes]
     checked = tuple(_regime(value, rows) for value in several)
     names = [regime.name for regime in checked]
     if not names or len(set(names)) < len(names):
@@ -192,7 +207,7 @@ def check_folds(rows: Rows, n_splits, seeds) -> dict[int, list[tuple[np.ndarray,
     """Training and test rows of each fold, by seed."""
     if not isinstance(n_splits, Integral) or isinstance(n_splits, bool) or n_splits < 2:
         raise ValueError(f"n_splits must be a whole number from 2 up; got {n_splits!r}.")
-    seeds = [seeds] if isinstance(seeds, Integral) else list(seeds)
+    seeds = list(seeds) if isinstance(seeds, Iterable) else [seeds]
     whole = all(isinstance(s, Integral) and not isinstance(s, bool) and 0 <= s < 2**31 for s in seeds)
     if not seeds or not whole or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds must be one or more different whole numbers from 0 up; got {seeds!r}.")

@@ -48,8 +48,11 @@ class Poor:
     def __call__(self, images, rng):
         function, _ = degradations.resolve(self.degradation)
         scale = getattr(function, "scale", 1)
+        height, width = images.shape[1:3]
         images = degradations.apply(function, images, rng, scale=scale)
-        return images if scale == 1 else degradations.upscale(images, factor=scale)
+        if scale == 1:
+            return images
+        return degradations.upscale(images, factor=scale)[:, :height, :width]  # odd sides were rounded up
 
 
 class SharedEnhancement:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import CodeType, MethodType
 
 import numpy as np
 
@@ -142,24 +144,70 @@ def _difference(key: str, found, expected) -> str:
     return f"{key} was {found!r}, is {expected!r}"
 
 
-def describe(value) -> str:
-    """What a setting is, in words that are the same in another process."""
+def describe(value, within: tuple[int, ...] = ()) -> str:
+    """What a setting is, in words that are the same in another process.
+
+    A function is its name, so that one that failed can be mended and the run goes on; those that names do not tell
+    apart, lambdas and functions made in functions, are also what they hold. `within` names what is being described.
+    """
+    if id(value) in within:
+        return "itself"
+    part = partial(describe, within=(*within, id(value)))
     if isinstance(value, partial):
-        arguments = [describe(a) for a in value.args]
-        arguments += [f"{name}={describe(a)}" for name, a in sorted(value.keywords.items())]
-        return f"{describe(value.func)}({', '.join(arguments)})"
+        arguments = [part(a) for a in value.args]
+        arguments += [f"{name}={part(a)}" for name, a in sorted(value.keywords.items())]
+        return f"{part(value.func)}({', '.join(arguments)})"
     if hasattr(value, "get_params") and not isinstance(value, type):
         parameters = sorted(value.get_params(deep=False).items())
-        return f"{type(value).__qualname__}({', '.join(f'{name}={describe(p)}' for name, p in parameters)})"
+        return f"{type(value).__qualname__}({', '.join(f'{name}={part(p)}' for name, p in parameters)})"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
-        return f"{type(value).__qualname__}({', '.join(f'{name}={describe(v)}' for name, v in fields)})"
+        return f"{type(value).__qualname__}({', '.join(f'{name}={part(v)}' for name, v in fields)})"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{describe(k)}: {describe(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{part(k)}: {part(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(describe, value))}]"
+        return f"[{', '.join(map(part, value))}]"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(part, value)))}}}"
     if isinstance(value, np.ndarray):
         return f"array({value.tolist()})"
     if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
+        return f"{value.__module__}.{value.__qualname__}{_particulars(value, part)}"
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def _particulars(function, part: Callable) -> str:
+    """What tells functions of one name apart, in brackets; empty for most."""
+    if isinstance(function, MethodType):
+        return f"[{part(function.__self__)}]"
+    code = getattr(function, "__code__", None)
+    if code is None or ("<locals>" not in function.__qualname__ and function.__name__ != "<lambda>"):
+        return ""
+    cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    held = {name: _held(cell) for name, cell in cells}
+    held.update((function.__kwdefaults__ or {}).items())
+    held.update(enumerate(function.__defaults__ or ()))
+    told = [f"{name}={part(v) if _is_constant(v) else type(v).__qualname__}" for name, v in held.items()]
+    digest = [hashlib.blake2b(_steps(code), digest_size=4).hexdigest()] if function.__name__ == "<lambda>" else []
+    return f"[{', '.join(digest + told)}]" if digest or told else ""
+
+
+def _held(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return None
+
+
+def _is_constant(value) -> bool:
+    """Whether a function cannot change it between two calls, as it can a list of what it has seen."""
+    if isinstance(value, tuple):
+        return all(map(_is_constant, value))
+    plain = isinstance(value, str | bytes | int | float | complex | np.generic | None)
+    return plain or callable(value) or hasattr(value, "get_params")
+
+
+def _steps(code: CodeType) -> bytes:
+    """What a function does, without where it stands in its file."""
+    constants = [_steps(c) if isinstance(c, CodeType) else describe(c).encode() for c in code.co_consts]
+    return b"|".join([code.co_code, *map(str.encode, code.co_names), *constants])

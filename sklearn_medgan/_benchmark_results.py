@@ -75,7 +75,7 @@ class BenchmarkResult:
         -------
         pandas.DataFrame
             One row a regime, arm and classifier. `n` test rows; `balanced_accuracy`, `auc` (macro, one against the
-            rest), `sensitivity` and `specificity` of the diseased class at the classifier's own operating point, and
+            rest), `sensitivity` and `specificity` of the ill classes at the classifier's own operating point, and
             `..._at_90` where the threshold aims at a specificity of 90 %; `brier` (NaN without probabilities).
             `difference` to `reference` in balanced accuracy (fractions) with its 95 % interval `low` to `high`, `p`,
             and `p_holm`; the same against `best_other`. `verdict`, `seconds` of a fit, and the `error` of what failed.

@@ -108,6 +108,7 @@ class Progress:
         self._total = sum(1 for _ in plan.tasks())
         self._workers, self._verbose = workers, verbose
         self._spent: dict[tuple, float] = defaultdict(float)
+        self._counted: set[tuple] = set()
         self._begun = time.monotonic()
         self._plan = plan
         for cell in cells:
@@ -118,8 +119,10 @@ class Progress:
 
     def _count(self, cell: dict) -> Task:
         task = self._task_of(cell)
-        if task not in self._spent:
-            self._spent[task] += cell["shared_seconds"]
+        for what, name in ((task, "shared_seconds"), ((task, cell["arm"]), "prepared_seconds")):
+            if what not in self._counted:  # the cells of a task, or of an arm in it, have it in common
+                self._counted.add(what)
+                self._spent[task] += cell.get(name, 0.0)
         self._spent[task] += cell["seconds"]
         return task
 

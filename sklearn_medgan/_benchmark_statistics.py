@@ -56,9 +56,21 @@ def sensitivity_specificity(is_ill: np.ndarray, called_ill: np.ndarray) -> tuple
     return float(called_ill[is_ill].mean()), float(1.0 - called_ill[~is_ill].mean())
 
 
+def suspicion(scores: np.ndarray, ill: tuple[int, ...], are_probabilities: bool) -> np.ndarray:
+    """One score a row for being ill at all, from those of the classes (n, n_classes).
+
+    Of several ill classes: the sum of their probabilities, or the best of their decision values less the best of the
+    others, which is above 0 where the classifier calls one of them.
+    """
+    is_ill = np.isin(np.arange(scores.shape[1]), ill)
+    if are_probabilities or len(ill) == 1:
+        return scores[:, is_ill].sum(1)
+    return scores[:, is_ill].max(1) - scores[:, ~is_ill].max(1)
+
+
 def threshold(scores: np.ndarray, is_ill: np.ndarray, specificity: float = SPECIFICITY) -> float:
     """The lowest score above which at most ``1 - specificity`` of the other rows lie."""
-    return float(np.quantile(scores[~is_ill], specificity, method="higher"))
+    return float(np.quantile(scores[~is_ill], specificity, method="inverted_cdf"))
 
 
 def at_specificity(scores: np.ndarray, is_ill: np.ndarray, fold_of: np.ndarray) -> np.ndarray:

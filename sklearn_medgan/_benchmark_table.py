@@ -68,16 +68,25 @@ class Line:
             return ""
         first = self.errors[0]
         where = f"first in seed {first['seed']}, fold {first['fold']}"
-        return f"failed in {len(self.errors)} of {n_folds} fits, {where}: {first['error']}"
+        said = " ".join(first["error"].split()).rstrip(".")  # some errors of scikit-learn are paragraphs
+        return f"failed in {len(self.errors)} of {n_folds} fits, {where}: {said}"
 
     def seconds(self) -> float:
-        """Mean over fits, a shared fit counted in full."""
-        fitted = [c["seconds"] + c["shared_seconds"] for c in self.cells.values()]
+        """Mean over fits; what classifiers have in common is counted in full for each."""
+        names = ("seconds", "prepared_seconds", "shared_seconds")  # earlier files lack the second
+        fitted = [sum(cell.get(name, 0.0) for name in names) for cell in self.cells.values()]
         return float(np.mean(fitted)) if fitted else NAN
 
 
+def last_of_each(plan: Plan, cells: list[dict]) -> list[dict]:
+    """Cells in the order of the plan, whatever the order of work; of one that was tried again, the last."""
+    last = {key_of(cell): cell for cell in cells}
+    keys = ((task.regime, task.seed, task.fold, *pair) for task in plan.tasks() for pair in plan.cells_of(task))
+    return [last[key] for key in keys if key in last]
+
+
 def build_table(plan: Plan, cells: list[dict], references: dict, ill: dict, n_resamples: int) -> list[dict]:
-    """Rows of the table as dicts of `COLUMNS`; `references` by arm, `ill` the diseased class's position by regime."""
+    """Rows of the table as dicts of `COLUMNS`; `references` by arm, `ill` the positions of ill classes by regime."""
     lines = _lines(plan, cells)
     n_folds = sum(map(len, plan.folds.values()))
     whole = {line.key: line for line in lines if not line.error(n_folds)}
@@ -102,7 +111,7 @@ def build_table(plan: Plan, cells: list[dict], references: dict, ill: dict, n_re
 
 
 def _lines(plan: Plan, cells: list[dict]) -> list[Line]:
-    found = {key_of(cell): cell for cell in cells}  # of a cell tried twice, the later
+    found = {key_of(cell): cell for cell in cells}
     places = [(seed, fold) for seed, folds in plan.folds.items() for fold in range(len(folds))]
     lines = []
     for regime in plan.regimes:
@@ -126,11 +135,11 @@ def _by_row(plan: Plan, line: Line, name: str, dtype) -> np.ndarray:
     return result
 
 
-def _figures(plan: Plan, line: Line, predicted: np.ndarray, ill: int) -> dict:
+def _figures(plan: Plan, line: Line, predicted: np.ndarray, ill: tuple[int, ...]) -> dict:
     """What needs no other arm; means over seeds."""
     codes = plan.rows.codes
-    is_ill = codes == ill
-    own = np.mean([statistics.sensitivity_specificity(is_ill, row == ill) for row in predicted], axis=0)
+    is_ill = np.isin(codes, ill)
+    own = np.mean([statistics.sensitivity_specificity(is_ill, np.isin(row, ill)) for row in predicted], axis=0)
     figures = {"sensitivity": float(own[0]), "specificity": float(own[1])}
     cells = list(line.cells.values())
     if any(cell["scores"] is None for cell in cells):
@@ -139,12 +148,14 @@ def _figures(plan: Plan, line: Line, predicted: np.ndarray, ill: int) -> dict:
     parts = [(i, test) for i, folds in enumerate(plan.folds.values()) for _, test in folds]
     areas = [statistics.macro_auc(codes[test], scores[i, test]) for i, test in parts]
     figures["auc"] = float(np.nanmean(areas)) if not np.isnan(areas).all() else NAN
+    are_probabilities = all(cell["probabilities"] for cell in cells)
+    suspicions = [statistics.suspicion(row, ill, are_probabilities) for row in scores]
     at_90 = [
-        statistics.sensitivity_specificity(is_ill, statistics.at_specificity(row[:, ill], is_ill, _fold_of(folds)))
-        for row, folds in zip(scores, plan.folds.values(), strict=True)
+        statistics.sensitivity_specificity(is_ill, statistics.at_specificity(row, is_ill, _fold_of(folds)))
+        for row, folds in zip(suspicions, plan.folds.values(), strict=True)
     ]
     figures["sensitivity_at_90"], figures["specificity_at_90"] = map(float, np.mean(at_90, axis=0))
-    if all(cell["probabilities"] for cell in cells):
+    if are_probabilities:
         figures["brier"] = float(np.mean([statistics.brier(codes, row) for row in scores]))
     return figures
 

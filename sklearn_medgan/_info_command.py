@@ -99,7 +99,7 @@ def size(path: Path) -> str:
     """Size of a file in decimal units."""
     n_bytes = float(path.stat().st_size)
     for unit in ("bytes", "kB", "MB"):
-        if n_bytes < 1000:
+        if n_bytes < 999.5:  # what is left has three digits
             return f"{n_bytes:.3g} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.3g} GB"

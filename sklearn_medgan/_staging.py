@@ -60,7 +60,10 @@ def reserve_outputs(staging: Staging, outputs: Iterable[Path], inputs: Iterable[
         if place in read:
             raise ValueError(f"{path} would be written, and is read from. Name another output.")
         if place in seen:
-            raise ValueError(f"{path} would be written twice: names differ by their suffix only. Rename one of them.")
+            raise ValueError(
+                f"{path} would be written twice: two outputs have this name, or two inputs have names that differ by "
+                "their suffix only. Rename one of them."
+            )
         if path.is_dir():
             raise ValueError(f"{path} is a folder, and a file was to be written there. Name a file.")
         seen.add(place)

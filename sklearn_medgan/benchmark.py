@@ -7,7 +7,7 @@ of arms, which any estimator extends: ``arms={**ARMS, "mine": MyTransformer()}``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from types import MappingProxyType
 
@@ -18,10 +18,11 @@ from sklearn.svm import SVC
 from ._benchmark_arms import KINDS, REFERENCES, Arm, Columns, Fold, as_arm, classical_arm, default_arms, gan_arms
 from ._benchmark_design import Plan, Rows, check_folds, check_regimes, check_rows, check_sizes
 from ._benchmark_enhancement import enhancement_arms
+from ._benchmark_ill import ill_classes
 from ._benchmark_journal import Journal, describe
 from ._benchmark_results import BenchmarkResult
 from ._benchmark_run import run
-from ._benchmark_table import all_notes, build_table
+from ._benchmark_table import all_notes, build_table, last_of_each
 
 __all__ = [
     "ARMS",
@@ -91,9 +92,12 @@ def diagnostic_benchmark(
         Shape of an image where rows are flat.
     target_names : list of str, default=None
         Names of the sorted classes.
-    diseased : label, default=None
-        Class whose sensitivity and specificity are given. None: the second of two classes, else the one with fewest
-        rows; in a regime with a rare class, that one.
+    diseased : label or list of labels, default=None
+        Classes that count as ill. Sensitivity is the share of their rows that are called any of them, whichever: what
+        is missed is who is sent home. Specificity is the share of the other rows that are called none of them. None:
+        all classes whose names do not mean healthy (no_*, non_*, normal, healthy, negative, benign, control and the
+        like); where no name does, the second of two classes, else the one with fewest rows. Either way, in a regime
+        with a rare class it is that one, unless its name means healthy. The notes of the result name them.
     n_splits : int, default=4
         Folds.
     seeds : int or list of int, default=(0, 1, 2)
@@ -104,6 +108,7 @@ def diagnostic_benchmark(
     results : path-like, default=None
         JSON-lines file to which every finished cell is appended at once (of a parallel run: when its task is
         finished). A call with the same settings goes on where the file ends; cells that failed are tried again.
+        Functions of yours count by their names: name another file after you have changed what one does.
     n_jobs : int, default=None
         Tasks at a time, by joblib: ``joblib.parallel_config("dask")`` puts them on a cluster. Classifiers that share
         the fit of a GAN or enhancer are one task.
@@ -161,12 +166,13 @@ def diagnostic_benchmark(
         classifiers=_resolve_classifiers(classifiers),
     )
     notes += check_sizes(plan)
-    ill, of_whom = _diseased(plan, diseased)
+    ill, of_whom = ill_classes(plan, diseased)
     settings = _settings(plan)
     with Journal(results, settings) as journal:
         run(plan, journal, n_jobs, verbose)
-    table = build_table(plan, journal.cells, references, ill, int(n_resamples))
-    return BenchmarkResult(table, journal.cells, all_notes(plan, [*of_whom, *notes], journal.cells), settings)
+    cells = last_of_each(plan, journal.cells)
+    table = build_table(plan, cells, references, ill, int(n_resamples))
+    return BenchmarkResult(table, cells, all_notes(plan, [*of_whom, *notes], cells), settings)
 
 
 def _check_whole(name: str, value, least: int) -> None:
@@ -182,6 +188,9 @@ def _resolve_arms(arms, reference, rows: Rows) -> tuple[dict[str, Arm], dict[str
     notes = [f"Left out: {name}, since {reason}." for name, reason in absent.items() if reason]
     if not kept:
         raise ValueError(f"No arm can run here. {' '.join(notes)}")
+    unknown = sorted(set(reference) - set(KINDS)) if isinstance(reference, Mapping) else []
+    if unknown:
+        raise ValueError(f"reference must be an arm by name for some of the kinds {list(KINDS)}; got {unknown}.")
     references = {name: _reference_of(name, arm, reference) for name, arm in kept.items()}
     missing = [name for name in dict.fromkeys(references.values()) if name not in kept]
     for name in missing:
@@ -198,6 +207,8 @@ def _named(values, known: Mapping, parameter: str) -> dict:
     """A mapping by name, from None (all that are known), names, or a mapping."""
     if values is None:
         return dict(known)
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{parameter} must be a mapping by name, or names in {list(known)}; got {values!r}.")
     if not isinstance(values, Mapping):
         names = [values] if isinstance(values, str) else list(values)
         unknown = [name for name in names if name not in known]
@@ -237,21 +248,6 @@ def _resolve_classifiers(classifiers) -> dict:
         if isinstance(classifier, type) or not (hasattr(classifier, "fit") and hasattr(classifier, "predict")):
             raise TypeError(f"Classifier {name!r} must be an instance with fit and predict; got {classifier!r}.")
     return found
-
-
-def _diseased(plan: Plan, diseased) -> tuple[dict[str, int], list[str]]:
-    """Position of the class that counts as ill, by regime, and a note on it."""
-    rows = plan.rows
-    if diseased is not None:
-        general = rows.code_of(diseased, "diseased")
-    else:
-        general = 1 if len(rows.classes) == 2 else int(min(range(len(rows.classes)), key=list(rows.codes).count))
-    ill = {r.name: general if r.rare is None else r.rare for r in plan.regimes}
-    regimes_of = {code: [name for name, other in ill.items() if other == code] for code in ill.values()}
-    return ill, [
-        f"Sensitivity and specificity are those of class {rows.names[code]!r} ({'; '.join(names)})."
-        for code, names in regimes_of.items()
-    ]
 
 
 def _settings(plan: Plan) -> dict:

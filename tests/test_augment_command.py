@@ -173,6 +173,7 @@ def test_an_archive_keeps_its_rows_first_and_marks_the_others(fake, tmp_path, dt
         (np.arange(7) / 2, -1.0),
         (np.arange(7) % 2 == 0, -1),
         (np.array([b"a"] * 7), "synthetic"),
+        (np.array(["synthetic", *"abcdef"]), "synthetic_"),
     ],
 )
 def test_synthetic_images_are_of_no_patient(fake, tmp_path, groups, expected):
@@ -336,6 +337,7 @@ def bad(tmp_path_factory):
     archive(tmp_path / "nan.npz", X=np.full((7, 9, 9), np.nan), y=LABELS)
     archive(tmp_path / "split.npz", X=X, y=LABELS, split=["a"] * 7)
     archive(tmp_path / "slash.npz", X=X, y=LABELS, class_names=["a/b", "c"])
+    archive(tmp_path / "twins.npz", X=X, y=LABELS, class_names=["mass", "mass"])
     archive(tmp_path / "again.npz", X=X, y=LABELS, synthetic=LABELS == 1)
     archive(tmp_path / "objects.npz", X=X, y=np.array([None] * 7, object))
     archive(tmp_path / "bools.npz", X=np.ones((7, 9, 9, 3), bool), y=LABELS)
@@ -360,6 +362,7 @@ BAD = {
     "augmented folder": ("again", "out", [], "holds images that medgan augment has drawn"),
     "augmented file": ("again.npz", "out", [], "holds images that medgan augment has drawn"),
     "class name": ("slash.npz", "out", [], "'a/b' cannot name a folder"),
+    "classes of one name": ("twins.npz", "out", [], "2 classes are named 'mass'"),
     "dtype": ("bools.npz", "out", [], "TIFF cannot hold bool of 3 channels"),
     "output is an image": ("in", "b.png", [], "OUT was expected to be a folder or to end in .npz"),
     "output is a file": ("in", "words.txt", [], "OUT was expected to be a folder or to end in .npz"),
@@ -369,7 +372,7 @@ BAD = {
     "output exists": ("in", "there.npz", [], "there.npz exists"),
     "onto itself": ("in.npz", "in.npz", ["--force"], "would be written, and is read from"),
     "model exists": ("in", "out", ["--save", "words.txt"], "words.txt exists"),
-    "model is the output": ("in", "out.npz", ["--save", "out.npz"], "would be written twice"),
+    "model is the output": ("in", "out.npz", ["--save", "out.npz"], "written twice: two outputs have"),
     "fit option with a model": ("in", "out", ["--model", "m", "--max-iter", "3"], "--max-iter is for fitting"),
     "save with a model": ("in", "out", ["--model", "m", "--save", "n"], "--save is for fitting"),
     "no model": ("in", "out", ["--model", "m"], "--model was expected to name a file; there is none"),

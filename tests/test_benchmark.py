@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fakes import FakeAugmenter
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -179,6 +179,73 @@ def test_sensitivity_is_that_of_the_diseased_or_the_rare_class():
     swapped = row_of(run(diseased=1), "clues")
     found = row_of(result, "clues")
     assert (found["sensitivity"], found["specificity"]) == (swapped["specificity"], swapped["sensitivity"])
+
+
+@pytest.mark.parametrize(
+    ("names", "ill"),
+    [
+        (["glioma", "meningioma", "no_tumor", "pituitary"], ["glioma", "meningioma", "pituitary"]),
+        (["Mild_Demented", "NonDemented", "VeryMildDemented"], ["Mild_Demented", "VeryMildDemented"]),
+        (["glioma", "notumor", "pituitary"], ["glioma", "pituitary"]),
+        (["benign", "malignant", "normal"], ["malignant"]),
+        (["benign", "normal"], ["benign"]),
+        (["COVID", "non-COVID-19"], ["COVID"]),
+        (["No Finding", "Mass"], ["Mass"]),
+        (["malignant", "Control"], ["malignant"]),
+        (["small cell carcinoma", "non-small cell carcinoma", "normal tissue"], [0, 1]),
+        (["Hodgkin", "Non-Hodgkin", "reactive"], ["reactive"]),  # the rarest: no name means healthy
+        (["luminal", "triple negative", "her2"], ["her2"]),
+        (["normal", "abnormal"], ["abnormal"]),
+        (["not normal", "normal"], ["not normal"]),
+        (["Nodule", "Normal"], ["Nodule"]),
+        (["mass", "no_mass"], ["mass"]),
+        (["NSCLC", "non-mass", "without_finding"], ["NSCLC", "non-mass"]),
+        (["0", "1"], ["1"]),
+        (["0", "1", "2"], ["2"]),
+    ],
+)
+def test_healthy_classes_do_not_count_as_ill(names, ill):
+    from sklearn_medgan._benchmark_ill import ill_by_names
+
+    codes = np.repeat(np.arange(len(names)), 9 - np.arange(len(names)))
+    rows = _benchmark_design.check_rows(np.zeros((len(codes), 1)), codes, None, None, names)
+    assert [names[k] for k in ill_by_names(rows)] == [name if isinstance(name, str) else names[name] for name in ill]
+
+
+BRAIN = ["glioma", "no_tumor", "pituitary"]
+
+
+@pytest.mark.parametrize("classifier", [GaussianNB(), SVC()], ids=["probabilities", "decision values"])
+def test_sensitivity_is_to_call_the_ill_ill_at_all(classifier):
+    data = table(n_classes=3)
+    result = run({"clues": CLUES}, {"c": classifier}, data, seeds=0, target_names=BRAIN)
+    rows, y, groups = data
+    predicted = np.empty(N, int)
+    for train, test in StratifiedGroupKFold(3, shuffle=True, random_state=0).split(rows, y, groups):
+        model = clone(classifier).fit(rows[train, 2:], y[train])
+        predicted[test] = model.predict(rows[test, 2:])
+    found = row_of(result, "clues", "c")
+    assert found["sensitivity"] == pytest.approx((predicted[y != 1] != 1).mean())
+    assert found["specificity"] == pytest.approx((predicted[y == 1] == 1).mean())
+    assert found["sensitivity"] > balanced_accuracy_score(y, predicted)  # illnesses are taken for one another
+    assert 0.6 < found["specificity_at_90"] <= 1
+    assert any("'glioma' and 'pituitary' together, against 'no_tumor'" in note for note in result.notes)
+
+
+def test_a_rare_healthy_class_is_not_the_ill_one():
+    regimes = [{"rare": name, "n_rare": 4, "n_other": 8} for name in ("glioma", "no_tumor")]
+    notes = run(data=table(n_classes=3), regimes=regimes, target_names=BRAIN, seeds=0).notes
+    assert "Sensitivity and specificity are those of class 'glioma' (rare glioma (4 to 8))." in notes
+    assert any("together, against 'no_tumor'" in n and "(rare no_tumor (4 to 8))" in n for n in notes)
+
+
+def test_several_classes_can_be_named_as_ill():
+    data = table(n_classes=3)
+    settings = {"data": data, "target_names": ["a", "b", "c"], "seeds": 0}
+    notes = run(diseased=["a", 2], **settings).notes
+    assert any("'a' and 'c' together, against 'b'" in note for note in notes)
+    one, other = (row_of(run(diseased=d, **settings), "clues") for d in (["a", "c"], "b"))
+    assert (one["sensitivity"], one["specificity"]) == pytest.approx((other["specificity"], other["sensitivity"]))
 
 
 def test_arms_do_not_depend_on_the_arms_beside_them():
@@ -382,6 +449,23 @@ def test_an_arm_that_fails_in_one_fold_is_named_and_the_rest_survives():
     pd.testing.assert_frame_equal(rest, without_time(whole))
 
 
+def test_an_error_of_several_lines_is_one_statement():
+    def failing(fold, shared, classifier):
+        raise ValueError("Input X contains NaN.\nImpute it:\n  see the guide.")
+
+    (line,) = [line for line in run({"bad": Arm("columns", failing)}).summary().splitlines() if "bad" in line]
+    assert line.endswith("ValueError: Input X contains NaN. Impute it: see the guide.")
+
+
+def test_notes_that_are_no_numbers_fail_their_arm_only(tmp_path):
+    def noting(value):
+        return Arm("columns", lambda f, s, c: Columns(f.X[:, 2:], f.y, f.X_test[:, 2:], notes={"k": value}))
+
+    result = run({"named": noting("rbf"), "counted": noting(np.int64(3))}, results=tmp_path / "cells.jsonl")
+    assert "names with numbers; got {'k': 'rbf'}" in row_of(result, "named")["error"]
+    assert "counted + nb, all: k 3 (6 of 6 fits)" in result.notes
+
+
 def test_a_failed_shared_fit_fails_its_arms_only():
     class Broken(FakeAugmenter):
         def fit(self, X, y=None, *, X_unlabeled=None):
@@ -406,7 +490,14 @@ def test_warnings_of_fits_are_kept_and_said():
         warnings.warn("close to the edge", UserWarning, stacklevel=1)
         return clues(fold)
 
-    result = run({"clues": CLUES, "loud": Arm("columns", warning)})
+    def wordless(fold, shared, classifier):
+        import warnings
+
+        warnings.warn("", UserWarning, stacklevel=1)
+        return clues(fold)
+
+    result = run({"clues": CLUES, "loud": Arm("columns", warning), "wordless": Arm("columns", wordless)})
+    assert "Warning in 6 fits (wordless): UserWarning" in result.notes
     assert "Warning in 6 fits (loud): UserWarning: close to the edge" in result.notes
 
 
@@ -428,7 +519,15 @@ def test_warnings_of_fits_are_kept_and_said():
         ({"regimes": ["all", "all"]}, "different regimes"),
         ({"regimes": []}, "one or more"),
         ({"diseased": "nobody"}, "diseased='nobody' is no class"),
+        ({"diseased": [0, 1]}, "leave one that is not ill"),
+        ({"diseased": []}, "must name one or more"),
         ({"target_names": ["one"]}, "target_names must name each of the 2 classes"),
+        ({"data": (X, Y, np.array([None, *GROUPS[1:]]))}, r"groups must hold values of one kind.*'NoneType', 'int"),
+        ({"data": (X, np.array(["a", np.nan, *"ab" * 35], object), GROUPS)}, "y must hold values of one kind.*float"),
+        ({"reference": {"column": "pixels"}}, r"reference must be .* for some of the kinds.*got \['column'\]"),
+        ({"regimes": 2.5}, "A regime is 'all', a whole number"),
+        ({"regimes": None}, "A regime is 'all', a whole number"),
+        ({"seeds": None}, "seeds must be one or more different"),
         ({"n_splits": 1}, "n_splits must be a whole number from 2 up"),
         ({"seeds": [1, 1]}, "seeds must be one or more different"),
         ({"n_resamples": 5}, "n_resamples must be a whole number from 100 up"),
@@ -443,6 +542,19 @@ def test_warnings_of_fits_are_kept_and_said():
 def test_bad_input(change, message):
     with pytest.raises(ValueError, match=message):
         run(**change)
+
+
+@pytest.mark.parametrize("labels", [Y.astype(object), np.array(["ill", "well"], object)[Y]], ids=["numbers", "text"])
+def test_labels_may_be_objects(labels):
+    groups = np.array([f"p{group}" for group in GROUPS], object)
+    result = run(data=(X, labels, groups))
+    assert not result.failures
+    assert row_of(result, "clues")["balanced_accuracy"] == row_of(run(), "clues")["balanced_accuracy"]
+
+
+def test_an_estimator_is_no_table_of_arms():
+    with pytest.raises(TypeError, match="arms must be a mapping by name, or names in"):
+        run(PCA(2))
 
 
 def test_classifiers_must_be_instances():
@@ -475,6 +587,28 @@ def test_a_second_call_measures_nothing_and_has_the_same_table(tmp_path):
     assert len(Recorder.fits) == n_fits == 6
     pd.testing.assert_frame_equal(without_time(first), without_time(second))
     assert len(path.read_text().splitlines()) == n_lines + 2  # the two that failed were tried again
+
+
+def test_a_cell_that_was_tried_again_counts_once(tmp_path):
+    failed = []
+
+    def once(fold, shared, classifier):
+        import warnings
+
+        warnings.warn("close to the edge", UserWarning, stacklevel=1)
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("no memory")
+        return clues(fold)
+
+    arms, path = {"clues": CLUES, "fragile": Arm("columns", once)}, tmp_path / "cells.jsonl"
+    assert run(arms, results=path).failures
+    mended = run(arms, results=path)
+    assert not mended.failures
+    assert "Warning in 6 fits (fragile): UserWarning: close to the edge" in mended.notes
+    assert len(mended.cells) == 18
+    assert not any("error" in cell for cell in mended.cells)
+    assert [cell["fold"] for cell in mended.cells if cell["arm"] == "fragile"] == [0, 1, 2] * 2
 
 
 @pytest.mark.parametrize("cut", [1, 30])
@@ -559,6 +693,60 @@ def test_settings_are_described_alike_in_every_process():
     assert describe(Thing()) == describe(Thing())
     assert describe(SVC(C=2)) != describe(SVC(C=3))
     assert describe(ARMS["GAN rows"]) != describe(gan_arms(FakeAugmenter())["GAN rows"])
+
+
+def shifted(by):
+    """An arm of columns with a constant in it."""
+
+    def prepare(fold, shared, classifier):
+        return Columns(fold.X[:, 2:] + by, fold.y, fold.X_test[:, 2:] + by)
+
+    return Arm("columns", prepare)
+
+
+def test_functions_of_one_name_are_told_apart():
+    assert describe(shifted(1)) == describe(shifted(1))
+    assert describe(shifted(1)) != describe(shifted(2))
+    assert describe(lambda fold: 1) != describe(lambda fold: 2)
+    assert describe(lambda fold, k=1: k) != describe(lambda fold, k=2: k)
+    assert describe(lambda fold: fold.X) != describe(lambda fold: fold.y)
+    one, same = (lambda fold: 1 for _ in "ab")
+    assert describe(one) == describe(same)
+    assert describe(PCA(2).fit) != describe(PCA(3).fit)
+
+    def recursive(n):
+        return recursive(n - 1) if n else 0
+
+    assert describe(recursive).endswith("[recursive=itself]")
+
+
+def test_descriptions_of_lambdas_are_the_same_in_another_process():
+    code = (
+        "from sklearn_medgan._benchmark_journal import describe\n"
+        "print(describe(lambda x, k=frozenset(['a', 'b', 'c']): x in {'a', 'b', 'c', 'd'} or (lambda y: y)(x)))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in "12"
+    }
+    assert len(found) == 1
+
+
+def test_a_file_of_another_function_of_that_name_is_refused(tmp_path):
+    run({"mine": shifted(1)}, results=tmp_path / "cells.jsonl")
+    with pytest.raises(ValueError, match=r"arms\['mine'\] was .*by=1.*, is .*by=2"):
+        run({"mine": shifted(2)}, results=tmp_path / "cells.jsonl")
+
+
+def test_arms_do_not_share_the_fit_of_another_function():
+    arms = {
+        f"of {k}": Arm("columns", clues, share="fits", fit_shared=fit)
+        for k, fit in enumerate([lambda fold: "first", lambda fold: "second"])
+    }
+    with pytest.raises(ValueError, match="has share='fits' of another arm, but another fit_shared"):
+        run(arms)
 
 
 # -- killed, interrupted, in parallel -----------------------------------------
@@ -671,6 +859,41 @@ def test_progress_says_what_is_done_and_what_is_left(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_seconds_of_an_arm_are_in_the_time_of_every_classifier():
+    def sleepy(fold, shared, classifier):
+        time.sleep(0.05)
+        return clues(fold)
+
+    def asleep(fold):
+        time.sleep(0.1)
+
+    arms = {
+        "own": Arm("columns", sleepy),
+        "each": Arm("columns", sleepy, per_classifier=True),
+        "shared": Arm("columns", sleepy, share="bed", fit_shared=asleep),
+    }
+    result = run(arms, {"nb": GaussianNB(), "again": GaussianNB()}, seeds=0)
+    for arm, least in {"own": 0.05, "each": 0.05, "shared": 0.15}.items():
+        for classifier in ("nb", "again"):
+            assert row_of(result, arm, classifier)["seconds"] >= least
+
+
+def test_time_that_classifiers_have_in_common_is_spent_once():
+    task = Task("all", 0, 0, "bed")
+
+    class Plan:
+        def tasks(self):
+            return iter([task])
+
+        def share_of(self, arm):
+            return "bed"
+
+    times = {"seconds": 1.0, "prepared_seconds": 10.0, "shared_seconds": 100.0}
+    pairs = [(arm, classifier) for arm in ("a", "b") for classifier in ("nb", "svc")]
+    cells = [{**task._asdict(), "arm": arm, "classifier": c, **times} for arm, c in pairs]
+    assert Progress([], cells, 1, Plan(), 0)._spent == {task: 4 * 1 + 2 * 10 + 100}
+
+
 def test_time_left_is_estimated_by_share():
     tasks = [Task("all", seed, 0, share) for seed in range(4) for share in ("GAN", "light")]
 
@@ -711,7 +934,7 @@ def test_overhead_is_below_five_percent():
     started = time.perf_counter()
     result = run({"clues": Arm("columns", sleepy), "again": Arm("columns", sleepy)}, reference="clues")
     elapsed = time.perf_counter() - started
-    fits = sum(cell["seconds"] + cell["shared_seconds"] for cell in result.cells)
+    fits = sum(cell["seconds"] + cell["prepared_seconds"] + cell["shared_seconds"] for cell in result.cells)
     assert elapsed < 1.05 * fits
 
 

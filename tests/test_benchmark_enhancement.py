@@ -145,3 +145,13 @@ def test_real_enhancer():
     enhancer = GANEnhancer(max_iter=2, width=4, depth=2, patch_size=16, batch_size=4, guard=False)
     arms = enhancement_arms({"poor": "noise"}, treatments=["GANEnhancer"], enhancer=enhancer)
     assert not diagnostic_benchmark(*images(), arms=arms, classifiers=LOGISTIC, **QUICK).failures
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (17, 16), (15, 19)])
+def test_poor_images_keep_their_size_and_place(sides):
+    rows, columns = np.indices(sides)
+    ramp = (0.2 + 0.02 * rows + 0.01 * columns)[None, ..., None].astype(np.float32)
+    poor = Poor(DEGRADED["downscale x2"])(ramp, 0)
+    assert poor.shape == ramp.shape
+    inside = (slice(None), slice(4, -4), slice(4, -4))  # a cubic keeps straight lines away from edges
+    assert np.allclose(poor[inside], ramp[inside], atol=1e-4)

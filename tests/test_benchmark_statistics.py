@@ -63,12 +63,28 @@ def test_brier_score_of_two_classes_is_the_usual_one():
     assert statistics.brier(np.array([0, 2]), three) == pytest.approx(0.5)
 
 
+def test_suspicion_of_several_illnesses_agrees_with_the_call():
+    scores = RNG.standard_normal((200, 4))
+    called_ill = np.isin(scores.argmax(1), (0, 2))
+    assert np.array_equal(statistics.suspicion(scores, (0, 2), False) > 0, called_ill)
+    shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    assert statistics.suspicion(shares, (0, 2, 3), True) == pytest.approx(1 - shares[:, 1])
+    assert np.array_equal(statistics.suspicion(scores, (3,), False), scores[:, 3])
+
+
 def test_threshold_is_the_lowest_that_keeps_the_specificity():
     scores, is_ill = RNG.standard_normal(500), RNG.rand(500) < 0.3
     found = statistics.threshold(scores, is_ill)
     others = scores[~is_ill]
     assert (others <= found).mean() >= 0.9
     assert (others <= others[others < found].max()).mean() < 0.9
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 10, 11, 20, 70, 100])
+def test_threshold_of_few_rows_is_the_lowest_that_keeps_the_specificity(n):
+    scores = RNG.permutation(n).astype(float)
+    keeping = [s for s in scores if 10 * (scores > s).sum() <= n]
+    assert statistics.threshold(scores, np.zeros(n, bool)) == min(keeping)
 
 
 def test_threshold_of_a_fold_comes_from_the_other_folds():

@@ -261,3 +261,13 @@ def test_what_is_neither_is_refused_on_one_line(tmp_path, capsys, name, message)
 
 def test_an_empty_folder_is_refused(tmp_path, capsys):
     assert "it holds nothing" in refused(capsys, tmp_path)
+
+
+SIZES = {999: "999 bytes", 1000: "1 kB", 999_499: "999 kB", 999_700: "1 MB", 2_345_678: "2.35 MB"}
+
+
+@pytest.mark.parametrize(("n_bytes", "text"), SIZES.items())
+def test_sizes_have_three_digits(tmp_path, n_bytes, text):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(n_bytes))
+    assert _info_command.size(path) == text
