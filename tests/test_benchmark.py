@@ -546,7 +546,7 @@ def test_bad_input(change, message):
 
 @pytest.mark.parametrize("labels", [Y.astype(object), np.array(["ill", "well"], object)[Y]], ids=["numbers", "text"])
 def test_labels_may_be_objects(labels):
-    groups = np.array([f"p{group}" for group in GROUPS], object)
+    groups = np.array([f"p{group:02d}" for group in GROUPS], object)
     result = run(data=(X, labels, groups))
     assert not result.failures
     assert row_of(result, "clues")["balanced_accuracy"] == row_of(run(), "clues")["balanced_accuracy"]

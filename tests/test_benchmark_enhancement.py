@@ -154,4 +154,4 @@ def test_poor_images_keep_their_size_and_place(sides):
     poor = Poor(DEGRADED["downscale x2"])(ramp, 0)
     assert poor.shape == ramp.shape
     inside = (slice(None), slice(4, -4), slice(4, -4))  # a cubic keeps straight lines away from edges
-    assert np.allclose(poor[inside], ramp[inside], atol=1e-4)
+    assert np.allclose(poor[inside], ramp[inside], atol=1e-3)  # half a pixel is 5e-3 or more
