@@ -121,8 +121,13 @@ def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared, prepared: _Onc
         "predicted": pack(predicted),
         "scores": None if scores is None else pack(scores),
         "probabilities": are_probabilities,
-        "notes": dict(columns.notes),
+        "notes": {**columns.notes, **_chosen(model)},
     }
+
+
+def _chosen(model) -> dict:
+    """The dose that an `AugmentedClassifier` has chosen for itself."""
+    return {"dose": model.dose_} if hasattr(model, "dose_scores_") else {}
 
 
 def _codes(predicted, classes: np.ndarray, n: int) -> np.ndarray:

@@ -6,17 +6,14 @@ from functools import cached_property, partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from ._allocation import dose_counts, synthetic_counts
 from ._augmenter import GANAugmenter
 from ._benchmark_arms import KINDS, Arm, Columns, Fold, flat, grown, light_arms
-from ._benchmark_design import split
+from ._dose import DOSES, choose_dose, inner_splits, judge_doses
 from .pipeline import _seed_parts
-
-DOSES = (0.0, 0.5, 1.0, 2.0)
 
 # -------------------------------------------------------------------------------------------------------------- GAN
 
@@ -35,11 +32,10 @@ class SharedGAN:
 
     @cached_property
     def inner(self) -> list[tuple]:
-        """(fold, its GAN, labels of its test rows) of two halves by group, each the other's test rows."""
-        codes = np.unique(self._fold.y, return_inverse=True)[1]
-        halves = split(codes, self._fold.groups, 2, self._fold.seed(f"{self._name}, inner"))
-        folds = [(self._fold.inner(train, test), self._fold.y[test]) for train, test in halves]
-        return [(fold, self._fit(fold), y_test) for fold, y_test in folds]
+        """(rows held out, fold of the others, its GAN) of the inner folds by which `AugmentedClassifier` chooses."""
+        splits = inner_splits(self._fold.X, self._fold.y, groups=self._fold.groups)
+        folds = [(test, self._fold.inner(train, test)) for train, test in splits]
+        return [(test, fold, self._fit(fold)) for test, fold in folds]
 
 
 def _fit_gan(fold, *, augmenter, name):
@@ -63,14 +59,16 @@ def _dosed(fold, gan, dose, name) -> Columns:
 
 
 def _chosen_dose(fold, shared, classifier, *, name, doses):
-    """The dose with the best balanced accuracy on inner folds; among equals the one named first."""
-    scores = np.zeros(len(doses))
-    for inner, gan, y_test in shared.inner:
-        for i, dose in enumerate(doses):
-            columns = _dosed(inner, gan, dose, name)
-            predicted = clone(classifier).fit(columns.X, columns.y).predict(columns.X_test)
-            scores[i] += balanced_accuracy_score(y_test, predicted)
-    return _dosed(fold, shared.gan, doses[int(np.argmax(scores))], name)
+    """The dose that `AugmentedClassifier` would choose: fewest rows within one standard error of the best."""
+    held_out = (
+        (test, np.stack([_predicted(classifier, _dosed(inner, gan, dose, name)) for dose in doses]))
+        for test, inner, gan in shared.inner
+    )
+    return _dosed(fold, shared.gan, choose_dose(judge_doses(doses, fold.y, fold.groups, held_out)), name)
+
+
+def _predicted(classifier, columns: Columns):
+    return clone(classifier).fit(columns.X, columns.y).predict(columns.X_test)
 
 
 def _gan_columns(fold, shared, classifier):
@@ -88,8 +86,9 @@ def gan_arms(augmenter=None, *, name: str = "GAN", doses=DOSES) -> dict[str, Arm
     name : str, default="GAN"
         First word of the arms' names.
     doses : tuple of float, default=(0, 0.5, 1, 2)
-        Synthetic rows per real row, of which the second arm chooses by balanced accuracy on two inner folds of the
-        training rows, for each classifier; it needs two further fits, shared between doses and classifiers.
+        Synthetic rows per real row, of which the second arm chooses as ``AugmentedClassifier(dose="cv")`` does, on
+        three inner folds of the training rows by group, for each classifier; it needs three further fits, shared
+        between doses and classifiers.
 
     Returns
     -------
@@ -104,7 +103,7 @@ def gan_arms(augmenter=None, *, name: str = "GAN", doses=DOSES) -> dict[str, Arm
     """
     augmenter = GANAugmenter() if augmenter is None else augmenter
     shared = {"share": name, "fit_shared": partial(_fit_gan, augmenter=augmenter, name=name)}
-    chosen = partial(_chosen_dose, name=name, doses=tuple(map(float, doses)))
+    chosen = partial(_chosen_dose, name=name, doses=tuple(sorted(map(float, doses))))
     return {
         f"{name} rows": Arm("rows", partial(_gan_rows, name=name), **shared),
         f"{name} rows, chosen dose": Arm("rows", chosen, per_classifier=True, **shared),
@@ -190,4 +189,5 @@ def _wrapped(fold, shared, classifier, *, name, wrapper):
     place = f"estimator__{inner.steps[-1][0]}" if isinstance(inner, Pipeline) else "estimator"
     wrapper.set_params(**{place: classifier})
     takes = getattr(wrapper, "augmenter", wrapper)
-    return Columns(rows_for(takes, fold.X), fold.y, rows_for(takes, fold.X_test), classifier=wrapper)
+    by_group = {"groups": fold.groups} if getattr(wrapper, "dose", None) == "cv" else {}
+    return Columns(rows_for(takes, fold.X), fold.y, rows_for(takes, fold.X_test), by_group, classifier=wrapper)
