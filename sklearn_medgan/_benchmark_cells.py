@@ -122,8 +122,13 @@ def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared, prepared: _Onc
         "predicted": pack(predicted),
         "scores": None if scores is None else pack(scores),
         "probabilities": are_probabilities,
-        "notes": _numbers(columns.notes),
+        "notes": {**_numbers(columns.notes), **_chosen(model)},
     }
+
+
+def _chosen(model) -> dict[str, float]:
+    """The dose that an `AugmentedClassifier` has chosen for itself."""
+    return {"dose": float(model.dose_)} if hasattr(model, "dose_scores_") else {}
 
 
 def _numbers(notes) -> dict[str, float]:

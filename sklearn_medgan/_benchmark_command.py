@@ -14,8 +14,9 @@ from sklearn.datasets import load_breast_cancer
 
 from . import benchmark
 from ._augmenter import GANAugmenter
-from ._benchmark_arms import KINDS, Arm, default_arms
+from ._benchmark_arms import KINDS, Arm
 from ._benchmark_design import Plan, check_folds, check_regimes, check_rows, check_sizes
+from ._benchmark_estimators import default_arms
 from ._demo import IMAGE_STEPS, reduce_images
 from ._enhancer import GANEnhancer
 from ._staging import Staging

@@ -15,9 +15,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from ._benchmark_arms import KINDS, REFERENCES, Arm, Columns, Fold, as_arm, classical_arm, default_arms, gan_arms
+from ._benchmark_arms import KINDS, REFERENCES, Arm, Columns, Fold, classical_arm
 from ._benchmark_design import Plan, Rows, check_folds, check_regimes, check_rows, check_sizes
 from ._benchmark_enhancement import enhancement_arms
+from ._benchmark_estimators import as_arm, default_arms, gan_arms
 from ._benchmark_ill import ill_classes
 from ._benchmark_journal import Journal, describe
 from ._benchmark_results import BenchmarkResult

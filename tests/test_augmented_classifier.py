@@ -375,7 +375,9 @@ def test_neither_gan_nor_classifier_ever_sees_a_test_row():
     ("params", "words"),
     [
         ({"dose": -1}, "'dose' parameter"),
-        ({"dose": "cv"}, "'dose' parameter"),
+        ({"dose": "best"}, "'dose' parameter"),
+        ({"dose": "cv", "cv": "three"}, "'cv' parameter"),
+        ({"dose": "cv", "cv": 1}, "'cv' parameter"),
         ({"synthetic_weight": -0.1}, "'synthetic_weight' parameter"),
         ({"augmenter": StandardScaler()}, "'augmenter' parameter.*'fit' and 'sample'"),
         ({"estimator": StandardScaler()}, "'estimator' parameter.*'fit' and 'predict'"),

@@ -17,6 +17,7 @@ import pytest
 from fakes import FakeAugmenter
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
@@ -275,11 +276,14 @@ def test_synthetic_rows_and_their_dose_see_training_rows_only():
     folds = [StratifiedGroupKFold(3, shuffle=True, random_state=s).split(X, Y, GROUPS) for s in QUICK["seeds"]]
     trained = [set(train) for split in folds for train, _ in split]
     seen = [set(rows[:, 0].astype(int)) for rows in FakeAugmenter.seen]
-    assert len(seen) == 3 * 6  # one GAN and two of inner folds a fold, for all arms and classifiers
+    assert len(seen) == 4 * 6  # one GAN and three of inner folds a fold, for all arms and classifiers
     assert sum(rows in trained for rows in seen) == 6
-    for rows, others in zip(seen[1::3], seen[2::3], strict=True):
-        assert any(rows | others == whole for whole in trained)
-        assert not set(GROUPS[list(rows)]) & set(GROUPS[list(others)])
+    for whole, *inner in zip(*(seen[i::4] for i in range(4)), strict=True):
+        assert whole in trained
+        held_out = [whole - rows for rows in inner]
+        assert sorted(row for rows in held_out for row in rows) == sorted(whole)
+        for rows, others in zip(inner, held_out, strict=True):
+            assert not set(GROUPS[list(rows)]) & set(GROUPS[list(others)])
 
 
 def test_regimes_thin_training_rows_only():
@@ -392,6 +396,29 @@ def test_the_chosen_dose_is_the_one_that_helps():
     assert any("dose 0 (6 of 6 fits)" in note for note in result.notes)
     assert row_of(result, "GAN rows", "knn")["verdict"] == "loss"
     assert row_of(result, "GAN rows, chosen dose", "knn")["difference"] == 0
+
+
+def test_the_chosen_dose_is_the_one_that_a_user_of_the_classifier_gets():
+    class Rows(FakeAugmenter):
+        """Draws nothing at random, and leaves the columns."""
+
+        def transform(self, X):
+            return np.asarray(X)
+
+    groups = np.arange(180) // 3
+    y = (groups % 5 == 0).astype(int)  # rows of a rare class move what the classifier expects to see
+    rows = 0.7 * y[:, None] + np.random.default_rng(0).normal(0, 0.8, (180, 2))
+    lda = LinearDiscriminantAnalysis()  # columns may have any scale
+    arms = {**gan_arms(Rows()), "own": AugmentedClassifier(lda, Rows(), dose="cv")}
+    result = run(arms, {"lda": lda}, data=(rows, y, groups), regimes=["all", 20])
+    assert not result.failures
+    of_arms = {
+        arm: [cell["notes"]["dose"] for cell in result.cells if cell["arm"] == arm]
+        for arm in ("GAN rows, chosen dose", "own")
+    }
+    assert of_arms["own"] == of_arms["GAN rows, chosen dose"]
+    assert {0.0, 0.5} <= set(of_arms["own"])
+    assert any(note.startswith("own + lda, all: dose 0.5 (") for note in result.notes)
 
 
 def test_an_arm_that_cannot_run_here_is_left_out_and_said(monkeypatch):
@@ -921,7 +948,7 @@ def test_only_missing_cells_of_a_task_are_measured(tmp_path):
     path.write_text("".join(lines[:3] + lines[4:]))
     FakeAugmenter.forget()
     run(gan_arms(FakeAugmenter(), doses=(0, 1)), results=path)
-    assert len(FakeAugmenter.seen) in (1, 3)  # the shared fit; those of inner folds where the dose was missing
+    assert len(FakeAugmenter.seen) in (1, 4)  # the shared fit; those of inner folds where the dose was missing
     assert len(path.read_text().splitlines()) == len(lines)
 
 
