@@ -18,6 +18,7 @@ PAGES = [
     "docs/degradations.md",
     "docs/metrics.md",
     "docs/benchmark_protocol.md",
+    "docs/research_log.md",
 ]
 
 matplotlib.use("Agg")
