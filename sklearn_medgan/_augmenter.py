@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is
 from ._allocation import synthetic_counts
 from ._base import NetworkEstimator
 from ._encoding import join_rows, learn_codec
+from ._patches import load_dictionary
 from ._validation import check_rows, check_same_length
 
 LOSSES = {"relativistic", "minimax", "non-saturating", "hinge", "least-squares", "wasserstein"}
@@ -59,9 +60,15 @@ class GANAugmenter(NetworkEstimator):
         it are a table. Sides from 8 pixels, 1 to 4 channels.
     representation : {"both", "features", "pixels"}, default="both"
         Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size
-        (its dense layers, for a table); "pixels": the flattened input as it came; "both": pixels and features. Each
-        block is standardised on the training rows and divided by the root of its width, so that each has the same
-        weight in a distance.
+        (its dense layers, for a table), then the `pretrained` ones; "pixels": the flattened input as it came;
+        "both": pixels and features. Each block is standardised on the training rows and divided by the root of its
+        width, so that each has the same weight in a distance.
+    pretrained : "medical", str or None, default="medical"
+        A dictionary of typical small patches of medical images. Which of them an image holds, and where, are further
+        blocks of columns; tables have none. "medical" is the one that ships (``sklearn_medgan/weights/README.md`` lists
+        the images; a result on images of these sources is flattered); another string is the path of a file that
+        ``examples/pretraining/dictionary.py`` made. Images are averaged to 32x32 and standardised one by one, each
+        channel by itself.
     sampling_strategy : str, float, dict or callable, default="auto"
         Target count of each class in `fit_resample`, as in imbalanced-learn ("auto", "minority", "not minority",
         "not majority", "all", ...); "auto" is the count of the largest class.
@@ -138,6 +145,8 @@ class GANAugmenter(NetworkEstimator):
     ----------
     Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv 2501.05441, eq. 2 and 3 (objective, penalties).
     Radford et al. 2016, arXiv 1511.06434, section 5 (a discriminator's features in front of a linear SVM).
+    Coates, Ng and Lee 2011, "An analysis of single-layer networks in unsupervised feature learning", AISTATS, section
+    3.2 (`pretrained`: whitened patches, k-means, triangle activation, averages over parts of the image).
     Zhao et al. 2020, arXiv 2006.10738, eq. 4 and 5 (augmentation of both real and synthetic rows).
     Miyato and Koyama 2018, arXiv 1802.05637, eq. 3 (projection). Odena et al. 2017, arXiv 1610.09585 (class head).
 
@@ -159,6 +168,7 @@ class GANAugmenter(NetworkEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "image_shape": [tuple, list, None],
         "representation": [StrOptions({"both", "features", "pixels"})],
+        "pretrained": [str, None],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
         "ratio": [Interval(Real, 0, None, closed="neither")],
         "architecture": [StrOptions({"auto", "conv", "dense", "dcgan"})],
@@ -180,11 +190,14 @@ class GANAugmenter(NetworkEstimator):
         "verbose": ["verbose"],
     }
 
+    _dictionary = None  # of models that were saved before there was one
+
     def __init__(
         self,
         *,
         image_shape=None,
         representation="both",
+        pretrained="medical",
         sampling_strategy="auto",
         ratio=2.0,
         architecture="auto",
@@ -207,6 +220,7 @@ class GANAugmenter(NetworkEstimator):
     ):
         self.image_shape = image_shape
         self.representation = representation
+        self.pretrained = pretrained
         self.sampling_strategy = sampling_strategy
         self.ratio = ratio
         self.architecture = architecture
@@ -266,6 +280,7 @@ class GANAugmenter(NetworkEstimator):
                 f"warm_start=True goes on with the networks of the earlier fit, {self._config}; the parameters now ask "
                 f"for {config}. Set warm_start=False, or the parameters back."
             )
+        self._dictionary = self._choose_dictionary(form)
         self._codec, self._config = codec, config
         self.__dict__.pop("classes_", None)
         if classes is not None:
@@ -275,6 +290,13 @@ class GANAugmenter(NetworkEstimator):
         self._train(encoded, labels, hyper, goes_on)
         self._learn_blocks(encoded)
         return self
+
+    def _choose_dictionary(self, form) -> tuple[str, str, int] | None:
+        """Source, fingerprint and number of blocks of the pretrained dictionary; its patches stay in their file."""
+        if self.pretrained is None or form.kind == "table":
+            return None
+        dictionary = load_dictionary(self.pretrained)
+        return self.pretrained, dictionary.fingerprint, len(dictionary.sides)
 
     def _check_labels(self, X, y, goes_on: bool):
         """Classes, and one-hot labels padded for tables; (None, a column of zeros) without labels."""
@@ -394,6 +416,14 @@ class GANAugmenter(NetworkEstimator):
         if advice:
             warnings.warn(f"GAN training {advice}.", ConvergenceWarning, stacklevel=6)  # the line that called fit
 
+    def _blocks(self, encoded: np.ndarray) -> list[np.ndarray]:
+        """Pixels, the discriminator's blocks and those of the pretrained dictionary."""
+        blocks = [self._pixels(encoded), *self._represent(encoded)]
+        if self._dictionary is None:
+            return blocks
+        source, fingerprint, _ = self._dictionary
+        return [*blocks, *load_dictionary(source, fingerprint).blocks(encoded)]
+
     def _represent(self, encoded: np.ndarray) -> list[np.ndarray]:
         """The discriminator's blocks for encoded rows, in batches of one fixed shape."""
         from .gan.training import INFERENCE_BATCH
@@ -413,7 +443,7 @@ class GANAugmenter(NetworkEstimator):
     def _learn_blocks(self, encoded: np.ndarray) -> None:
         """Location and scale of every block's columns on the training rows; each block ends at unit total variance."""
         self._moments = []
-        for block in [self._pixels(encoded), *self._represent(encoded)]:
+        for block in self._blocks(encoded):
             spread = block.std(0, dtype=np.float64)
             spread[spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)] = np.inf  # a constant column carries nothing
             weight = 1.0 / (spread * np.sqrt(block.shape[1]))
@@ -437,8 +467,9 @@ class GANAugmenter(NetworkEstimator):
         if self.representation == "pixels":
             return rows.reshape(len(rows), -1).astype(np.float32)
         encoded = self._codec.encode(rows)
-        blocks = [self._pixels(encoded), *self._represent(encoded)]
-        scaled = [(block - mean) * weight for block, (mean, weight) in zip(blocks, self._moments, strict=True)]
+        scaled = [
+            (block - mean) * weight for block, (mean, weight) in zip(self._blocks(encoded), self._moments, strict=True)
+        ]
         return np.concatenate(scaled if self.representation == "both" else scaled[1:], axis=1)
 
     def get_feature_names_out(self, input_features=None):
@@ -452,14 +483,18 @@ class GANAugmenter(NetworkEstimator):
         Returns
         -------
         names : ndarray of shape (n_features_out,), object
-            Input columns keep their names; features are ``ganaugmenter_layer0_0``, ..., ``ganaugmenter_layer1_0``, ...
+            Input columns keep their names; features are ``ganaugmenter_layer0_0``, ..., ``ganaugmenter_layer1_0``, ...,
+            and those of the pretrained dictionary ``ganaugmenter_patches0_0``, ...
         """
         check_is_fitted(self)
         pixels = _check_feature_names_in(self, input_features)
         if self.representation == "pixels":
             return pixels
         widths = [len(mean) for mean, _ in self._moments[1:]]
-        names = [f"ganaugmenter_layer{depth}_{i}" for depth, n in enumerate(widths) for i in range(n)]
+        n_pretrained = 0 if self._dictionary is None else self._dictionary[2]
+        blocks = [f"layer{depth}" for depth in range(len(widths) - n_pretrained)]
+        blocks += [f"patches{i}" for i in range(n_pretrained)]
+        names = [f"ganaugmenter_{block}_{i}" for block, width in zip(blocks, widths, strict=True) for i in range(width)]
         return np.asarray([*pixels, *names] if self.representation == "both" else names, dtype=object)
 
     def sample(self, n_samples=1, *, y=None, random_state=None):

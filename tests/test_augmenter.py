@@ -230,7 +230,8 @@ def test_pixels_are_the_input_and_features_come_after_them():
     assert models["pixels"].get_feature_names_out().tolist() == [f"x{i}" for i in range(99)]
     names = models["both"].get_feature_names_out()
     assert names[:99].tolist() == [f"x{i}" for i in range(99)]
-    assert {name.rsplit("_", 1)[0] for name in names[99:]} == {"ganaugmenter_layer0"}
+    features = ("layer0", "patches0", "patches1")
+    assert {name.rsplit("_", 1)[0] for name in names[99:]} == {f"ganaugmenter_{block}" for block in features}
 
 
 def test_pixels_of_a_table_are_the_table():
@@ -241,7 +242,7 @@ def test_blocks_have_zero_mean_and_equal_weight(on_stack):
     out, names = on_stack.transform(STACK).astype(np.float64), on_stack.get_feature_names_out()
     np.testing.assert_allclose(out.mean(0), 0, atol=1e-4)
     block = np.array([name.rsplit("_", 1)[0] if "_" in name else "x" for name in names])
-    for name in ("x", "ganaugmenter_layer0"):
+    for name in ("x", "ganaugmenter_layer0", "ganaugmenter_patches0", "ganaugmenter_patches1"):
         live = out[:, block == name].std(0) > 0
         assert out[:, block == name].var(0).sum() == pytest.approx(live.mean(), rel=1e-3)
         assert live.any()

@@ -3,8 +3,10 @@
     python examples/benchmarks/columns.py DATA_FOLDER --sets brain covid --out docs/benchmarks_columns.json
 
 Protocol: brain_tumor_mri_64 and covid_ct_64 reduced to 32x32, 100 training rows a class, four folds by group, three
-seeds, `SVC(C=10)`; default parameters of GANAugmenter in scikit-learn's own Pipeline. Every finished cell is appended
-to a JSON-lines file beside `--out`, and a second call goes on from there. The table is printed and written.
+seeds, `SVC(C=10)`; default parameters of GANAugmenter in scikit-learn's own Pipeline. On pneumonia and bccd, whose
+images the shipped patches come from, hand in others (`--pretrained FILE`, from `examples/pretraining/dictionary.py`).
+Every finished cell is appended to a JSON-lines file beside `--out`, and a second call goes on from there. The table is
+printed and written.
 """
 
 import argparse
@@ -32,6 +34,7 @@ ARMS = {
     "untrained": {"max_iter": 1, "learning_rate": 1e-12},
     "class head only": {"adversarial_weight": 0.0},
     "adversarial only": {"class_head_weight": 0.0},
+    "not pretrained": {"pretrained": None},
     "both (default)": {},
 }
 
@@ -59,16 +62,19 @@ def split(y, groups, seed: int, fold: int, per_class: int):
     return np.concatenate(chosen), test
 
 
-def pipeline(arm: str, seed: int):
+def pipeline(arm: str, seed: int, pretrained: str):
     """Scikit-learn's own Pipeline for an arm."""
     from sklearn_medgan import GANAugmenter
 
     if ARMS[arm] is None:
         return make_pipeline(StandardScaler(), SVC(C=10))
-    return Pipeline([("aug", GANAugmenter(random_state=seed, **ARMS[arm])), ("clf", SVC(C=10))])
+    settings = {"pretrained": pretrained, "random_state": seed, **ARMS[arm]}
+    return Pipeline([("aug", GANAugmenter(**settings)), ("clf", SVC(C=10))])
 
 
-def cell(folder: Path, name: str, arm: str, seed: int, fold: int, per_class: int, threads: int) -> dict:
+def cell(
+    folder: Path, name: str, arm: str, seed: int, fold: int, per_class: int, pretrained: str, threads: int
+) -> dict:
     """Fit and score one arm on one fold."""
     import warnings
 
@@ -84,11 +90,11 @@ def cell(folder: Path, name: str, arm: str, seed: int, fold: int, per_class: int
     if ARMS[arm] is None:
         X = X.reshape(len(X), -1).astype(np.float64)
     started = time.perf_counter()
-    model = pipeline(arm, seed).fit(X[train], y[train])
+    model = pipeline(arm, seed, pretrained).fit(X[train], y[train])
     seconds = time.perf_counter() - started
     score = balanced_accuracy_score(y[test], model.predict(X[test]))
     row = {"set": name, "arm": arm, "seed": seed, "fold": fold, "per_class": per_class}
-    return {**row, "balanced_accuracy": round(score, 5), "fit_seconds": round(seconds, 1)}
+    return {**row, "pretrained": pretrained, "balanced_accuracy": round(score, 5), "fit_seconds": round(seconds, 1)}
 
 
 def interval(differences: np.ndarray, rng: np.random.RandomState) -> tuple[float, float]:
@@ -129,15 +135,17 @@ def main():
     p.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     p.add_argument("--per-class", type=int, default=100)
+    p.add_argument("--pretrained", default="medical", help="what GANAugmenter gets")
     p.add_argument("--jobs", type=int, default=2, help="processes, one thread each where more than one")
     p.add_argument("--out", type=Path, default=Path("columns.jsonl"))
     a = p.parse_args()
     done = [json.loads(line) for line in a.out.read_text().splitlines()] if a.out.exists() else []
+    done = [r for r in done if r.get("pretrained") == a.pretrained]
     keys = {(r["set"], r["arm"], r["seed"], r["fold"], r["per_class"]) for r in done}
     wanted = [(s, arm, seed, f, a.per_class) for seed in a.seeds for s in a.sets for arm in a.arms for f in range(4)]
     missing = [key for key in wanted if key not in keys]
     threads = 2 if a.jobs == 1 else 1
-    jobs = (delayed(cell)(a.folder, *key, threads) for key in missing)
+    jobs = (delayed(cell)(a.folder, *key, a.pretrained, threads) for key in missing)
     for row in Parallel(a.jobs, return_as="generator_unordered")(jobs):
         done.append(row)
         with a.out.open("a") as file:
