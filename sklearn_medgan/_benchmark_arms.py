@@ -13,6 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ._allocation import class_counts, synthetic_counts
 from ._benchmark_design import derive_seed
+from ._patches import load_dictionary
 
 KINDS = ("rows", "columns", "enhancement")
 REFERENCES = {"rows": "none", "columns": "pixels"}
@@ -285,6 +286,21 @@ def hog_columns(images) -> np.ndarray:
     return np.stack([hog(image.astype(np.float64), channel_axis=axis, **settings) for image in images])
 
 
+def _patches(fold, shared, classifier):
+    """Pixels and the typical patches that ship, in blocks of equal weight as GANAugmenter has them, without its GAN."""
+    blocks = zip(patch_blocks(fold.X), patch_blocks(fold.X_test), strict=True)
+    parts = [fold.pixels, *(standardised(X, fold.y, X_test) for X, X_test in blocks)]
+    weighted = ([getattr(part, name) / np.sqrt(part.X.shape[1]) for part in parts] for name in ("X", "X_test"))
+    X, X_test = (np.concatenate(several, axis=1) for several in weighted)
+    return Columns(X, fold.y, X_test)
+
+
+def patch_blocks(images) -> list[np.ndarray]:
+    """Blocks of the pretrained dictionary for a stack of images."""
+    stack = images if images.ndim == 4 else images[..., None]
+    return load_dictionary("medical").blocks(stack.astype(np.float32))
+
+
 def standardised(X, y, X_test) -> Columns:
     """Columns standardised by the training rows."""
     scaler = StandardScaler().fit(X)
@@ -303,4 +319,5 @@ def light_arms() -> dict[str, Arm]:
         "pixels": Arm("columns", _plain, **light),
         "PCA": Arm("columns", _components, **light),
         "HOG": Arm("columns", _gradients, images_only=True, **light),
+        "patches (no GAN)": Arm("columns", _patches, images_only=True, **light),
     }

@@ -374,6 +374,9 @@ def test_column_arms_of_the_protocol():
     fold = benchmark.Fold(images, np.arange(40) % 2, np.arange(40), images[:4], ("all", 0, 0))
     gradients = np.stack([hog(i, 9, (8, 8), (2, 2)) for i in images])
     assert np.allclose(ARMS["HOG"].prepare(fold, None, None).X, StandardScaler().fit_transform(gradients))
+    patches = ARMS["patches (no GAN)"].prepare(fold, None, None)
+    assert np.square(patches.X).sum(1).mean() == pytest.approx(3.0, rel=0.01)  # pixels and two blocks, but for constant columns
+    assert np.array_equal(patches.X[:4], patches.X_test)
     components = ARMS["PCA"].prepare(fold, None, None)
     assert components.X.shape == (40, 39)  # 50, but for so few rows
     variance = components.X.var(axis=0)
@@ -444,6 +447,7 @@ def test_the_table_of_arms_has_the_protocol():
         "pixels",
         "PCA",
         "HOG",
+        "patches (no GAN)",
         "conv net (class head only)",
         "GAN columns",
     ]
