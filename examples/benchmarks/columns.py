@@ -68,7 +68,7 @@ def pipeline(arm: str, seed: int, pretrained: str):
 
     if ARMS[arm] is None:
         return make_pipeline(StandardScaler(), SVC(C=10))
-    settings = {"pretrained": pretrained, "random_state": seed, **ARMS[arm]}
+    settings = {"pretrained": None if pretrained == "none" else pretrained, "random_state": seed, **ARMS[arm]}
     return Pipeline([("aug", GANAugmenter(**settings)), ("clf", SVC(C=10))])
 
 
@@ -135,7 +135,7 @@ def main():
     p.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     p.add_argument("--per-class", type=int, default=100)
-    p.add_argument("--pretrained", default="medical", help="what GANAugmenter gets")
+    p.add_argument("--pretrained", default="medical", help="what GANAugmenter gets; 'none': no dictionary")
     p.add_argument("--jobs", type=int, default=2, help="processes, one thread each where more than one")
     p.add_argument("--out", type=Path, default=Path("columns.jsonl"))
     a = p.parse_args()
