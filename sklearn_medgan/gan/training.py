@@ -422,7 +422,7 @@ def loop(program, state: State, advance, run: Run) -> State:
     is the share of the budget used before, from 0 to 1. The state returned is always finite: a chunk of steps that
     ended in NaN or was interrupted is dropped.
     """
-    started, done, spent, goes_on = time.monotonic(), 0, 0.0, True
+    started, done, spent, goes_on = time.monotonic(), 0, 0.0, run.max_iter > 0
     for name in ("step", *program.metrics):
         run.history.setdefault(name, [])
     bar = _ProgressBar(program, run.max_iter) if run.verbose else None
