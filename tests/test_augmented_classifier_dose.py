@@ -319,13 +319,12 @@ def test_metadata_routing_hands_groups_to_the_inner_folds_without_a_request(tabl
     X_numbered = np.column_stack([np.arange(N), X])
     scores = cross_validate(model, X_numbered, LABELS, cv=GroupKFold(2), params=routed, return_estimator=True)
     assert [fitted.dose_ for fitted in scores["estimator"]] == [0.0, 0.0]
-    sides = [set(GROUPS[rows[:, 0].astype(int)]) for rows in FakeAugmenter.seen]
-    for outer in (sides[:4], sides[4:]):
-        for inner in outer[:3]:  # both rows of a patient, or none
-            assert sum(len(set(GROUPS[rows[:, 0].astype(int)])) for rows in FakeAugmenter.seen) * 2 == sum(
-                map(len, FakeAugmenter.seen)
-            )
-            assert inner < outer[3]
+    fitted_on = [GROUPS[rows[:, 0].astype(int)] for rows in FakeAugmenter.seen]  # three inner folds, then all rows
+    assert len(fitted_on) == 2 * 4
+    for groups in fitted_on:
+        assert len(groups) == 2 * len(set(groups))  # both rows of a patient, or none
+    for whole, inner in ((fitted_on[3], fitted_on[:3]), (fitted_on[7], fitted_on[4:7])):
+        assert all(set(groups) < set(whole) for groups in inner)
 
     scale = StandardScaler().set_fit_request(sample_weight=False)
     pipe = StockPipeline([("scale", scale), ("clf", model)]).fit(X, y, **routed)
