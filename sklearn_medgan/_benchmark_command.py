@@ -17,6 +17,7 @@ from ._augmenter import GANAugmenter
 from ._benchmark_arms import KINDS, Arm
 from ._benchmark_design import Plan, check_folds, check_regimes, check_rows, check_sizes
 from ._benchmark_estimators import default_arms
+from ._benchmark_ill import ill_classes
 from ._demo import IMAGE_STEPS, reduce_images
 from ._enhancer import GANEnhancer
 from ._staging import Staging
@@ -103,7 +104,7 @@ def run(options, *, import_tensorflow: Callable, write: Callable, show: Callable
 
 def check_options(options) -> None:
     """An error where options do not go together, or a file cannot be written."""
-    for name in ("rare", "image_size") if options.data is None else ():
+    for name in ("rare", "diseased", "image_size") if options.data is None else ():
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for your own images: name them with --data.")
     for option, value, suffixes in (("report", options.report, REPORTS), ("picture", options.picture, PICTURES)):
@@ -235,6 +236,7 @@ class Job:
     arms: dict[str, Arm]
     classifiers: list[str]
     regimes: list
+    diseased: list | None
     folds: int
     seeds: list[int]
     max_iter: int | None
@@ -256,7 +258,9 @@ class Job:
         try:
             rows = check_rows(self.data.X, self.data.y, self.data.groups, None, self.data.class_names)
             regimes, folds = check_regimes(self.regimes, rows), check_folds(rows, self.folds, self.seeds)
-            check_sizes(Plan(rows, regimes, folds, self.arms, self.classifiers))
+            plan = Plan(rows, regimes, folds, self.arms, self.classifiers)
+            check_sizes(plan)
+            ill_classes(plan, self.diseased)
         except ValueError as error:
             raise ValueError(in_options(f"{self.data.name}: {error}")) from error
 
@@ -281,6 +285,7 @@ class Job:
             arms=self.arms,
             classifiers=self.classifiers,
             regimes=self.regimes,
+            diseased=self.diseased,
             target_names=self.data.class_names,
             n_splits=self.folds,
             seeds=self.seeds,
@@ -316,6 +321,7 @@ def _job(options, data: Data, extent: Extent, max_iter: int | None, files: dict)
         arms=arms_named(extent.arms if options.arms is None else options.arms, max_iter),
         classifiers=named("--classifiers", classifiers, benchmark.CLASSIFIERS),
         regimes=[*(options.per_class or ["all"]), *_rare_regimes(options, data)],
+        diseased=_labels_named("--diseased", options.diseased, data),
         folds=options.folds or extent.folds,
         seeds=list(extent.seeds if options.seeds is None else options.seeds),
         max_iter=max_iter,
@@ -335,9 +341,14 @@ def arms_named(wanted: str | Sequence[str], max_iter: int | None) -> dict[str, A
 
 
 def _rare_regimes(options, data: Data) -> list[dict]:
-    labels = data.labels
-    wanted = dict.fromkeys(labels[name] for text in options.rare or () for name in named("--rare", text, labels))
+    wanted = _labels_named("--rare", options.rare, data) or ()
     return [{"rare": label, "n_rare": options.n_rare, "n_other": N_OTHER} for label in wanted]
+
+
+def _labels_named(option: str, texts: list[str] | None, data: Data) -> list | None:
+    """Labels of the classes that the texts of a repeated option name; None where it was not given."""
+    labels = data.labels
+    return texts and list(dict.fromkeys(labels[name] for text in texts for name in named(option, text, labels)))
 
 
 def named(option: str, wanted: str | Iterable[str], known: Iterable[str]) -> list[str]:
@@ -380,6 +391,7 @@ def in_options(message: str) -> str:
     for parameter, option in {
         "n_splits=": "--folds ",
         "n_splits": "--folds",
+        "diseased must": "--diseased must",
         "n_rare": "--n-rare",
         "results=": "--out ",
     }.items():

@@ -131,6 +131,13 @@ def _add_benchmark_plan(compare) -> None:
     plan.add_argument(
         "--n-rare", metavar="N", type=_whole(2), default=20, help="training rows of a rare class (%(default)s)"
     )
+    plan.add_argument(
+        "--diseased",
+        metavar="LABEL",
+        action="append",
+        help="a class that counts as ill for sensitivity and specificity; may be repeated (those whose names do not "
+        "mean healthy)",
+    )
     plan.add_argument("--folds", metavar="N", type=_whole(2), help="folds by group (4; without --data 2)")
     plan.add_argument(
         "--seeds", metavar="N|N,N", type=_seeds, help="a count, or seeds as 0,1,2; '7,' for one (3; without --data 1)"

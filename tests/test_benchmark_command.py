@@ -153,6 +153,13 @@ def test_options_reach_the_benchmark(calls, scans):
     assert (str(call["results"]), call["n_jobs"]) == ("mine.jsonl", 2)
 
 
+def test_who_counts_as_ill_reaches_the_benchmark(calls, scans):
+    assert medgan("--data", scans, "--diseased", "well", "--diseased", 0) == 0
+    assert calls[1]["diseased"] == [0]
+    assert medgan("--data", scans, "--out", "by_names.jsonl") == 0
+    assert calls[3]["diseased"] is None
+
+
 def test_a_class_is_found_by_its_number_too(tmp_path, calls):
     np.savez(tmp_path / "numbers.npz", X=images(), y=LABELS + 4)
     assert medgan("--data", tmp_path / "numbers.npz", "--rare", "4,5", "--n-rare", 5) == 0
@@ -357,6 +364,8 @@ BAD_OPTIONS = {
     "unknown arm": (["--arms", "magic"], "--arms was expected to name some of rows; columns; enhancement; none;"),
     "unknown classifier": (["--classifiers", "SVC,net"], "some of SVC; forest; logistic; got 'net'"),
     "unknown class": (["--rare", "flu"], "--rare was expected to name some of well; very ill, acute; 0; 1; got 'flu'"),
+    "no such illness": (["--diseased", "flu"], "--diseased was expected to name some of well; very ill, acute; 0; 1"),
+    "all are ill": (["--diseased", "0", "--diseased", "1"], "--diseased must name one or more of the classes"),
     "one row a class": (["--per-class", "1"], "--per-class: expected a whole number of 2 or more"),
     "words for seeds": (["--seeds", "0,x"], "--seeds: expected a whole number"),
     "no seed": (["--seeds", "0"], "--seeds: expected a whole number of 1 or more"),
@@ -399,6 +408,7 @@ def test_bad_files_are_one_line(case, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--rare", "nodule"], "--rare is for your own images"),
+        (["--diseased", "nodule"], "--diseased is for your own images"),
         (["--image-size", "16"], "--image-size is for your own images"),
         (["--resume"], "name it with --out"),
         (["--data", "none.npz"], "there is none"),
