@@ -370,7 +370,7 @@ class Treatment:
         try:
             parts = {"out": self.enhancer.transform(stack)}
             if self.uncertainty:
-                parts["uncertainty"] = self.enhancer.uncertainty(stack)
+                parts["uncertainty"] = self.enhancer.uncertainty(stack, n_samples=None)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         self.n_done += len(stack)

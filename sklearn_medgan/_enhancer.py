@@ -482,8 +482,10 @@ class GANEnhancer(NetworkEstimator):
         """Different plausible enhancements of the same rows.
 
         Draws differ as much from `transform` as held-out good images did: by the spread that the network predicts for
-        each pixel, corrected for how errors grew with what it changed around it, with the distribution and the
-        correlation between neighbours that errors had there.
+        each pixel, corrected for how errors grew with it and with what was changed around the pixel, with the
+        distribution and the correlation between neighbours that errors had there. So the central 90 % of many draws
+        hold the true value for about 90 % of the pixels, of images and degradations such as `fit` saw, and over many
+        images: in one image most may lie outside, where all of it is too dark.
 
         Parameters
         ----------
@@ -512,16 +514,20 @@ class GANEnhancer(NetworkEstimator):
         errors = (self._errors.draw(spread.shape, rng) * spread for _ in range(n))
         return form, (_in_shape_of(form, self._medium.decode_draw(restored + error)) for error in errors)
 
-    def uncertainty(self, X, n_samples=None):
+    def uncertainty(self, X, n_samples=16):
         """Standard deviation of the error of `transform`, for every pixel.
+
+        Errors have heavier tails than a Gaussian distribution, and half of them may lie well within 0.67 deviations:
+        for an interval, take quantiles of many draws of `sample`, not multiples of this.
 
         Parameters
         ----------
         X : array-like
             As in `transform`.
-        n_samples : int, default=None
-            Draws of `sample` (at least 2) of which the deviation is taken. None: that of infinitely many, which the
-            network predicts itself.
+        n_samples : int, default=16
+            Errors, at least 2, of which the deviation is taken at each pixel. They are drawn from the distribution of
+            `sample`, evenly spread over it, the same for every row: 16 come within a tenth, more come nearer. None:
+            the deviation of that distribution itself, without chance and in less time.
 
         Returns
         -------
@@ -531,10 +537,11 @@ class GANEnhancer(NetworkEstimator):
         """
         if n_samples is not None:
             _check_count(n_samples, at_least=2)
-            _, draws = self._draws(X, n_samples, np.random.RandomState(0))
-            return np.std(list(draws), axis=0, ddof=1).astype(np.float32)
         form, _, spread = self._enhanced_and_spread(X)
-        return _in_shape_of(form, self._medium.in_units(spread * self._errors.deviation).astype(np.float32))
+        relative = self._errors.deviation
+        if n_samples is not None:
+            relative = self._errors.deviation_of_draws(spread.shape[1:], n_samples, np.random.RandomState(0))
+        return _in_shape_of(form, self._medium.in_units(spread * relative).astype(np.float32))
 
     def score(self, X, y=None, *, target=None):
         """Mean peak signal-to-noise ratio of `transform`, in dB; the peak is the scale learned at `fit`.

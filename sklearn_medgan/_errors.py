@@ -6,69 +6,59 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEVELS = np.linspace(0.0025, 0.9975, 200)
-WINDOW = 17  # pixels a side of the surroundings over which the size of the correction is averaged
-MOST_BINS = 8  # of that size
-FEWEST_VALUES = 500  # in each
-SMALLEST_SIZE = 1e-4  # of the scale; whatever is changed less counts alike
-SMALLEST_FACTOR = 0.05  # what was restored without fault is not taken for certain
-
-
-def level(correction: np.ndarray) -> np.ndarray:
-    """Logarithm of how much the network changed the surroundings of each value, which grows with the degradation.
-
-    `correction` is (..., height, width, channels), or (n, columns), where a row's columns surround each other; the last
-    axis of the result has length 1.
-    """
-    from scipy.ndimage import uniform_filter
-
-    squares = np.square(correction, dtype=np.float32).mean(-1, keepdims=True)
-    if correction.ndim > 2:
-        squares = uniform_filter(squares, (*[1] * (correction.ndim - 3), WINDOW, WINDOW, 1))
-    return np.log(np.sqrt(np.maximum(squares, 0.0)) + SMALLEST_SIZE)
+from . import _calibration as calibration
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Distribution of held-out errors in units of the scaled spread: the predicted one times a factor.
+    """Distribution of errors in units of the scaled spread, which is the predicted one corrected by `scaling`.
 
-    `quantiles` (200,) at `LEVELS`; `correlation` between neighbouring pixels, 0 for tables. `factors` at the values
-    `sizes` of `level`, linear between them: a network that learned many degradations at once is too sure where it
-    changes much, and not sure enough where it changes little.
+    `quantiles` (200,) at `calibration.LEVELS`; `correlation` between neighbouring pixels, 0 for tables.
     """
 
     quantiles: np.ndarray
     correlation: float
-    sizes: tuple[float, ...] = (0.0,)
-    factors: tuple[float, ...] = (1.0,)
+    scaling: calibration.Scaling
 
     @classmethod
-    def learn(cls, errors: list, spreads: list, corrections: list | None = None) -> Errors:
+    def learn(cls, errors: list, spreads: list, corrections: list, images: list | None = None) -> Errors:
         """From errors (good less restored) and predicted spreads of held-out rows, arrays with channels last.
 
-        `corrections` is what the network changed (restored less poor); without, one factor holds for all.
+        `corrections` is what the network changed (restored less poor). `images` says which array shows which image, so
+        that several of one are left out together; without, each shows another.
         """
-        ratios = [error / spread for error, spread in zip(errors, spreads, strict=True)]
-        sizes, factors = (0.0,), (1.0,)
-        if corrections is not None:
-            levels = [level(correction) for correction in corrections]
-            sizes, factors = _factors(ratios, levels)
-            ratios = [r / np.interp(at, sizes, factors) for r, at in zip(ratios, levels, strict=True)]
-        quantiles = np.quantile(np.concatenate([ratio.ravel() for ratio in ratios]).astype(np.float64), LEVELS)
-        return cls(quantiles, _correlation(ratios, quantiles), sizes, factors)
+        levels = [calibration.level(correction) for correction in corrections]
+        images = list(range(len(errors))) if images is None else images
+        study = calibration.Study(errors, spreads, levels, images)
+        scaling = study.scaling()
+        parts = zip(errors, spreads, levels, strict=True)
+        values = [error / calibration.rescaled(spread, at, scaling) for error, spread, at in parts]
+        quantiles = calibration.quantiles_of(np.concatenate([part.ravel() for part in values]))
+        return cls(calibration.widened(quantiles, study.widths()), _correlation(values, quantiles), scaling)
 
     def scaled(self, spread: np.ndarray, correction: np.ndarray) -> np.ndarray:
-        """Predicted spreads times the factors for what the network changed there; the shape and dtype of `spread`."""
-        return spread * np.interp(level(correction), self.sizes, self.factors).astype(spread.dtype)
+        """Predicted spreads corrected for their size and what the network changed; shape and dtype stay."""
+        return calibration.rescaled(spread, calibration.level(correction), self.scaling)
 
     @property
     def deviation(self) -> float:
         """Root mean square, in units of the scaled spread."""
         return float(np.sqrt(np.mean(np.square(self.quantiles))))
 
+    def deviation_of_draws(self, shape: tuple[int, ...], n: int, rng) -> np.ndarray:
+        """Root mean square of `n` draws for each of the values of an array; of ever more draws, `deviation`.
+
+        The draws of a value lie at equal distances in its distribution, from a random start on (systematic sampling):
+        16 of a Laplace distribution come within a tenth, where independent ones would be off by a quarter.
+        """
+        start, squares = rng.uniform(size=shape), np.zeros(shape)
+        for i in range(n):
+            squares += np.square(calibration.at((start + i / n) % 1.0, self.quantiles))
+        return np.sqrt(squares / n)
+
     def interval(self, coverage: float) -> tuple[float, float]:
-        """Central interval in units of the scaled spread that held this share of the held-out errors."""
-        return tuple(np.interp([0.5 - coverage / 2, 0.5 + coverage / 2], LEVELS, self.quantiles))
+        """Central interval in units of the scaled spread that holds this share of errors."""
+        return tuple(calibration.at([0.5 - coverage / 2, 0.5 + coverage / 2], self.quantiles))
 
     def draw(self, shape: tuple[int, ...], rng) -> np.ndarray:
         """Errors for rows of this shape, (n, height, width, channels) or (n, columns): a Gaussian copula."""
@@ -81,21 +71,7 @@ class Errors:
             for axis in (1, 2):
                 field = gaussian_filter1d(field, width, axis=axis, mode="wrap")
             field /= max(field.std(), 1e-12)
-        return np.interp(ndtr(field), LEVELS, self.quantiles)
-
-
-def _factors(ratios: list, levels: list) -> tuple[tuple, tuple]:
-    """Mean size of errors in units of the predicted spread by level, relative to all: (levels, factors)."""
-    sizes = np.concatenate([np.abs(ratio).ravel() for ratio in ratios])
-    at = np.concatenate([np.broadcast_to(v, r.shape).ravel() for v, r in zip(levels, ratios, strict=True)])
-    n_bins = int(np.clip(len(sizes) // FEWEST_VALUES, 1, MOST_BINS))
-    # Rounded to a tenth, so that levels which hardly differ stay together.
-    cuts = np.unique(np.round(np.quantile(at, np.arange(1, n_bins) / n_bins), 1))
-    bins = np.searchsorted(cuts, at, side="right")
-    places = [bins == b for b in np.unique(bins)]
-    usual = float(sizes.mean(dtype=np.float64)) or 1.0
-    factors = [max(float(sizes[place].mean(dtype=np.float64)) / usual, SMALLEST_FACTOR) for place in places]
-    return tuple(float(np.median(at[place])) for place in places), tuple(factors)
+        return calibration.at(ndtr(field), self.quantiles)
 
 
 def _correlation(ratios: list, quantiles: np.ndarray) -> float:

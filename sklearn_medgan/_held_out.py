@@ -65,14 +65,14 @@ class HeldOutImages:
 
     def by_network(self, kind: str) -> list[np.ndarray]:
         """The compared parts after the network, but for those spared."""
-        return self._spare(self.compared[kind], [restored for restored, *_ in self.outputs[kind]])
+        return self.spare(self.compared[kind], [restored for restored, *_ in self.outputs[kind]])
 
     def whole_by_network(self, kind: str) -> list[np.ndarray]:
         """All images after the network, but for those spared; where parts were compared whole, they are taken."""
         images = self.inputs[kind]
         whole = self.compared[kind][0].shape == images[0].shape  # images of a stack are of one shape
         known = [restored for restored, *_ in self.outputs[kind]] if whole else []
-        return self._spare(images, known + [self._restored(image) for image in images[len(known) :]])
+        return self.spare(images, known + [self._restored(image) for image in images[len(known) :]])
 
     def _restored(self, image: np.ndarray) -> np.ndarray:
         """After the doubted network; what it took, perhaps changed by an anchor, is the result less the correction."""
@@ -81,6 +81,7 @@ class HeldOutImages:
         restored, _, correction = self._restore(image, True)
         return earned(restored - correction, restored, self.doubt)
 
-    def _spare(self, before: list, after: list) -> list[np.ndarray]:
+    def spare(self, before: list, after: list) -> list[np.ndarray]:
+        """Images after the network, but for those that it hardly changed."""
         keep = hardly_changed(before, after, self.spared)
         return [b if kept else a for b, a, kept in zip(before, after, keep, strict=True)]

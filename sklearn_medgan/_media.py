@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,8 +16,12 @@ from ._errors import Errors
 from ._held_out import HeldOutImages, hardly_changed
 from ._pairs import DegradedPairs, GivenPairs, GivenRows, TableNoise, degrade, enlarge, trim
 from ._tiling import GROUP, SMALL, apply, padded, reflect
+from ._trust import Doubted
 
-LARGEST_COMPARED = 512  # pixels a side of what is restored to calibrate the spread
+LARGEST_COMPARED = 512  # pixels a side of what is restored to compare treatments
+CALIBRATED_SIDE = 256  # of what the spread is calibrated on
+CALIBRATED_ON = 48  # poor versions of held-out images, at most `MOST_VERSIONS` of each
+MOST_VERSIONS = 6
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
 ANCHORED_ON, DRAWS_OF_ANCHOR = 32, 12  # images, and draws of so many once it is worthwhile
 
@@ -45,6 +49,11 @@ def respond(network: Callable, rows, with_spread: bool) -> list:
 def n_outputs(with_spread: bool) -> int:
     """Of `respond`."""
     return 3 if with_spread else 1
+
+
+def n_versions(rows, target) -> int:
+    """How many poor versions of each of these held-out rows the spread is calibrated on; given ones cannot vary."""
+    return int(np.clip(-(-CALIBRATED_ON // len(rows)), 1, MOST_VERSIONS)) if target is None else 1
 
 
 class Treatment(NamedTuple):
@@ -269,7 +278,8 @@ class ImageMedium:
             report["doubt"], report["spared"] = (part * self.codec.span for part in (images.doubt, images.spared))
             judge = self._judge(part(kept), labels, kept, held)
             report.update(self._compare(images, good, judge, report["strength"]))
-        return HeldOut(report, self._calibrate(images, good, report))
+        versions = self._versions(images, part(held[: _guard.MOST_COMPARED]), degradation, rng, network)
+        return HeldOut(report, self._calibrate(images, versions, good, report))
 
     def _compare(self, images: HeldOutImages, good: list, judge, strength: dict) -> dict:
         """Figures of every treatment, and the choice; `judge` is a classifier and the labels of the images, or None."""
@@ -300,14 +310,31 @@ class ImageMedium:
         good = [self.encode(image) for image in (images if target is None else target)]
         return _guard.classifier(good, labels[kept]), labels[held]
 
-    def _calibrate(self, images: HeldOutImages, good: list, report: dict) -> Errors:
-        """How the chosen treatment errs on the parts that were compared."""
-        treated, spreads, corrections = map(list, zip(*images.outputs["poor"], strict=True))
-        chosen = report["chosen"]
-        if chosen != "network":
-            treated = [self._filter(chosen, report["strength"][chosen], image) for image in images.compared["poor"]]
-        errors = [g - t for g, t in zip(self._compared(good), treated, strict=True)]
-        return Errors.learn(errors, spreads, corrections)
+    def _versions(self, images: HeldOutImages, rows, degradation, rng, network: Callable) -> Iterator[tuple]:
+        """The number of an image that was compared, a poor version of it, and what the doubted network makes of that.
+
+        First those that were compared, then others: each has its level of the degradation, and a few images would meet
+        few.
+        """
+        for i, (poor, outputs) in enumerate(zip(images.compared["poor"], images.outputs["poor"], strict=True)):
+            yield i, poor, outputs
+        network, side = Doubted(network, images.doubt), CALIBRATED_SIDE if self.anchor is None else None
+        for _ in range(1, n_versions(*rows)):
+            for i in range(len(rows[0])):
+                (poor,), _ = self.examples(rows[0][i : i + 1], None, degradation, rng)
+                (poor,) = _guard.middles([poor], side)
+                yield i, poor, self.restore(poor, network, with_spread=True)
+
+    def _calibrate(self, images: HeldOutImages, versions, good: list, report: dict) -> Errors:
+        """How the chosen treatment errs on the middles of images."""
+        chosen, found, middle = report["chosen"], [], functools.partial(_guard.middle, side=CALIBRATED_SIDE)
+        for i, poor, (restored, spread, correction) in versions:
+            if chosen == "network":
+                (treated,) = images.spare([poor], [restored])
+            else:
+                treated = self._filter(chosen, report["strength"][chosen], poor)
+            found.append((middle(good[i]) - middle(treated), middle(spread), middle(correction), i))
+        return Errors.learn(*map(list, zip(*found, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -399,6 +426,21 @@ class TableMedium:
                 return [self.visible(inputs[kind])]
 
             report.update(_guard.compare(["network", "nothing"], treat, list(inputs), [self.visible(good)]))
-        restored, spread, correction, poor, good = map(self.visible, (*outputs, poor, good))
-        treated = restored if report["chosen"] == "network" else poor
-        return HeldOut(report, Errors.learn([good - treated], [spread], [correction]))
+        versions = self._versions(poor, outputs, (rows, target), degradation, rng, network)
+        return HeldOut(report, self._calibrate(versions, good, report["chosen"]))
+
+    def _versions(self, poor, outputs, rows, degradation, rng, network: Callable) -> Iterator[tuple]:
+        """Poor versions of the held-out rows and what `respond` makes of them: those compared, then further ones."""
+        yield poor, outputs
+        for _ in range(1, n_versions(*rows)):
+            poor, _ = self.examples(*rows, degradation, rng)
+            yield poor, self.restore_encoded(poor, network, with_spread=True)
+
+    def _calibrate(self, versions, good, chosen: str) -> Errors:
+        """How the chosen treatment errs; each row is one of its own, as an image is."""
+        found = []
+        for poor, (restored, spread, correction) in versions:
+            errors = good - (restored if chosen == "network" else poor)
+            rows = zip(*map(self.visible, (errors, spread, correction)), strict=True)
+            found += [(*(values[None] for values in row), i) for i, row in enumerate(rows)]
+        return Errors.learn(*map(list, zip(*found, strict=True)))

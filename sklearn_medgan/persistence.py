@@ -21,7 +21,7 @@ import numpy as np
 from ._version import __version__
 
 FORMAT = "sklearn_medgan"
-FORMAT_VERSION = 2  # 2: other errors of a GANEnhancer
+FORMAT_VERSION = 3  # 2 and 3: other errors of a GANEnhancer
 HEADER = "header.json"
 ESTIMATORS = {"GANAugmenter": "._augmenter", "GANEnhancer": "._enhancer"}
 # What the fitted attributes are made of, beside plain values and arrays.
@@ -37,6 +37,7 @@ RECORDS = {
     "TableMedium": "._media",
     "Anchor": "._anchor",
     "Errors": "._errors",
+    "Scaling": "._calibration",
     "TableCodec": "._encoding",
 }
 TAG = "$"

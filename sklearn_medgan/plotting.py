@@ -411,7 +411,7 @@ class EnhancementDisplay:
             check_consistent_length(X, target)
             shown["target"] = _target_images(_first(target, n_images), enlarged)
         if uncertainty:
-            shown["uncertainty"] = np.asarray(enhancer.uncertainty(some)).reshape(enlarged)
+            shown["uncertainty"] = np.asarray(enhancer.uncertainty(some, n_samples=None)).reshape(enlarged)
         display = cls(
             rows.reshape(-1, *form.image_shape),
             **shown,

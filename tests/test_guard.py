@@ -14,7 +14,7 @@ from sklearn_medgan import GANEnhancer, _guard
 from sklearn_medgan._encoding import ImageScale, TableCodec
 from sklearn_medgan._enhancer import MOST_HELD_OUT, hold_out
 from sklearn_medgan._media import ImageMedium, TableMedium, Treatment
-from sklearn_medgan._trust import DOUBTS
+from sklearn_medgan._trust import DOUBTS, Doubted
 from sklearn_medgan.metrics import psnr
 
 TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
@@ -552,19 +552,56 @@ def counting(change, log):
     return restore
 
 
+def brighter_by_chance(images, rng):
+    return images + np.float32(0.3) + rng.uniform(0, 0.01, (len(images), 1, 1, 1)).astype(np.float32)
+
+
 def test_network_sees_each_held_out_image_once():
-    """Poor and as it was: what is spared, the comparison and the spread are learned from the same result."""
+    """Poor and as it was: what is spared and the comparison are learned from the same result, and so is the spread,
+    which two further poor versions of each of 16 images teach too.
+    """
     labels = np.arange(100) % 2
-    images, seen = halves(labels), []
-    report = compare(images, counting(lambda rows: rows - 0.29, seen), labels).report
-    assert report["n_held_out"] == 24
-    assert len(seen) == len(set(seen)) == 2 * 24
-    unlabelled = []
-    compare(images, counting(lambda rows: rows - 0.29, unlabelled))
-    assert len(unlabelled) == len(set(unlabelled)) == 2 * MOST_HELD_OUT
-    unguarded = []
-    compare(images, counting(lambda rows: rows - 0.29, unguarded), guard=False)
-    assert len(unguarded) == len(set(unguarded)) == MOST_HELD_OUT
+    images = halves(labels)
+    for given, settings, expected in (
+        (labels, {}, 2 * 24 + 2 * 16),
+        (None, {}, 2 * 16 + 2 * 16),
+        (None, {"guard": False}, 3 * 16),
+        (None, {"target": images}, 16),
+    ):
+        seen = []
+        change = counting(lambda rows: rows - 0.29, seen)
+        compare(images, change, given, degradation=brighter_by_chance, **settings)
+        assert len(seen) == len(set(seen)) == expected
+
+
+def held_share(errors, good, poor, treated):
+    """How many true values the central 80 % hold, of images treated as `transform` does."""
+    low, high = errors.interval(0.8)
+    scaled = errors.scaled(np.full_like(treated, 0.1), treated - poor)
+    return np.mean((good - treated > low * scaled) & (good - treated < high * scaled))
+
+
+def test_spread_is_that_of_the_doubted_network():
+    """In further versions of images too: the noise that the network adds everywhere is hardly applied."""
+    rng = np.random.RandomState(0)
+    images = np.where(smooth_images(20) > 0.65, np.float32(0.6), np.float32(0.1))[..., None]
+
+    def discs_brighter(good, rng):
+        return good + np.float32(0.3) * (good > 0.5)
+
+    def discs_darker(rows):
+        return rows - 0.3 * (rows > 0.75) + rng.normal(0, 0.02, rows.shape)
+
+    found = compare(images, discs_darker, degradation=discs_brighter)
+    assert found.report["chosen"] == "network"
+    assert found.report["doubt"] > 0.01
+    poor = discs_brighter(images, rng)
+    shares = []
+    for doubt in (found.report["doubt"], 0.0):
+        (treated,) = Doubted(network(discs_darker), doubt)(poor, False)
+        shares.append(held_share(found.errors, images, poor, treated))
+    assert shares[0] == pytest.approx(0.8, abs=0.05)
+    assert shares[1] < 0.6
 
 
 def test_rows_of_a_table_are_restored_once():
@@ -579,7 +616,7 @@ def test_rows_of_a_table_are_restored_once():
 
     arguments = np.arange(30), np.arange(30, 40), None, (0.5, 0.5), np.random.RandomState(0)
     medium.held_out(lambda i: (rows[i], None), *arguments, restore, True)
-    assert calls == [True, False]  # poor rows with their spread, then clean ones
+    assert calls == [True, False, *[True] * 4]  # poor rows with their spread, clean ones, further poor versions
 
 
 def test_few_labels_are_not_consulted():

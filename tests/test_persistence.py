@@ -13,7 +13,7 @@ from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVC
 
-from sklearn_medgan import AugmentedClassifier, GANAugmenter, __version__, load, save
+from sklearn_medgan import AugmentedClassifier, GANAugmenter, GANEnhancer, __version__, load, save
 from sklearn_medgan.persistence import FORMAT_VERSION, read_header, read_summary
 
 TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
@@ -204,6 +204,19 @@ def test_file_of_a_version_that_kept_other_things_says_so(table, tmp_path, lacki
     for read in (load, lambda path: read_summary(path, ["_config"])):
         with pytest.raises(ValueError, match=rf"sklearn_medgan 0\.0\.1, .*: {words}\. Fit and save .* again"):
             read(path)
+
+
+def test_enhancer_whose_spread_was_calibrated_otherwise_is_refused(tmp_path):
+    settings = {"max_iter": 1, "width": 4, "batch_size": 4, "guard": False, "random_state": 0}
+    save(GANEnhancer(**settings).fit(TABLE), tmp_path / "new")
+
+    def by_factors(header):
+        fields = header["fitted"]["_errors"]["fields"]
+        fields["factors"] = fields.pop("scaling")
+
+    path = rewritten(tmp_path / "new", tmp_path / "old", by_factors)
+    with pytest.raises(ValueError, match=r"Errors lacks scaling and has unknown factors.* Fit and save"):
+        load(path)
 
 
 def test_file_without_a_field_that_has_a_default_is_read(table, tmp_path):

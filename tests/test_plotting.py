@@ -292,7 +292,7 @@ def drawn(display, row, column):
 def test_every_column_shows_its_array(restored):
     enhancer, poor, good = restored
     display = EnhancementDisplay.from_estimator(enhancer, poor, target=good, n_images=3)
-    enhanced, expected_error = enhancer.transform(poor[:3]), enhancer.uncertainty(poor[:3])
+    enhanced, expected_error = enhancer.transform(poor[:3]), enhancer.uncertainty(poor[:3], None)
     assert display.axes_.shape == (3, 5)
     for i in range(3):
         assert np.array_equal(drawn(display, i, 0), poor[i])

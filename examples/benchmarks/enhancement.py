@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-JUDGED, DRAWS = 10, 100  # test images whose uncertainty is judged, and draws of each
+JUDGED, DRAWS = 40, 40  # test images whose uncertainty is judged (all, where errors are of whole images), and draws
 TUNED_ON = 6  # training images, their central 128 pixels
 STRENGTHS = (0.4, 0.6, 0.8, 1.0, 1.25, 1.6)
 
@@ -312,16 +312,19 @@ def measure(folder: Path, task: str, a, done: set, write) -> None:
 
 
 def calibration(enhancer, poor, restored, truth) -> dict:
-    """Share of true values within central intervals of draws, and rank correlation of uncertainty and error."""
+    """Share of true values within central intervals of draws, and rank correlation of uncertainty and error.
+
+    By the definition of quantiles that holds k of n + 1: of so few draws, the usual one holds up to 4 % less.
+    """
     from scipy.stats import spearmanr
 
     inside, ranks = {level: [] for level in (50, 80, 90)}, []
     for p, r, t in zip(poor, restored, truth, strict=True):
         draws = enhancer.sample(p[None].astype(np.float32), DRAWS, random_state=0)[:, 0]
         for level, shares in inside.items():
-            low, high = np.percentile(draws, [50 - level / 2, 50 + level / 2], axis=0)
+            low, high = np.percentile(draws, [50 - level / 2, 50 + level / 2], axis=0, method="weibull")
             shares.append(np.mean((low <= t) & (t <= high)))
-        doubt = enhancer.uncertainty(p[None])[0]
+        doubt = enhancer.uncertainty(p[None], n_samples=None)[0]
         ranks.append(spearmanr(doubt[::4, ::4].ravel(), np.abs(r - t)[::4, ::4].ravel()).statistic)
     coverage = {str(level): round(float(np.mean(shares)), 3) for level, shares in inside.items()}
     return {"coverage": coverage, "rank_correlation": round(float(np.mean(ranks)), 3)}
