@@ -22,6 +22,7 @@ LARGEST_COMPARED = 512  # pixels a side of what is restored to compare treatment
 CALIBRATED_SIDE = 256  # of what the spread is calibrated on
 CALIBRATED_ON = 48  # poor versions of held-out images, at most `MOST_VERSIONS` of each
 MOST_VERSIONS = 6
+MOST_VERSIONS_OF_WHOLE = 2  # by degradations of whole images, which may take a second each, as low_dose_ct does
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
 ANCHORED_ON, DRAWS_OF_ANCHOR = 32, 12  # images, and draws of so many once it is worthwhile
 
@@ -51,9 +52,9 @@ def n_outputs(with_spread: bool) -> int:
     return 3 if with_spread else 1
 
 
-def n_versions(rows, target) -> int:
+def n_versions(rows, target, most: int = MOST_VERSIONS) -> int:
     """How many poor versions of each of these held-out rows the spread is calibrated on; given ones cannot vary."""
-    return int(np.clip(-(-CALIBRATED_ON // len(rows)), 1, MOST_VERSIONS)) if target is None else 1
+    return int(np.clip(-(-CALIBRATED_ON // len(rows)), 1, most)) if target is None else 1
 
 
 class Treatment(NamedTuple):
@@ -319,7 +320,8 @@ class ImageMedium:
         for i, (poor, outputs) in enumerate(zip(images.compared["poor"], images.outputs["poor"], strict=True)):
             yield i, poor, outputs
         network, side = Doubted(network, images.doubt), CALIBRATED_SIDE if self.anchor is None else None
-        for _ in range(1, n_versions(*rows)):
+        whole = getattr(degradation, "reach", None) is None
+        for _ in range(1, n_versions(*rows, MOST_VERSIONS_OF_WHOLE if whole else MOST_VERSIONS)):
             for i in range(len(rows[0])):
                 (poor,), _ = self.examples(rows[0][i : i + 1], None, degradation, rng)
                 (poor,) = _guard.middles([poor], side)

@@ -558,19 +558,25 @@ def brighter_by_chance(images, rng):
 
 def test_network_sees_each_held_out_image_once():
     """Poor and as it was: what is spared and the comparison are learned from the same result, and so is the spread,
-    which two further poor versions of each of 16 images teach too.
+    which two further poor versions of each of 16 images teach too, or one where whole images must be degraded.
     """
+
+    def local(images, rng):
+        return brighter_by_chance(images, rng)
+
+    local.reach = 0
     labels = np.arange(100) % 2
     images = halves(labels)
     for given, settings, expected in (
-        (labels, {}, 2 * 24 + 2 * 16),
-        (None, {}, 2 * 16 + 2 * 16),
-        (None, {"guard": False}, 3 * 16),
-        (None, {"target": images}, 16),
+        (labels, {"degradation": local}, 2 * 24 + 2 * 16),
+        (None, {"degradation": local}, 2 * 16 + 2 * 16),
+        (None, {"degradation": brighter_by_chance}, 2 * 16 + 16),
+        (None, {"degradation": local, "guard": False}, 3 * 16),
+        (None, {"degradation": local, "target": images}, 16),
     ):
         seen = []
         change = counting(lambda rows: rows - 0.29, seen)
-        compare(images, change, given, degradation=brighter_by_chance, **settings)
+        compare(images, change, given, **settings)
         assert len(seen) == len(set(seen)) == expected
 
 
