@@ -81,7 +81,7 @@ def cells(folder: Path, name: str, rare: str, seed: int, fold: int, group: str, 
     warnings.simplefilter("ignore")
     if group == "GAN":
         limit_threads(threads)
-    of_fold, y, groups = fold_of(folder, name, rare, seed, fold, development)
+    of_fold, y, _ = fold_of(folder, name, rare, seed, fold, development)
     arms, rows, key = arms_of(name, group), [], {"set": name, "rare": rare, "seed": seed, "fold": fold}
     shared = {arm.fit_shared: None for arm in arms.values()}
     shared = {fit: fit and fit(of_fold) for fit in shared}
