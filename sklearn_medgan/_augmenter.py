@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is_fitted
@@ -43,6 +43,8 @@ REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many v
 EMA_DECAY = 0.99
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
 CHANCE_MARGIN = 0.02
+NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log_rare.md)
+INHERITED = 0.5  # strength at which a row made near a real one is augmented, of that in training
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.1, 10.0  # of the data's: below, samples have collapsed; above, they run away
 
 
@@ -74,6 +76,10 @@ class GANAugmenter(NetworkEstimator):
         "not majority", "all", ...); "auto" is the count of the largest class.
     ratio : float, default=2.0
         Each class is lifted to ``round(ratio * target)`` rows; 1.0 balances only.
+    resampling : {"auto", "near", "sample"}, default="auto"
+        How `fit_resample`, `resample` and `AugmentedClassifier` make rows. "near": by `sample_near`, each from a real
+        row of its class, these taken in turn; "sample": by `sample`. "auto": "near" for images, "sample" for tables.
+        `sample` itself never sees a real row.
     architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
         Networks. "auto": strided convolutions for images, dense layers for tables. "dcgan" (images): the classic
         network with batch normalisation; with ``loss="minimax"`` the classic training too.
@@ -171,6 +177,7 @@ class GANAugmenter(NetworkEstimator):
         "pretrained": [str, None],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
         "ratio": [Interval(Real, 0, None, closed="neither")],
+        "resampling": [StrOptions({"auto", "near", "sample"})],
         "architecture": [StrOptions({"auto", "conv", "dense", "dcgan"})],
         "loss": [StrOptions(LOSSES)],
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
@@ -200,6 +207,7 @@ class GANAugmenter(NetworkEstimator):
         pretrained="medical",
         sampling_strategy="auto",
         ratio=2.0,
+        resampling="auto",
         architecture="auto",
         loss="relativistic",
         latent_dim=64,
@@ -223,6 +231,7 @@ class GANAugmenter(NetworkEstimator):
         self.pretrained = pretrained
         self.sampling_strategy = sampling_strategy
         self.ratio = ratio
+        self.resampling = resampling
         self.architecture = architecture
         self.loss = loss
         self.latent_dim = latent_dim
@@ -526,16 +535,115 @@ class GANAugmenter(NetworkEstimator):
         array(['b', 'a'], dtype='<U1')
         """
         check_is_fitted(self)
-        if self._config.adversarial is False:
-            raise ValueError("Nothing to sample: with adversarial_weight=0 the generator was not trained. Raise it.")
+        self._check_generator()
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         codes = self._sample_codes(n_samples, y, rng)
+        X_new = self._form.restore(self._codec.decode(self._draw(self._one_hot(codes), rng)))
+        return X_new, self._labels_of(codes)
+
+    def sample_near(self, X, y=None, *, random_state=None):
+        """Draw synthetic rows near real ones: each is a real row, changed by what two samples of its class differ by.
+
+        Where a class has few rows, a sample tends to the average of them; a difference of two samples holds what the
+        generator has learned from all classes about how rows vary, and the real row its detail. Half the difference is
+        added to the encoded row, which then, as rows in training, goes through `augment`, at half the strength.
+
+        Parameters
+        ----------
+        X : array-like
+            Real rows of the shape and units seen at `fit`, one for each row to draw.
+        y : label or array-like of shape (n,), default=None
+            Their classes; needed if, and only if, the GAN was fitted with labels.
+        random_state : int, RandomState instance or None, default=None
+            With None, a repeated call draws anew (reproducibly, if `fit` had a `random_state`).
+
+        Returns
+        -------
+        X_new : rows in the form of the rows that were fitted
+            One for each row of X; container, shape, dtype and intensity range are those of `fit`.
+        y_new : ndarray of shape (n,) or None
+            Labels; None after an unlabelled fit.
+
+        Examples
+        --------
+        >>> from sklearn_medgan import GANAugmenter
+        >>> from sklearn_medgan.datasets import make_nodules
+        >>> X, y = make_nodules(60, image_size=16, random_state=0, return_X_y=True)
+        >>> gan = GANAugmenter(max_iter=2, random_state=0).fit(X, y)
+        >>> X_new, y_new = gan.sample_near(X[y == 1][:5], 1)
+        >>> X_new.shape, y_new
+        ((5, 16, 16), array([1, 1, 1, 1, 1]))
+        """
+        check_is_fitted(self)
+        self._check_generator()
+        rows, _ = check_rows(self, X, image_shape=self.image_shape, reset=False)
+        if y is None and hasattr(self, "classes_"):
+            raise ValueError("sample_near requires y, the class of each row of X: the GAN was fitted with labels.")
+        rng = self._sampling_rng if random_state is None else check_random_state(random_state)
+        codes = self._sample_codes(len(rows), y, rng)
+        labels = self._one_hot(codes)
+        difference = self._draw(labels, rng) - self._draw(labels, rng)
+        changed = self._inherit(self._codec.encode(rows) + np.float32(NEARNESS) * difference, rng)
+        return self._form.restore(self._codec.decode(changed)), self._labels_of(codes)
+
+    def resample(self, X, y, *, labels, random_state=None):
+        """Draw synthetic rows for a classifier from the fitted model, in the way that `resampling` names.
+
+        Parameters
+        ----------
+        X : array-like
+            Real rows of the shape and units seen at `fit`.
+        y : array-like of shape (n,)
+            Their labels.
+        labels : array-like of shape (n_new,)
+            The labels of the rows to draw, each among those of y.
+        random_state : int, RandomState instance or None, default=None
+            With None, a repeated call draws anew (reproducibly, if `fit` had a `random_state`).
+
+        Returns
+        -------
+        X_new : rows in the form of the rows that were fitted
+            Without the rows of X.
+        y_new : ndarray of shape (n_new,)
+            Their labels, `labels`.
+        """
+        check_is_fitted(self)
+        if not self._is_near() or not len(labels):
+            return self.sample(y=labels, random_state=random_state)
+        labels, rng = np.asarray(labels), self._sampling_rng if random_state is None else random_state
+        rng = check_random_state(rng)
+        origins = real_origins(check_labels(X, y, type(self).__name__), labels, rng)
+        return self.sample_near(_safe_indexing(X, origins), labels, random_state=rng)
+
+    def _is_near(self) -> bool:
+        return self.resampling == "near" or (self.resampling == "auto" and self._form.kind != "table")
+
+    def _check_generator(self) -> None:
+        if self._config.adversarial is False:
+            raise ValueError("Nothing to sample: with adversarial_weight=0 the generator was not trained. Raise it.")
+
+    def _one_hot(self, codes: np.ndarray) -> np.ndarray:
+        """Labels as the networks take them; zeros after an unlabelled fit."""
         labels = np.zeros((len(codes), self._config.n_classes), np.float32)
         if hasattr(self, "classes_"):
             labels[np.arange(len(codes)), codes] = 1.0
-        noise = rng.standard_normal((len(codes), self._config.latent_dim)).astype(np.float32)
-        X_new = self._form.restore(self._codec.decode(self._generate(noise, labels)))
-        return X_new, self.classes_[codes] if hasattr(self, "classes_") else None
+        return labels
+
+    def _labels_of(self, codes: np.ndarray):
+        return self.classes_[codes] if hasattr(self, "classes_") else None
+
+    def _draw(self, labels: np.ndarray, rng) -> np.ndarray:
+        """Encoded samples of one-hot labels."""
+        return self._generate(rng.standard_normal((len(labels), self._config.latent_dim)).astype(np.float32), labels)
+
+    def _inherit(self, encoded: np.ndarray, rng) -> np.ndarray:
+        """Encoded images moved as the discriminator has seen them in training, less far."""
+        if not self._config.augment:
+            return encoded
+        from .gan.augment import augment
+
+        seed = rng.randint(np.iinfo(np.int32).max, size=2).astype(np.int32)
+        return augment(encoded, self._config.augment, seed, INHERITED).numpy()
 
     def _sample_codes(self, n_samples, y, rng) -> np.ndarray:
         """Positions in `classes_` of the rows to draw (zeros without labels)."""
@@ -598,7 +706,7 @@ class GANAugmenter(NetworkEstimator):
         wanted = np.repeat(self.classes_, [counts[label] for label in self.classes_.tolist()])
         if not len(wanted):
             return X, y
-        X_new, y_new = self.sample(y=wanted, random_state=self._resampling_seed)
+        X_new, y_new = self.resample(X, y, labels=wanted, random_state=self._resampling_seed)
         return join_rows(X, X_new), join_labels(y, y_new)
 
     @property
@@ -631,6 +739,18 @@ def check_labels(X, y, name: str) -> np.ndarray:
     check_same_length(X, y)
     check_classification_targets(y)
     return y
+
+
+def real_origins(y: np.ndarray, labels: np.ndarray, rng) -> np.ndarray:
+    """For each of `labels` the position in `y` of a row of that class: all of them equally often, but for one."""
+    unknown = sorted({str(label) for label in np.setdiff1d(labels, y)})
+    if unknown:
+        raise ValueError(f"labels names classes of which y has no row: {unknown}. Leave them out, or add rows.")
+    origins = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        wanted = labels == label
+        origins[wanted] = np.resize(rng.permutation(np.flatnonzero(y == label)), np.count_nonzero(wanted))
+    return origins
 
 
 def join_labels(y, new: np.ndarray):

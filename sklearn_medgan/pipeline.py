@@ -804,8 +804,15 @@ def _add_rows(parts, X, y, dose):
     if not any(counts.values()):
         return X, y
     labels = np.repeat(np.unique(y), list(counts.values()))
-    X_new, y_new = parts.augmenter.sample(y=labels, random_state=parts.seed)
+    X_new, y_new = draw_rows(parts.augmenter, X, y, labels, parts.seed)
     return join_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
+
+
+def draw_rows(augmenter, X, y, labels, random_state):
+    """Synthetic rows of these labels, and the labels: by `resample` where an augmenter has it, else its samples."""
+    if hasattr(augmenter, "resample"):
+        return augmenter.resample(X, y, labels=labels, random_state=random_state)
+    return augmenter.sample(y=labels, random_state=random_state)
 
 
 def _transform(augmenter, X):

@@ -374,6 +374,86 @@ def test_fit_resample_repeats_itself():
     assert (a[0].dtype, a[0].shape) == (STACK.dtype, (28, 9, 11))
 
 
+# -- rows near real ones ------------------------------------------------------
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """A generator that has learned nothing: all samples are alike, so no two differ."""
+    monkeypatch.setattr(
+        GANAugmenter, "_generate", lambda self, noise, labels: np.zeros((len(noise), *self._config.shape), np.float32)
+    )
+
+
+def test_row_near_a_real_one_is_changed_by_half_of_what_two_samples_differ_by():
+    model = gan(augment=None).fit(COLOUR, LABELS)
+    X_new, y_new = model.sample_near(COLOUR, LABELS, random_state=3)
+    noise = np.random.RandomState(3).standard_normal((2, 14, 4)).astype(np.float32)
+    first, second = (model.generator_([z, np.eye(2, dtype=np.float32)[LABELS]]).numpy() for z in noise)
+    low, high = COLOUR.min(), COLOUR.max()  # what -1 and 1 stand for
+    expected = np.clip(COLOUR + 0.5 * (first - second) * (high - low) / 2, low, high)
+    np.testing.assert_allclose(X_new, expected, atol=1e-4)
+    assert np.abs(X_new - COLOUR).max() > 1e-3
+    assert y_new.tolist() == LABELS.tolist()
+
+
+@pytest.mark.usefixtures("silent")
+def test_row_near_a_real_one_is_moved_half_as_far_as_in_training():
+    image = np.random.RandomState(1).randint(0, 256, (1, 16, 24)).astype(np.uint8)
+    X = np.repeat(image, 60, 0)
+    model = gan(augment=("shift",), max_iter=1).fit(X, np.arange(60) % 2)
+    padded = np.pad(image[0], 2, mode="edge")
+    moved = {(i, j): padded[2 + i : 18 + i, 2 + j : 26 + j] for i in range(-2, 3) for j in range(-2, 3)}
+    seen = [next(at for at, copy in moved.items() if np.array_equal(row, copy)) for row in model.sample_near(X, 1)[0]]
+    # A sixteenth of the sides of 16 and 24 is 1 and 1.5, which rounds to 2.
+    assert np.abs(seen).max(0).tolist() in ([1, 1], [1, 2])
+    assert len(set(seen)) > 5
+
+
+@pytest.mark.usefixtures("silent")
+def test_fit_resample_takes_the_real_images_of_a_class_in_turn():
+    y = np.repeat(["common", "rare"], [11, 3])
+    X_res, y_res = gan(augment=None, ratio=1.0).fit_resample(STACK, y)
+    assert y_res.tolist() == [*y, *["rare"] * 8]
+    times = [int((X_res[14:] == row).all((1, 2)).sum()) for row in STACK]
+    assert times[:11] == [0] * 11
+    assert sorted(times[11:]) == [2, 3, 3]
+
+
+def test_rows_are_samples_where_asked_for_and_on_tables(on_table):
+    drawn = on_table.resample(TABLE, LABELS, labels=[1, 0, 1], random_state=5)
+    assert np.array_equal(drawn[0], on_table.sample(y=[1, 0, 1], random_state=5)[0])
+    assert drawn[1].tolist() == [1, 0, 1]
+    model = gan(resampling="sample").fit(STACK, LABELS)
+    assert np.array_equal(
+        model.resample(STACK, LABELS, labels=[1, 1], random_state=5)[0], model.sample(y=[1, 1], random_state=5)[0]
+    )
+
+
+@pytest.mark.parametrize("X", [STACK, STACK.tolist()], ids=["array", "list"])
+def test_rows_near_real_ones_repeat_and_keep_the_form(X):
+    models = [gan().fit(X, LABELS) for _ in range(2)]
+    first, second = (model.resample(X, LABELS, labels=[1, 0, 1])[0] for model in models)
+    assert type(first) is type(X)
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, models[0].resample(X, LABELS, labels=[1, 0, 1])[0])
+    assert len(models[0].resample(X, LABELS, labels=[])[0]) == 0
+
+
+def test_rows_near_real_ones_without_labels():
+    X_new, y_new = gan(augment=None).fit(STACK).sample_near(STACK[:3])
+    assert (X_new.shape, X_new.dtype, y_new) == ((3, 9, 11), STACK.dtype, None)
+
+
+def test_rows_near_real_ones_need_labels_that_are_known(on_stack):
+    with pytest.raises(ValueError, match="requires y"):
+        on_stack.sample_near(STACK)
+    with pytest.raises(ValueError, match="as many labels as rows"):
+        on_stack.sample_near(STACK, LABELS[:3])
+    with pytest.raises(ValueError, match=r"y has no row: \['1'\]"):
+        on_stack.resample(STACK[LABELS == 0], LABELS[LABELS == 0], labels=[1])
+
+
 # -- semi-supervised, warm start, warnings ------------------------------------
 
 
