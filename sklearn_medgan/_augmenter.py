@@ -44,7 +44,7 @@ EMA_DECAY = 0.99
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
 CHANCE_MARGIN = 0.02
 NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log_rare.md)
-INHERITED = 0.5  # strength at which a row made near a real one is augmented, of that in training
+INHERITED = 0.5  # strength of `augment` on rows for a classifier, of that in training
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.1, 10.0  # of the data's: below, samples have collapsed; above, they run away
 
 
@@ -76,10 +76,10 @@ class GANAugmenter(NetworkEstimator):
         "not majority", "all", ...); "auto" is the count of the largest class.
     ratio : float, default=2.0
         Each class is lifted to ``round(ratio * target)`` rows; 1.0 balances only.
-    resampling : {"auto", "near", "sample"}, default="auto"
-        How `fit_resample`, `resample` and `AugmentedClassifier` make rows. "near": by `sample_near`, each from a real
-        row of its class, these taken in turn; "sample": by `sample`. "auto": "near" for images, "sample" for tables.
-        `sample` itself never sees a real row.
+    resampling : {"auto", "mixed", "near", "sample"}, default="auto"
+        How `fit_resample`, `resample` and `AugmentedClassifier` make rows; see Notes. "near": each from a real row of
+        its class; "sample": as `sample` does; "mixed": every second row of a class "near", the others samples that are
+        moved as those are. "auto": "mixed" for images, "sample" for tables.
     architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
         Networks. "auto": strided convolutions for images, dense layers for tables. "dcgan" (images): the classic
         network with batch normalisation; with ``loss="minimax"`` the classic training too.
@@ -147,6 +147,12 @@ class GANAugmenter(NetworkEstimator):
     Training copies the rows to float32 once. The networks' compiled step is cached in the process by configuration and
     shape (the 32 used last), so a second fit of the same shape starts at once. Research use; not a medical device.
 
+    *Rows near real ones.* Where a class has few rows, its samples tend to their average; what two samples of a class
+    differ by still holds what the generator has learned, from all classes, about how images vary. So half of such a
+    difference is added to a real row, and the sum is moved by `augment` at half the strength that it has in training.
+    Real rows of a class are taken in turn. Such a row shows much of the real one that it was made from, and a sample
+    that `sample` draws does not: to hand rows on to others, use `sample`.
+
     References
     ----------
     Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv 2501.05441, eq. 2 and 3 (objective, penalties).
@@ -177,7 +183,7 @@ class GANAugmenter(NetworkEstimator):
         "pretrained": [str, None],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
         "ratio": [Interval(Real, 0, None, closed="neither")],
-        "resampling": [StrOptions({"auto", "near", "sample"})],
+        "resampling": [StrOptions({"auto", "mixed", "near", "sample"})],
         "architecture": [StrOptions({"auto", "conv", "dense", "dcgan"})],
         "loss": [StrOptions(LOSSES)],
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
@@ -541,53 +547,8 @@ class GANAugmenter(NetworkEstimator):
         X_new = self._form.restore(self._codec.decode(self._draw(self._one_hot(codes), rng)))
         return X_new, self._labels_of(codes)
 
-    def sample_near(self, X, y=None, *, random_state=None):
-        """Draw synthetic rows near real ones: each is a real row, changed by what two samples of its class differ by.
-
-        Where a class has few rows, a sample tends to the average of them; a difference of two samples holds what the
-        generator has learned from all classes about how rows vary, and the real row its detail. Half the difference is
-        added to the encoded row, which then, as rows in training, goes through `augment`, at half the strength.
-
-        Parameters
-        ----------
-        X : array-like
-            Real rows of the shape and units seen at `fit`, one for each row to draw.
-        y : label or array-like of shape (n,), default=None
-            Their classes; needed if, and only if, the GAN was fitted with labels.
-        random_state : int, RandomState instance or None, default=None
-            With None, a repeated call draws anew (reproducibly, if `fit` had a `random_state`).
-
-        Returns
-        -------
-        X_new : rows in the form of the rows that were fitted
-            One for each row of X; container, shape, dtype and intensity range are those of `fit`.
-        y_new : ndarray of shape (n,) or None
-            Labels; None after an unlabelled fit.
-
-        Examples
-        --------
-        >>> from sklearn_medgan import GANAugmenter
-        >>> from sklearn_medgan.datasets import make_nodules
-        >>> X, y = make_nodules(60, image_size=16, random_state=0, return_X_y=True)
-        >>> gan = GANAugmenter(max_iter=2, random_state=0).fit(X, y)
-        >>> X_new, y_new = gan.sample_near(X[y == 1][:5], 1)
-        >>> X_new.shape, y_new
-        ((5, 16, 16), array([1, 1, 1, 1, 1]))
-        """
-        check_is_fitted(self)
-        self._check_generator()
-        rows, _ = check_rows(self, X, image_shape=self.image_shape, reset=False)
-        if y is None and hasattr(self, "classes_"):
-            raise ValueError("sample_near requires y, the class of each row of X: the GAN was fitted with labels.")
-        rng = self._sampling_rng if random_state is None else check_random_state(random_state)
-        codes = self._sample_codes(len(rows), y, rng)
-        labels = self._one_hot(codes)
-        difference = self._draw(labels, rng) - self._draw(labels, rng)
-        changed = self._inherit(self._codec.encode(rows) + np.float32(NEARNESS) * difference, rng)
-        return self._form.restore(self._codec.decode(changed)), self._labels_of(codes)
-
     def resample(self, X, y, *, labels, random_state=None):
-        """Draw synthetic rows for a classifier from the fitted model, in the way that `resampling` names.
+        """Draw synthetic rows for a classifier, in the way that `resampling` names; `fit_resample` without the fit.
 
         Parameters
         ----------
@@ -603,20 +564,40 @@ class GANAugmenter(NetworkEstimator):
         Returns
         -------
         X_new : rows in the form of the rows that were fitted
-            Without the rows of X.
+            Synthetic rows only.
         y_new : ndarray of shape (n_new,)
             Their labels, `labels`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For rows that differ from those of `fit`, labels not seen at `fit`, and labels of which y has no row.
+
+        Examples
+        --------
+        >>> from sklearn_medgan import GANAugmenter
+        >>> from sklearn_medgan.datasets import make_nodules
+        >>> X, y = make_nodules(60, image_size=16, random_state=0, return_X_y=True)
+        >>> gan = GANAugmenter(max_iter=2, random_state=0).fit(X, y)
+        >>> X_new, y_new = gan.resample(X, y, labels=[1, 1, 0])
+        >>> X_new.shape, y_new
+        ((3, 16, 16), array([1, 1, 0]))
         """
         check_is_fitted(self)
-        if not self._is_near() or not len(labels):
+        way = "mixed" if self.resampling == "auto" and self._form.kind != "table" else self.resampling
+        if way in ("auto", "sample") or not len(labels):
             return self.sample(y=labels, random_state=random_state)
-        labels, rng = np.asarray(labels), self._sampling_rng if random_state is None else random_state
-        rng = check_random_state(rng)
-        origins = real_origins(check_labels(X, y, type(self).__name__), labels, rng)
-        return self.sample_near(_safe_indexing(X, origins), labels, random_state=rng)
-
-    def _is_near(self) -> bool:
-        return self.resampling == "near" or (self.resampling == "auto" and self._form.kind != "table")
+        self._check_generator()
+        rng = self._sampling_rng if random_state is None else check_random_state(random_state)
+        codes = self._sample_codes(len(labels), labels, rng)
+        known = self._sample_codes(len(y), check_labels(X, y, type(self).__name__), rng)
+        one_hot = self._one_hot(codes)
+        drawn = self._draw(one_hot, rng)
+        near = every_second(codes) if way == "mixed" else np.ones(len(codes), bool)
+        rows = _safe_indexing(X, real_origins(known, codes[near], self.classes_, rng))
+        rows, _ = check_rows(self, rows, image_shape=self.image_shape, reset=False)
+        drawn[near] = self._codec.encode(rows) + NEARNESS * (drawn[near] - self._draw(one_hot[near], rng))
+        return self._form.restore(self._codec.decode(self._inherit(drawn, rng))), self._labels_of(codes)
 
     def _check_generator(self) -> None:
         if self._config.adversarial is False:
@@ -741,15 +722,23 @@ def check_labels(X, y, name: str) -> np.ndarray:
     return y
 
 
-def real_origins(y: np.ndarray, labels: np.ndarray, rng) -> np.ndarray:
-    """For each of `labels` the position in `y` of a row of that class: all of them equally often, but for one."""
-    unknown = sorted({str(label) for label in np.setdiff1d(labels, y)})
-    if unknown:
-        raise ValueError(f"labels names classes of which y has no row: {unknown}. Leave them out, or add rows.")
-    origins = np.empty(len(labels), int)
-    for label in np.unique(labels):
-        wanted = labels == label
-        origins[wanted] = np.resize(rng.permutation(np.flatnonzero(y == label)), np.count_nonzero(wanted))
+def every_second(codes: np.ndarray) -> np.ndarray:
+    """Mask of every second row of each class, its first one included."""
+    mask = np.zeros(len(codes), bool)
+    for code in np.unique(codes):
+        mask[np.flatnonzero(codes == code)[::2]] = True
+    return mask
+
+
+def real_origins(known: np.ndarray, codes: np.ndarray, classes: np.ndarray, rng) -> np.ndarray:
+    """For each of `codes` the position in `known` of a row of that class: these in turn, in a random order."""
+    missing = classes[np.setdiff1d(codes, known)].tolist()
+    if missing:
+        raise ValueError(f"labels asks for rows of classes {missing}, of which y has none. Leave them out of labels.")
+    origins = np.empty(len(codes), int)
+    for code in np.unique(codes):
+        wanted = codes == code
+        origins[wanted] = np.resize(rng.permutation(np.flatnonzero(known == code)), np.count_nonzero(wanted))
     return origins
 
 

@@ -39,7 +39,7 @@ class GANOverSampler(BaseOverSampler):
         As in imbalanced-learn: the classes to lift, or the count that each should reach.
     ratio : float, default=1.0
         Factor on the count that each class, the largest included, should reach; 1.0 balances only.
-    resampling : {"auto", "near", "sample"}, default="auto"
+    resampling : {"auto", "mixed", "near", "sample"}, default="auto"
         How rows are made, as in `GANAugmenter`.
     architecture, loss, latent_dim, width, augment
         The networks and their objective, as in `GANAugmenter`.

@@ -6,7 +6,8 @@ Protocol: images at 32x32 (pneumonia 28x28), four folds by group, three seeds. O
 20 and each other one to 300 at most: glioma (brain), covid (covid_ct), Platelets (bccd), and on pneumonia each class in
 turn. All arms see the same columns, pixels standardised by the real training rows, and differ in rows or weights only.
 `SVC(C=10)`, a random forest of 200 trees and logistic regression; the three share one fit of the GAN. Flips, where
-anatomy allows them (`FLIPS`), are for classical augmentation only: GANAugmenter is at its defaults.
+anatomy allows them (`FLIPS`), are for classical augmentation only. The GAN's rows are those of
+`GANAugmenter(ratio=1.0).fit_resample`, which lift the rare class to the size of the largest, as `GANOverSampler` does.
 
 Every finished cell is appended to `--out` (JSON lines) with its predictions, and a second call goes on from there. The
 table is printed in Markdown. Intervals are from resampling the groups of the test rows; a set counts once, whatever the
@@ -32,7 +33,14 @@ RARE = {"brain": ["glioma_tumor"], "covid": ["covid"], "pneumonia": ["normal", "
 FLIPS = {"brain", "bccd"}  # tumours are on either side; cells have none
 N_RARE, N_OTHER, N_JUDGED = 20, 300, 1000
 OURS = "GAN rows"
-OTHERS = ("none", "class weights", "random oversampling", "SMOTE", "classical augmentation")
+OTHERS = (
+    "none",
+    "class weights",
+    "random oversampling",
+    "SMOTE",
+    "classical augmentation",  # every class to twice the largest, as `classical_arm` has it
+    "classical augmentation, even",  # to the largest, as SMOTE and ours
+)
 N_RESAMPLES = 2000
 
 
@@ -66,12 +74,42 @@ def fold_of(folder: Path, name: str, rare: str, seed: int, fold: int, developmen
 
 
 def arms_of(name: str, group: str) -> dict:
-    """Arms by name; those of the group "GAN" share a fit."""
-    from sklearn_medgan.benchmark import ARMS, classical_arm
+    """Arms by name; those of the group "GAN" share a fit. Ablations of `OURS` begin with its name."""
+    from sklearn_medgan import GANAugmenter
+    from sklearn_medgan.benchmark import ARMS, Arm, classical_arm, gan_arms
 
-    if group == "GAN":
-        return {OURS: ARMS["GAN rows"]}
-    return {arm: classical_arm(flip=name in FLIPS) if arm == OTHERS[-1] else ARMS[arm] for arm in OTHERS}
+    flip = name in FLIPS
+    if group == "others":
+        classical = {OTHERS[-2]: classical_arm(flip=flip), OTHERS[-1]: classical_arm(ratio=1.0, flip=flip)}
+        return {arm: classical.get(arm) or ARMS[arm] for arm in OTHERS}
+    ours = gan_arms(GANAugmenter(representation="pixels", pretrained=None, ratio=1.0))["GAN rows"]
+    settings = {"kind": "rows", "share": ours.share, "fit_shared": ours.fit_shared}
+
+    def of(resampling):
+        def prepare(fold, shared, classifier):
+            shared.gan.set_params(resampling=resampling)
+            return ours.prepare(fold, shared, classifier)
+
+        return Arm(prepare=prepare, **settings)
+
+    ablations = {"samples only": of("sample"), "near real ones only": of("near")}
+    return {
+        OURS: of("auto"),
+        **{f"{OURS}, {what}": arm for what, arm in ablations.items()},
+        f"{OURS}, without the GAN": Arm(prepare=moved_alike, **settings),
+    }
+
+
+def moved_alike(fold, shared, classifier):
+    """Real rows moved as the GAN's rows are, as many as those: what is left of `OURS` without a GAN."""
+    from sklearn_medgan._allocation import synthetic_counts
+    from sklearn_medgan._benchmark_arms import grown
+
+    gan, rng = shared.gan, np.random.RandomState(fold.seed("moved alike"))
+    counts = synthetic_counts(fold.y, "auto", 1.0)
+    origins = np.concatenate([np.resize(rng.permutation(np.flatnonzero(fold.y == k)), n) for k, n in counts.items()])
+    moved = gan._codec.decode(gan._inherit(gan._codec.encode(fold.X[origins]), rng))
+    return grown(fold, moved.reshape(-1, *fold.X.shape[1:]), fold.y[origins])
 
 
 def cells(folder: Path, name: str, rare: str, seed: int, fold: int, group: str, development: bool, threads: int):
@@ -198,9 +236,11 @@ def comparisons(found: Found) -> list[str]:
     """What each arm has more than the best other arm and than none, with intervals."""
     others = [arm for arm in OTHERS if arm in found.arms]
     ours = [arm for arm in found.arms if arm not in OTHERS]
+    if not others or not ours:
+        return []
     lines = []
     for classifiers in (found.classifiers, *([c] for c in found.classifiers)):
-        best = max(others, key=lambda arm: found.mean(arm, classifiers)[0, 0])
+        best = max(others, key=lambda arm, of=classifiers: found.mean(arm, of)[0, 0])
         for arm in ours:
             gain = found.mean(arm, classifiers) - found.mean(best, classifiers)
             to_none = (found.mean(arm, classifiers) - found.mean("none", classifiers)) if "none" in others else gain
