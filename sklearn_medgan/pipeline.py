@@ -461,7 +461,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     estimator : classifier
         Fitted on the augmented rows.
     augmenter : estimator with ``fit`` and ``sample``
-        Such as `GANAugmenter`. Its own ``sampling_strategy`` and ``ratio`` are not used: ``dose`` rules.
+        Such as `GANAugmenter`. Its own ``sampling_strategy`` and ``ratio`` are not used: ``dose`` rules. Where it has
+        ``resample(X, y, labels=...)``, rows come from that, which may start from the real ones.
     dose : float or "cv", default=1.0
         Synthetic rows per real row, in total; allotted so that the classes end as even as possible, the
         smallest filled up first. 0 adds none and leaves the augmenter's ``transform``. "cv" chooses among 0, 0.5, 1
