@@ -73,7 +73,7 @@ def fold_of(folder: Path, name: str, rare: str, seed: int, fold: int, developmen
     return Fold(X[train], y[train], groups[train], X[test], (name, rare, seed, fold)), y[test], groups[test]
 
 
-def arms_of(name: str, group: str) -> dict:
+def arms_of(name: str, group: str, max_iter: int = 300) -> dict:
     """Arms by name; those of the group "GAN" share a fit. Ablations of `OURS` begin with its name."""
     from sklearn_medgan import GANAugmenter
     from sklearn_medgan.benchmark import ARMS, Arm, classical_arm, gan_arms
@@ -82,7 +82,7 @@ def arms_of(name: str, group: str) -> dict:
     if group == "others":
         classical = {OTHERS[-2]: classical_arm(flip=flip), OTHERS[-1]: classical_arm(ratio=1.0, flip=flip)}
         return {arm: classical.get(arm) or ARMS[arm] for arm in OTHERS}
-    ours = gan_arms(GANAugmenter(representation="pixels", pretrained=None, ratio=1.0))["GAN rows"]
+    ours = gan_arms(GANAugmenter(representation="pixels", pretrained=None, ratio=1.0, max_iter=max_iter))["GAN rows"]
     settings = {"kind": "rows", "share": ours.share, "fit_shared": ours.fit_shared}
 
     def of(resampling):
@@ -112,7 +112,7 @@ def moved_alike(fold, shared, classifier):
     return grown(fold, moved.reshape(-1, *fold.X.shape[1:]), fold.y[origins])
 
 
-def cells(folder: Path, name: str, rare: str, seed: int, fold: int, group: str, development: bool, threads: int):
+def cells(folder, name: str, rare: str, seed: int, fold: int, group: str, development: bool, max_iter: int, threads):
     """Fit and score the arms of a group on one fold: a row of the results for each arm and classifier."""
     from sklearn_medgan.benchmark import CLASSIFIERS
 
@@ -120,7 +120,7 @@ def cells(folder: Path, name: str, rare: str, seed: int, fold: int, group: str, 
     if group == "GAN":
         limit_threads(threads)
     of_fold, y, _ = fold_of(folder, name, rare, seed, fold, development)
-    arms, rows, key = arms_of(name, group), [], {"set": name, "rare": rare, "seed": seed, "fold": fold}
+    arms, rows, key = arms_of(name, group, max_iter), [], {"set": name, "rare": rare, "seed": seed, "fold": fold}
     shared = {arm.fit_shared: None for arm in arms.values()}
     shared = {fit: fit and fit(of_fold) for fit in shared}
     for arm, maker in arms.items():
@@ -129,7 +129,7 @@ def cells(folder: Path, name: str, rare: str, seed: int, fold: int, group: str, 
             if "random_state" in model.get_params():
                 model.set_params(random_state=of_fold.seed(classifier))
             made = maker.prepare(of_fold, shared[maker.fit_shared], clone(model))
-            model = (made.classifier or model).fit(made.X, made.y, **made.fit_params)
+            model = (model if made.classifier is None else made.classifier).fit(made.X, made.y, **made.fit_params)
             predicted = "".join(map(str, model.predict(made.X_test)))
             row = {**key, "arm": arm, "classifier": classifier, "predicted": predicted}
             rows.append({**row, "auc": round(area(model, made.X_test, y), 4), "n_rows": len(made.y)})
@@ -275,6 +275,7 @@ def main():
     p.add_argument("--folds", type=int, nargs="+", choices=range(4), default=[0, 1, 2, 3])
     p.add_argument("--groups", nargs="+", choices=("others", "GAN"), default=["others", "GAN"], help="arms to run")
     p.add_argument("--development", action="store_true", help="splits to try ideas on; one fold a seed")
+    p.add_argument("--max-iter", type=int, default=300, help="updates of the GAN")
     p.add_argument("--jobs", type=int, default=2, help="processes, one thread each where more than one")
     p.add_argument("--out", type=Path, default=Path("rare_class.jsonl"))
     a = p.parse_args()
@@ -290,7 +291,7 @@ def main():
         for g in a.groups
     ]
     missing = [key for key in wanted if not all((*key[:4], arm) in keys for arm in arms_of(key[0], key[4]))]
-    jobs = (delayed(cells)(a.folder, *key, a.development, 2 if a.jobs == 1 else 1) for key in missing)
+    jobs = (delayed(cells)(a.folder, *key, a.development, a.max_iter, 2 if a.jobs == 1 else 1) for key in missing)
     for number, rows in enumerate(Parallel(a.jobs, return_as="generator_unordered")(jobs), 1):
         done += rows
         with a.out.open("a") as file:
