@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is_fitted
@@ -43,6 +43,8 @@ REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many v
 EMA_DECAY = 0.99
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
 CHANCE_MARGIN = 0.02
+NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log_rare.md)
+INHERITED = 0.5  # strength of `augment` on rows for a classifier, of that in training
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.1, 10.0  # of the data's: below, samples have collapsed; above, they run away
 
 
@@ -74,6 +76,10 @@ class GANAugmenter(NetworkEstimator):
         "not majority", "all", ...); "auto" is the count of the largest class.
     ratio : float, default=2.0
         Each class is lifted to ``round(ratio * target)`` rows; 1.0 balances only.
+    resampling : {"auto", "mixed", "near", "sample"}, default="auto"
+        How `fit_resample`, `resample` and `AugmentedClassifier` make rows; see Notes. "near": each from a real row of
+        its class; "sample": as `sample` does; "mixed": every second row of a class "near", the others samples that are
+        moved as those are. "auto": "mixed" for images, "sample" for tables.
     architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
         Networks. "auto": strided convolutions for images, dense layers for tables. "dcgan" (images): the classic
         network with batch normalisation; with ``loss="minimax"`` the classic training too.
@@ -141,6 +147,12 @@ class GANAugmenter(NetworkEstimator):
     Training copies the rows to float32 once. The networks' compiled step is cached in the process by configuration and
     shape (the 32 used last), so a second fit of the same shape starts at once. Research use; not a medical device.
 
+    *Rows near real ones.* Where a class has few rows, its samples tend to their average; what two samples of a class
+    differ by still holds what the generator has learned, from all classes, about how images vary. So half of such a
+    difference is added to a real row, and the sum is moved by `augment` at half the strength that it has in training.
+    Real rows of a class are taken in turn. Such a row shows much of the real one that it was made from, and a sample
+    that `sample` draws does not: to hand rows on to others, use `sample`.
+
     References
     ----------
     Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv 2501.05441, eq. 2 and 3 (objective, penalties).
@@ -171,6 +183,7 @@ class GANAugmenter(NetworkEstimator):
         "pretrained": [str, None],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
         "ratio": [Interval(Real, 0, None, closed="neither")],
+        "resampling": [StrOptions({"auto", "mixed", "near", "sample"})],
         "architecture": [StrOptions({"auto", "conv", "dense", "dcgan"})],
         "loss": [StrOptions(LOSSES)],
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
@@ -200,6 +213,7 @@ class GANAugmenter(NetworkEstimator):
         pretrained="medical",
         sampling_strategy="auto",
         ratio=2.0,
+        resampling="auto",
         architecture="auto",
         loss="relativistic",
         latent_dim=64,
@@ -223,6 +237,7 @@ class GANAugmenter(NetworkEstimator):
         self.pretrained = pretrained
         self.sampling_strategy = sampling_strategy
         self.ratio = ratio
+        self.resampling = resampling
         self.architecture = architecture
         self.loss = loss
         self.latent_dim = latent_dim
@@ -526,16 +541,90 @@ class GANAugmenter(NetworkEstimator):
         array(['b', 'a'], dtype='<U1')
         """
         check_is_fitted(self)
-        if self._config.adversarial is False:
-            raise ValueError("Nothing to sample: with adversarial_weight=0 the generator was not trained. Raise it.")
+        self._check_generator()
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         codes = self._sample_codes(n_samples, y, rng)
+        X_new = self._form.restore(self._codec.decode(self._draw(self._one_hot(codes), rng)))
+        return X_new, self._labels_of(codes)
+
+    def resample(self, X, y, *, labels, random_state=None):
+        """Draw synthetic rows for a classifier, in the way that `resampling` names; `fit_resample` without the fit.
+
+        Parameters
+        ----------
+        X : array-like
+            Real rows of the shape and units seen at `fit`.
+        y : array-like of shape (n,)
+            Their labels.
+        labels : array-like of shape (n_new,)
+            The labels of the rows to draw, each among those of y.
+        random_state : int, RandomState instance or None, default=None
+            With None, a repeated call draws anew (reproducibly, if `fit` had a `random_state`).
+
+        Returns
+        -------
+        X_new : rows in the form of the rows that were fitted
+            Synthetic rows only.
+        y_new : ndarray of shape (n_new,)
+            Their labels, `labels`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For rows that differ from those of `fit`, labels not seen at `fit`, and labels of which y has no row.
+
+        Examples
+        --------
+        >>> from sklearn_medgan import GANAugmenter
+        >>> from sklearn_medgan.datasets import make_nodules
+        >>> X, y = make_nodules(60, image_size=16, random_state=0, return_X_y=True)
+        >>> gan = GANAugmenter(max_iter=2, random_state=0).fit(X, y)
+        >>> X_new, y_new = gan.resample(X, y, labels=[1, 1, 0])
+        >>> X_new.shape, y_new
+        ((3, 16, 16), array([1, 1, 0]))
+        """
+        check_is_fitted(self)
+        way = "mixed" if self.resampling == "auto" and self._form.kind != "table" else self.resampling
+        if way in ("auto", "sample") or not len(labels):
+            return self.sample(y=labels, random_state=random_state)
+        self._check_generator()
+        rng = self._sampling_rng if random_state is None else check_random_state(random_state)
+        codes = self._sample_codes(len(labels), labels, rng)
+        known = self._sample_codes(len(y), check_labels(X, y, type(self).__name__), rng)
+        one_hot = self._one_hot(codes)
+        drawn = self._draw(one_hot, rng)
+        near = every_second(codes) if way == "mixed" else np.ones(len(codes), bool)
+        rows = _safe_indexing(X, real_origins(known, codes[near], self.classes_, rng))
+        rows, _ = check_rows(self, rows, image_shape=self.image_shape, reset=False)
+        drawn[near] = self._codec.encode(rows) + NEARNESS * (drawn[near] - self._draw(one_hot[near], rng))
+        return self._form.restore(self._codec.decode(self._inherit(drawn, rng))), self._labels_of(codes)
+
+    def _check_generator(self) -> None:
+        if self._config.adversarial is False:
+            raise ValueError("Nothing to sample: with adversarial_weight=0 the generator was not trained. Raise it.")
+
+    def _one_hot(self, codes: np.ndarray) -> np.ndarray:
+        """Labels as the networks take them; zeros after an unlabelled fit."""
         labels = np.zeros((len(codes), self._config.n_classes), np.float32)
         if hasattr(self, "classes_"):
             labels[np.arange(len(codes)), codes] = 1.0
-        noise = rng.standard_normal((len(codes), self._config.latent_dim)).astype(np.float32)
-        X_new = self._form.restore(self._codec.decode(self._generate(noise, labels)))
-        return X_new, self.classes_[codes] if hasattr(self, "classes_") else None
+        return labels
+
+    def _labels_of(self, codes: np.ndarray):
+        return self.classes_[codes] if hasattr(self, "classes_") else None
+
+    def _draw(self, labels: np.ndarray, rng) -> np.ndarray:
+        """Encoded samples of one-hot labels."""
+        return self._generate(rng.standard_normal((len(labels), self._config.latent_dim)).astype(np.float32), labels)
+
+    def _inherit(self, encoded: np.ndarray, rng) -> np.ndarray:
+        """Encoded images moved as the discriminator has seen them in training, less far."""
+        if not self._config.augment:
+            return encoded
+        from .gan.augment import augment
+
+        seed = rng.randint(np.iinfo(np.int32).max, size=2).astype(np.int32)
+        return augment(encoded, self._config.augment, seed, INHERITED).numpy()
 
     def _sample_codes(self, n_samples, y, rng) -> np.ndarray:
         """Positions in `classes_` of the rows to draw (zeros without labels)."""
@@ -598,7 +687,7 @@ class GANAugmenter(NetworkEstimator):
         wanted = np.repeat(self.classes_, [counts[label] for label in self.classes_.tolist()])
         if not len(wanted):
             return X, y
-        X_new, y_new = self.sample(y=wanted, random_state=self._resampling_seed)
+        X_new, y_new = self.resample(X, y, labels=wanted, random_state=self._resampling_seed)
         return join_rows(X, X_new), join_labels(y, y_new)
 
     @property
@@ -631,6 +720,26 @@ def check_labels(X, y, name: str) -> np.ndarray:
     check_same_length(X, y)
     check_classification_targets(y)
     return y
+
+
+def every_second(codes: np.ndarray) -> np.ndarray:
+    """Mask of every second row of each class, its first one included."""
+    mask = np.zeros(len(codes), bool)
+    for code in np.unique(codes):
+        mask[np.flatnonzero(codes == code)[::2]] = True
+    return mask
+
+
+def real_origins(known: np.ndarray, codes: np.ndarray, classes: np.ndarray, rng) -> np.ndarray:
+    """For each of `codes` the position in `known` of a row of that class: these in turn, in a random order."""
+    missing = classes[np.setdiff1d(codes, known)].tolist()
+    if missing:
+        raise ValueError(f"labels asks for rows of classes {missing}, of which y has none. Leave them out of labels.")
+    origins = np.empty(len(codes), int)
+    for code in np.unique(codes):
+        wanted = codes == code
+        origins[wanted] = np.resize(rng.permutation(np.flatnonzero(known == code)), np.count_nonzero(wanted))
+    return origins
 
 
 def join_labels(y, new: np.ndarray):

@@ -13,7 +13,7 @@ from ._allocation import dose_counts, synthetic_counts
 from ._augmenter import GANAugmenter
 from ._benchmark_arms import KINDS, Arm, Columns, Fold, flat, grown, light_arms
 from ._dose import DOSES, choose_dose, inner_splits, judge_doses
-from .pipeline import _seed_parts
+from .pipeline import _seed_parts, draw_rows
 
 # -------------------------------------------------------------------------------------------------------------- GAN
 
@@ -45,7 +45,9 @@ def _fit_gan(fold, *, augmenter, name):
 def _draw(gan, fold: Fold, counts: dict, name: str) -> tuple:
     """Synthetic rows of these counts by class."""
     labels = np.repeat(np.unique(fold.y), list(counts.values()))
-    return gan.sample(y=labels, random_state=fold.seed(name)) if len(labels) else (fold.X[:0], fold.y[:0])
+    if not len(labels):
+        return fold.X[:0], fold.y[:0]
+    return draw_rows(gan, rows_for(gan, fold.X), fold.y, labels, fold.seed(name))
 
 
 def _gan_rows(fold, shared, classifier, *, name):

@@ -39,6 +39,8 @@ class GANOverSampler(BaseOverSampler):
         As in imbalanced-learn: the classes to lift, or the count that each should reach.
     ratio : float, default=1.0
         Factor on the count that each class, the largest included, should reach; 1.0 balances only.
+    resampling : {"auto", "mixed", "near", "sample"}, default="auto"
+        How rows are made, as in `GANAugmenter`.
     architecture, loss, latent_dim, width, augment
         The networks and their objective, as in `GANAugmenter`.
     batch_size, max_iter, max_time, learning_rate, penalty_weight, adversarial_weight, class_head_weight, class_steps
@@ -91,6 +93,7 @@ class GANOverSampler(BaseOverSampler):
         image_shape=None,
         sampling_strategy="auto",
         ratio=1.0,
+        resampling="auto",
         architecture="auto",
         loss="relativistic",
         latent_dim=64,
@@ -111,6 +114,7 @@ class GANOverSampler(BaseOverSampler):
         super().__init__(sampling_strategy=sampling_strategy)
         self.image_shape = image_shape
         self.ratio = ratio
+        self.resampling = resampling
         self.architecture = architecture
         self.loss = loss
         self.latent_dim = latent_dim

@@ -461,7 +461,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     estimator : classifier
         Fitted on the augmented rows.
     augmenter : estimator with ``fit`` and ``sample``
-        Such as `GANAugmenter`. Its own ``sampling_strategy`` and ``ratio`` are not used: ``dose`` rules.
+        Such as `GANAugmenter`. Its own ``sampling_strategy`` and ``ratio`` are not used: ``dose`` rules. Where it has
+        ``resample(X, y, labels=...)``, rows come from that, which may start from the real ones.
     dose : float or "cv", default=1.0
         Synthetic rows per real row, in total; allotted so that the classes end as even as possible, the
         smallest filled up first. 0 adds none and leaves the augmenter's ``transform``. "cv" chooses among 0, 0.5, 1
@@ -804,8 +805,15 @@ def _add_rows(parts, X, y, dose):
     if not any(counts.values()):
         return X, y
     labels = np.repeat(np.unique(y), list(counts.values()))
-    X_new, y_new = parts.augmenter.sample(y=labels, random_state=parts.seed)
+    X_new, y_new = draw_rows(parts.augmenter, X, y, labels, parts.seed)
     return join_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
+
+
+def draw_rows(augmenter, X, y, labels, random_state):
+    """Synthetic rows of these labels, and the labels: by `resample` where an augmenter has it, else its samples."""
+    if hasattr(augmenter, "resample"):
+        return augmenter.resample(X, y, labels=labels, random_state=random_state)
+    return augmenter.sample(y=labels, random_state=random_state)
 
 
 def _transform(augmenter, X):

@@ -138,3 +138,15 @@ def test_augment_applies_the_named_transforms_in_turn():
     chained = apply("contrast", apply("shift", batch))
     assert np.array_equal(augment(tf.constant(batch), ("shift", "contrast"), SEED), chained)
     assert np.array_equal(augment(tf.constant(batch), (), SEED), batch)
+
+
+@pytest.mark.parametrize(("name", "bound"), [("contrast", 0.5), ("shift", 0.5), ("cutout", 0.5)])
+def test_strength_scales_how_far_a_transform_goes(name, bound):
+    ramp = np.broadcast_to(np.arange(32.0)[:, None, None], (200, 32, 32, 1))
+    whole, half = (np.abs(TRANSFORMS[name](tf.constant(ramp), SEED, s).numpy() - ramp) for s in (1.0, bound))
+    none = TRANSFORMS[name](tf.constant(ramp), SEED, 0.0).numpy()
+    np.testing.assert_allclose(none, ramp, atol=1e-9)
+    if name == "cutout":  # half the side: a quarter of the area
+        assert (half > 0).mean() == pytest.approx((whole > 0).mean() / 4, rel=0.3)  # holes at the border are cut
+    else:
+        assert half.max() == pytest.approx(whole.max() / 2, rel=0.05)

@@ -111,6 +111,21 @@ def test_augmenter_without_transform_adds_rows_only(table):
     np.testing.assert_array_equal(model.estimator_.X_, np.r_[X, np.zeros((60, 20))])
 
 
+def test_augmenter_that_can_start_from_real_rows_is_given_them(table):
+    class Resampler(FakeAugmenter):
+        def transform(self, X):
+            return np.asarray(X)
+
+        def resample(self, X, y, *, labels, random_state=None):
+            np.testing.assert_array_equal(X, table[0])
+            np.testing.assert_array_equal(y, table[1])
+            return np.full((len(labels), 20), 7.0), labels
+
+    model = AugmentedClassifier(Recorder(), Resampler()).fit(*table)
+    np.testing.assert_array_equal(model.estimator_.X_[60:], np.full((60, 20), 7.0))
+    assert np.bincount(model.estimator_.y_).tolist() == [60, 60]
+
+
 @pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame, np.ndarray.tolist, np.asarray])
 def test_any_container_gives_the_same_model(form, table):
     X, y = table

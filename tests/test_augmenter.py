@@ -374,6 +374,107 @@ def test_fit_resample_repeats_itself():
     assert (a[0].dtype, a[0].shape) == (STACK.dtype, (28, 9, 11))
 
 
+# -- rows for a classifier ----------------------------------------------------
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What the generator is asked for and gives, call by call: constant images of random greys."""
+    calls, rng = [], np.random.RandomState(5)
+
+    def generate(self, noise, labels):
+        shape = (len(noise), *[1] * len(self._config.shape))
+        calls.append((labels.argmax(1), rng.uniform(-0.2, 0.2, shape)))
+        return np.broadcast_to(calls[-1][1], (len(noise), *self._config.shape)).astype(np.float32)
+
+    monkeypatch.setattr(GANAugmenter, "_generate", generate)
+    return calls
+
+
+PAIR = np.array([np.full((9, 11), 100.0), np.full((9, 11), 150.0)])  # one row of each class
+LOW_AND_HIGH = np.array([np.zeros((9, 11)), np.full((9, 11), 200.0)])  # encoded as -1 and 1
+
+
+def test_row_near_a_real_one_is_changed_by_half_of_what_two_samples_differ_by(drawn):
+    model = gan(augment=None, resampling="near").fit(LOW_AND_HIGH, [0, 1])
+    X_new, y_new = model.resample(PAIR, [0, 1], labels=[1, 0, 0])
+    assert y_new.tolist() == [1, 0, 0]
+    (labels, first), (also, second) = drawn
+    assert labels.tolist() == also.tolist() == [1, 0, 0]
+    expected = np.array([150.0, 100.0, 100.0]) + 0.5 * 100.0 * (first - second).ravel()
+    np.testing.assert_allclose(X_new, np.broadcast_to(expected[:, None, None], X_new.shape), atol=1e-3)
+
+
+def test_half_of_mixed_rows_of_each_class_are_samples(drawn):
+    model = gan(augment=None).fit(LOW_AND_HIGH, [0, 1])
+    X_new, _ = model.resample(PAIR, [0, 1], labels=[0, 0, 0, 1, 1])
+    (_, first), (labels, second) = drawn
+    assert labels.tolist() == [0, 0, 1]
+    expected = 100.0 * (1 + first.ravel())
+    expected[[0, 2, 3]] = [100.0, 100.0, 150.0] + 50.0 * (first[[0, 2, 3]] - second).ravel()
+    np.testing.assert_allclose(X_new[:, 0, 0], expected, atol=1e-3)
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """A generator that has learned nothing: all samples are alike, so no two differ."""
+    monkeypatch.setattr(
+        GANAugmenter, "_generate", lambda self, noise, labels: np.zeros((len(noise), *self._config.shape), np.float32)
+    )
+
+
+@pytest.mark.usefixtures("silent")
+def test_rows_for_a_classifier_are_moved_half_as_far_as_in_training():
+    image = np.random.RandomState(1).randint(0, 256, (1, 16, 24)).astype(np.uint8)
+    X, y = np.repeat(image, 4, 0), np.arange(4) % 2
+    model = gan(augment=("shift",), resampling="near", max_iter=1).fit(X, y)
+    padded = np.pad(image[0], 2, mode="edge")
+    moved = {(i, j): padded[2 + i : 18 + i, 2 + j : 26 + j] for i in range(-2, 3) for j in range(-2, 3)}
+    X_new, _ = model.resample(X, y, labels=[1] * 60)
+    seen = [next(at for at, copy in moved.items() if np.array_equal(row, copy)) for row in X_new]
+    assert np.abs(seen).max(0).tolist() in ([1, 1], [1, 2])  # a sixteenth of 16 and of 24, which is 1 and 1.5
+    assert len(set(seen)) > 5
+
+
+@pytest.mark.usefixtures("silent")
+def test_fit_resample_takes_the_real_images_of_a_class_in_turn():
+    y = np.repeat(["common", "rare"], [11, 3])
+    X_res, y_res = gan(augment=None, ratio=1.0, resampling="near").fit_resample(STACK, y)
+    assert y_res.tolist() == [*y, *["rare"] * 8]
+    times = [int((X_res[14:] == row).all((1, 2)).sum()) for row in STACK]
+    assert times[:11] == [0] * 11
+    assert sorted(times[11:]) == [2, 3, 3]
+
+
+def test_rows_are_samples_where_asked_for_and_on_tables(on_table):
+    drawn = on_table.resample(TABLE, LABELS, labels=[1, 0, 1], random_state=5)
+    assert np.array_equal(drawn[0], on_table.sample(y=[1, 0, 1], random_state=5)[0])
+    assert drawn[1].tolist() == [1, 0, 1]
+    model = gan(resampling="sample").fit(STACK, LABELS)
+    assert np.array_equal(
+        model.resample(STACK, LABELS, labels=[1, 1], random_state=5)[0], model.sample(y=[1, 1], random_state=5)[0]
+    )
+
+
+@pytest.mark.parametrize("X", [STACK, STACK.tolist()], ids=["array", "list"])
+def test_rows_for_a_classifier_repeat_and_keep_the_form(X):
+    models = [gan().fit(X, LABELS) for _ in range(2)]
+    first, second = (model.resample(X, LABELS, labels=[1, 0, 1])[0] for model in models)
+    assert type(first) is type(X)
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, models[0].resample(X, LABELS, labels=[1, 0, 1])[0])
+    assert len(models[0].resample(X, LABELS, labels=[])[0]) == 0
+
+
+def test_resample_refuses_labels_of_which_there_is_no_row(on_stack):
+    with pytest.raises(ValueError, match=r"rows of classes \[1\], of which y has none"):
+        on_stack.resample(STACK[LABELS == 0], LABELS[LABELS == 0], labels=[0, 1])
+    with pytest.raises(ValueError, match=r"not seen at fit: \['7'\]"):
+        on_stack.resample(STACK, LABELS, labels=[7])
+    with pytest.raises(ValueError, match="fitted without labels"):
+        gan().fit(STACK).resample(STACK, LABELS, labels=[1])
+
+
 # -- semi-supervised, warm start, warnings ------------------------------------
 
 

@@ -4,8 +4,8 @@ Every transform is a linear map of the image with random coefficients, written a
 gradient (and the gradient of that) is exact, deterministic and cheap. Borders repeat the edge pixel: in data
 scaled to [-1, 1] zero padding would paint a grey frame that the discriminator learns to look for.
 
-A transform is a function `f(images, seed) -> images` of a float batch (n, height, width, channels) and a stateless
-seed of shape (2,); `TRANSFORMS` names them.
+A transform is a function `f(images, seed, strength) -> images` of a float batch (n, height, width, channels) and a
+stateless seed of shape (2,); `strength` scales how far it goes. `TRANSFORMS` names them.
 """
 
 from __future__ import annotations
@@ -38,36 +38,38 @@ def _positions(images: tf.Tensor, axis: int) -> tf.Tensor:
     return tf.cast(tf.range(size), images.dtype)[None, :, None]
 
 
-def shift(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def shift(images: tf.Tensor, seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
     """Move by whole pixels, up to an eighth of the side, independently along both axes."""
+    reach = strength * SHIFT
     for axis in (1, 2):
         side = tf.cast(tf.shape(images)[axis], images.dtype)
-        offset = tf.round(_uniform(images, seed, axis, -SHIFT, SHIFT) * side)
+        offset = tf.round(_uniform(images, seed, axis, -reach, reach) * side)
         images = _along(images, axis, _positions(images, axis) + offset)
     return images
 
 
-def flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Mirror left and right, half of the rows."""
+def flip(images: tf.Tensor, seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
+    """Mirror left and right, half of the rows at any strength: there is no half a flip."""
     mirrored = tf.cast(_uniform(images, seed, 3, 0.0, 1.0) < 0.5, images.dtype)[..., None]
     return mirrored * tf.reverse(images, [2]) + (1.0 - mirrored) * images
 
 
-def contrast(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def contrast(images: tf.Tensor, seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
     """Stretch each image about its mean and move its mean."""
+    low, high = (1.0 + strength * (bound - 1.0) for bound in CONTRAST)
     mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
-    gain = _uniform(images, seed, 4, *CONTRAST)[..., None]
-    offset = _uniform(images, seed, 5, -BRIGHTNESS, BRIGHTNESS)[..., None]
+    gain = _uniform(images, seed, 4, low, high)[..., None]
+    offset = _uniform(images, seed, 5, -strength * BRIGHTNESS, strength * BRIGHTNESS)[..., None]
     return (images - mean) * gain + mean + offset
 
 
-def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def cutout(images: tf.Tensor, seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
     """Fill a random box with the image's mean (DeVries and Taylor 2017, arXiv 1708.04552)."""
     inside = tf.ones((), images.dtype)
     for axis in (1, 2):
         side = tf.cast(tf.shape(images)[axis], images.dtype)
         centre = _uniform(images, seed, 5 + axis, 0.0, 1.0) * side
-        near = tf.cast(tf.abs(_positions(images, axis) + 0.5 - centre) < CUTOUT / 2 * side, images.dtype)
+        near = tf.cast(tf.abs(_positions(images, axis) + 0.5 - centre) < strength * CUTOUT / 2 * side, images.dtype)
         inside = inside * (near[..., None] if axis == 1 else tf.transpose(near, [0, 2, 1])[..., None])
     mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
     return images + inside * (mean - images)
@@ -76,8 +78,8 @@ def cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 TRANSFORMS = {"shift": shift, "flip": flip, "contrast": contrast, "cutout": cutout}
 
 
-def augment(images: tf.Tensor, names: tuple[str, ...], seed: tf.Tensor) -> tf.Tensor:
+def augment(images: tf.Tensor, names: tuple[str, ...], seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
     """Apply the named transforms in turn; each row and each transform draws its own numbers."""
     for name in names:
-        images = TRANSFORMS[name](images, seed)
+        images = TRANSFORMS[name](images, seed, strength)
     return images
