@@ -43,7 +43,7 @@ REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many v
 EMA_DECAY = 0.99
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
 CHANCE_MARGIN = 0.02
-NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log_rare.md)
+NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log.md)
 INHERITED = 0.5  # strength of `augment` on rows for a classifier, of that in training
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.1, 10.0  # of the data's: below, samples have collapsed; above, they run away
 
