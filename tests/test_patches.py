@@ -36,7 +36,7 @@ def tiny(tmp_path):
 
 @pytest.fixture(scope="module")
 def plain():
-    return gan(pretrained=None).fit(STACK, LABELS)
+    return gan(n_patches=0).fit(STACK, LABELS)
 
 
 def gan(**changed):
@@ -179,18 +179,19 @@ def test_dictionary_adds_blocks_and_changes_no_other_column(plain, tiny):
     np.testing.assert_array_equal(features, after[:, STACK[0].size :])
 
 
-def test_default_is_the_shipped_dictionary_and_tables_have_none(plain):
-    assert GANAugmenter().pretrained == "medical"
-    model = gan().fit(STACK, LABELS)
+def test_shipped_dictionary_is_called_by_name_and_tables_have_none(plain):
+    model = gan(pretrained="medical").fit(STACK, LABELS)
     n_columns = sum(block.shape[1] for block in load_dictionary("medical").blocks(model._codec.encode(STACK)))
     assert model.transform(STACK).shape[1] == plain.transform(STACK).shape[1] + n_columns
     table = RNG.normal(size=(14, 5))
-    out = [gan(pretrained=pretrained).fit(table, LABELS).transform(table) for pretrained in ("medical", None)]
-    np.testing.assert_array_equal(*out)
+    settings = ({"pretrained": "medical"}, {}, {"n_patches": 0})
+    bare, *out = [gan(**each).fit(table, LABELS).transform(table) for each in settings]
+    for other in out:
+        np.testing.assert_array_equal(bare, other)
 
 
 def test_models_keep_the_dictionary_by_name_only(plain, tmp_path):
-    model = gan().fit(STACK, LABELS)
+    model = gan(pretrained="medical").fit(STACK, LABELS)
     n_columns = model.transform(STACK).shape[1] - plain.transform(STACK).shape[1]
     sizes = [len(pickle.dumps(each)) for each in (model, plain)]
     assert sizes[0] - sizes[1] < 8 * n_columns + 1000  # location and scale of each column, and the name
