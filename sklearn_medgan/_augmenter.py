@@ -62,8 +62,8 @@ class GANAugmenter(NetworkEstimator):
     representation : {"both", "features", "pixels"}, default="both"
         Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size
         (its dense layers, for a table), then which patches an image holds; "pixels": the flattened input as it came;
-        "both": pixels and features. Each block is standardised on the training rows and divided by the root of its
-        width, so that each has the same weight in a distance.
+        "both": pixels and features. Columns are standardised on the training rows and scaled so that pixels, maps and
+        patches have the same weight in a distance, as have the blocks (each map, each way to part the image) in them.
     n_patches : int, default=200
         Typical small patches that `fit` learns from the training images, those of `X_unlabeled` included (fewer where
         these are few). Which of them an image holds, and where, are further blocks of columns; tables have none. Images
@@ -462,12 +462,19 @@ class GANAugmenter(NetworkEstimator):
         return encoded.reshape(len(encoded), -1)[:, : self.n_features_in_]
 
     def _learn_blocks(self, encoded: np.ndarray) -> None:
-        """Location and scale of every block's columns on the training rows; each block ends at unit total variance."""
+        """Location and scale of every column on the training rows.
+
+        Pixels, the discriminator's blocks together and those of the patches together end at unit total variance.
+        """
         self._moments = []
-        for block in self._blocks(encoded):
+        blocks = self._blocks(encoded)
+        n_of_patches = self._n_blocks_of_patches()
+        n_of_network = len(blocks) - 1 - n_of_patches
+        n_beside = [1] + [n_of_network] * n_of_network + [n_of_patches] * n_of_patches
+        for block, n in zip(blocks, n_beside, strict=True):
             spread = block.std(0, dtype=np.float64)
             spread[spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)] = np.inf  # a constant column carries nothing
-            weight = 1.0 / (spread * np.sqrt(block.shape[1]))
+            weight = 1.0 / (spread * np.sqrt(n * block.shape[1]))
             self._moments.append((block.mean(0, dtype=np.float64).astype(np.float32), weight.astype(np.float32)))
 
     def transform(self, X):

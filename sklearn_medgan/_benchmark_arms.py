@@ -289,10 +289,11 @@ def hog_columns(images) -> np.ndarray:
 
 
 def _patches(fold, shared, classifier):
-    """Pixels and typical patches of the training rows, in blocks of equal weight as GANAugmenter has, without a GAN."""
-    blocks = zip(*patch_blocks(fold.X, fold.X_test, fold.seed("patches")), strict=True)
+    """Pixels and typical patches of the training rows at equal weight, as GANAugmenter has them, without its GAN."""
+    blocks = list(zip(*patch_blocks(fold.X, fold.X_test, fold.seed("patches")), strict=True))
     parts = [fold.pixels, *(standardised(X, fold.y, X_test) for X, X_test in blocks)]
-    weighted = ([getattr(part, name) / np.sqrt(part.X.shape[1]) for part in parts] for name in ("X", "X_test"))
+    scales = [np.sqrt(n * part.X.shape[1]) for n, part in zip([1] + [len(blocks)] * len(blocks), parts, strict=True)]
+    weighted = ([getattr(p, name) / s for p, s in zip(parts, scales, strict=True)] for name in ("X", "X_test"))
     X, X_test = (np.concatenate(several, axis=1) for several in weighted)
     return Columns(X, fold.y, X_test)
 

@@ -13,7 +13,7 @@ import numpy as np
 from ._patches import CHUNK, SIDE, even_contrast, standardised
 
 SIZE = 6
-SIDES = (2, 3)  # into how many parts an image is cut each way: one block of columns each
+SIDES = (2, 3, 4)  # into how many parts an image is cut each way: one block of columns each
 N_IMAGES = 2_000  # looked at, at most
 N_LOOKED_AT, N_OF_AN_IMAGE = 30_000, 300  # patches, at most
 FEWEST_ALIKE = 50  # patches looked at for each typical one, on average

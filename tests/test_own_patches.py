@@ -68,7 +68,7 @@ def test_typical_patches_find_what_the_images_are_made_of():
     assert arrays["patches"].shape[1] == SIZE**2
     assert len(arrays["patches"]) <= 8
     assert all(array.dtype == np.float16 for name, array in arrays.items() if name != "sides")
-    halves, _ = PatchDictionary(arrays).blocks(np.concatenate([lying[:2], upright[:2]]))
+    halves, *_ = PatchDictionary(arrays).blocks(np.concatenate([lying[:2], upright[:2]]))
     alike = np.corrcoef(halves.reshape(4, 4, -1).mean(1))
     assert min(alike[0, 1], alike[2, 3]) > max(alike[0, 2], alike[1, 3]) + 0.5
 
@@ -126,10 +126,10 @@ def test_patches_add_blocks_and_change_no_other_column():
     before, after = plain.transform(STACK), model.transform(STACK)
     n_patches = len(model._dictionary["patches"])
     assert 0 < n_patches <= 6
-    assert after.shape[1] == before.shape[1] + (4 + 9) * n_patches
+    assert after.shape[1] == before.shape[1] + (4 + 9 + 16) * n_patches
     np.testing.assert_array_equal(after[:, : before.shape[1]], before)
     added = model.get_feature_names_out()[before.shape[1] :]
-    assert {name.rsplit("_", 1)[0] for name in added} == {"ganaugmenter_patches0", "ganaugmenter_patches1"}
+    assert {name.rsplit("_", 1)[0] for name in added} == {f"ganaugmenter_patches{i}" for i in range(3)}
     assert model.get_feature_names_out().shape == (after.shape[1],)
 
 

@@ -174,7 +174,7 @@ def test_dictionary_adds_blocks_and_changes_no_other_column(plain, tiny):
         columns = after[:, [name.startswith(f"ganaugmenter_{block}_") for name in names]].astype(np.float64)
         np.testing.assert_allclose(columns.mean(0), 0.0, atol=1e-5)
         varying = columns.std(0) > 0
-        np.testing.assert_allclose(columns.std(0)[varying], 1 / np.sqrt(columns.shape[1]), rtol=1e-3)
+        np.testing.assert_allclose(columns.std(0)[varying], 1 / np.sqrt(2 * columns.shape[1]), rtol=1e-3)
     features = model.set_params(representation="features").transform(STACK)
     np.testing.assert_array_equal(features, after[:, STACK[0].size :])
 
