@@ -60,14 +60,16 @@ class GANAugmenter(NetworkEstimator):
         Shape of an image where rows are flat, (n, height x width x channels). Image stacks need none; flat rows without
         it are a table. Sides from 8 pixels, 1 to 4 channels.
     representation : {"both", "features", "pixels"}, default="both"
-        Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size
-        (its dense layers, for a table), then which patches an image holds; "pixels": the flattened input as it came;
-        "both": pixels and features. Columns are standardised on the training rows and scaled so that pixels, maps and
-        patches have the same weight in a distance, as have the blocks (each map, each way to part the image) in them.
+        Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size,
+        by the root of its values (its dense layers, for a table), then which patches an image holds; "pixels": the
+        flattened input as it came; "both": pixels and features. Columns are standardised on the training rows, and
+        scaled so that pixels, maps and patches have the same weight in a distance; so have the blocks among the maps
+        and among the patches.
     n_patches : int, default=200
         Typical small patches that `fit` learns from the training images, those of `X_unlabeled` included (fewer where
-        these are few). Which of them an image holds, and where, are further blocks of columns; tables have none. Images
-        are averaged to 32x32 and standardised one by one, each channel by itself. 0: no such columns.
+        these are few). Which of them an image and its mirror image hold, and where, are further blocks of columns;
+        tables have none. Images are averaged to 32x32 and standardised one by one, each channel by itself. 0: no such
+        columns.
     pretrained : "medical", str or None, default=None
         Typical patches of other images in place of those that `fit` learns. "medical": a dictionary that ships
         (``sklearn_medgan/weights/README.md`` lists the images; a result on images of these sources is flattered);
@@ -432,7 +434,10 @@ class GANAugmenter(NetworkEstimator):
 
     def _blocks(self, encoded: np.ndarray) -> list[np.ndarray]:
         """Pixels, the discriminator's blocks and those of the typical patches."""
-        blocks = [self._pixels(encoded), *self._represent(encoded)]
+        of_network = self._represent(encoded)
+        if self._form.kind != "table":
+            of_network = [signed_root(block) for block in of_network]
+        blocks = [self._pixels(encoded), *of_network]
         if self._dictionary is None:
             return blocks
         if isinstance(self._dictionary, dict):
@@ -651,6 +656,11 @@ class GANAugmenter(NetworkEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def signed_root(values: np.ndarray) -> np.ndarray:
+    """Square root of each value's size, with its sign: a few large ones then say less of how alike two rows are."""
+    return np.copysign(np.sqrt(np.abs(values)), values)
 
 
 def check_labels(X, y, name: str) -> np.ndarray:

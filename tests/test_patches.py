@@ -82,10 +82,12 @@ def test_columns_are_the_encoder_by_its_definition():
     nearer = np.empty((30, 30, 5))
     for i in range(30):
         for j in range(30):
-            patch = x[i : i + 3, j : j + 3].ravel()
-            patch = (patch - patch.mean()) / np.sqrt(patch.var() + 0.004)
-            distances = [np.linalg.norm((patch - mean) @ whitening - typical) for typical in patches]
-            nearer[i, j] = np.maximum(np.mean(distances) - distances, 0.0)
+            nearer[i, j] = 0.0
+            for way in (x, x[:, ::-1]):
+                patch = way[i : i + 3, j : j + 3].ravel()
+                patch = (patch - patch.mean()) / np.sqrt(patch.var() + 0.004)
+                distances = [np.linalg.norm((patch - mean) @ whitening - typical) for typical in patches]
+                nearer[i, j] += np.maximum(np.mean(distances) - distances, 0.0) / 2
     whole, ninths = PatchDictionary(arrays).blocks(image[None, :, :, None])
     np.testing.assert_allclose(whole[0], nearer.mean((0, 1)), rtol=1e-3, atol=1e-5)
     expected = nearer.reshape(3, 10, 3, 10, 5).mean((1, 3))
@@ -102,6 +104,12 @@ def test_a_patch_of_the_dictionary_is_found_where_it_is():
     (block,) = PatchDictionary(arrays).blocks(image[None, :, :, None].astype(np.float32))
     like, unlike = block.reshape(2, 2, 2)[..., 0], block.reshape(2, 2, 2)[..., 1]
     assert (like - unlike).argmax() == 2
+
+
+def test_mirror_images_are_one():
+    dictionary, images = load_dictionary("medical"), RNG.rand(3, 20, 28, 2).astype(np.float32)
+    for block, mirrored in zip(dictionary.blocks(images), dictionary.blocks(images[:, :, ::-1]), strict=True):
+        np.testing.assert_allclose(block, mirrored, rtol=1e-3, atol=1e-5)
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it():
