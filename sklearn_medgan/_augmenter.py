@@ -18,7 +18,8 @@ from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is
 from ._allocation import synthetic_counts
 from ._base import NetworkEstimator
 from ._encoding import join_rows, learn_codec
-from ._patches import load_dictionary
+from ._own_patches import learn_patches
+from ._patches import PatchDictionary, load_dictionary
 from ._validation import check_rows, check_same_length
 
 LOSSES = {"relativistic", "minimax", "non-saturating", "hinge", "least-squares", "wasserstein"}
@@ -61,16 +62,20 @@ class GANAugmenter(NetworkEstimator):
         Shape of an image where rows are flat, (n, height x width x channels). Image stacks need none; flat rows without
         it are a table. Sides from 8 pixels, 1 to 4 channels.
     representation : {"both", "features", "pixels"}, default="both"
-        Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size
-        (its dense layers, for a table), then the `pretrained` ones; "pixels": the flattened input as it came;
-        "both": pixels and features. Each block is standardised on the training rows and divided by the root of its
-        width, so that each has the same weight in a distance.
-    pretrained : "medical", str or None, default="medical"
-        A dictionary of typical small patches of medical images. Which of them an image holds, and where, are further
-        blocks of columns; tables have none. "medical" is the one that ships (``sklearn_medgan/weights/README.md`` lists
-        the images; a result on images of these sources is flattered); another string is the path of a file that
-        ``examples/pretraining/dictionary.py`` made. Images are averaged to 32x32 and standardised one by one, each
-        channel by itself.
+        Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size,
+        by the root of its values (its dense layers, for a table), then which patches an image holds; "pixels": the
+        flattened input as it came; "both": pixels and features. Columns are standardised on the training rows, and
+        scaled so that pixels, maps and patches have the same weight in a distance; so have the blocks among the maps
+        and among the patches.
+    n_patches : int, default=200
+        Typical small patches that `fit` learns from the training images, those of `X_unlabeled` included (fewer where
+        these are few). Which of them an image and its mirror image hold, and where, are further blocks of columns;
+        tables have none. Images are averaged to 32x32 and standardised one by one, each channel by itself. 0: no such
+        columns.
+    pretrained : "medical", str or None, default=None
+        Typical patches of other images in place of those that `fit` learns. "medical": a dictionary that ships
+        (``sklearn_medgan/weights/README.md`` lists the images; a result on images of these sources is flattered);
+        another string is the path of a file that ``examples/pretraining/dictionary.py`` made.
     sampling_strategy : str, float, dict or callable, default="auto"
         Target count of each class in `fit_resample`, as in imbalanced-learn ("auto", "minority", "not minority",
         "not majority", "all", ...); "auto" is the count of the largest class.
@@ -114,7 +119,8 @@ class GANAugmenter(NetworkEstimator):
         Further updates of the discriminator by its class head alone after each update of both networks, on half of
         `batch_size` rows; each costs about a seventh of it. "auto": 4 for "conv", else 0. Without `y` there are none.
     warm_start : bool, default=False
-        Whether `fit` goes on from the earlier fit, with `max_iter` more steps; scale and classes stay as learned then.
+        Whether `fit` goes on from the earlier fit, with `max_iter` more steps; scale, classes and typical patches stay
+        as learned then.
     callbacks : list of keras.callbacks.Callback, default=None
         Told of each entry of `history_` as of an epoch; ``self.model.generator`` and ``.discriminator`` are current.
     random_state : int, RandomState instance or None, default=None
@@ -144,7 +150,8 @@ class GANAugmenter(NetworkEstimator):
 
     Notes
     -----
-    Training copies the rows to float32 once. The networks' compiled step is cached in the process by configuration and
+    Training copies the rows to float32 once. Each typical patch is the mean of at least 10 patches of at least 5
+    images, so that none is a single image's. The networks' compiled step is cached in the process by configuration and
     shape (the 32 used last), so a second fit of the same shape starts at once. Research use; not a medical device.
 
     *Rows near real ones.* Where a class has few rows, its samples tend to their average; what two samples of a class
@@ -158,7 +165,7 @@ class GANAugmenter(NetworkEstimator):
     Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv 2501.05441, eq. 2 and 3 (objective, penalties).
     Radford et al. 2016, arXiv 1511.06434, section 5 (a discriminator's features in front of a linear SVM).
     Coates, Ng and Lee 2011, "An analysis of single-layer networks in unsupervised feature learning", AISTATS, section
-    3.2 (`pretrained`: whitened patches, k-means, triangle activation, averages over parts of the image).
+    3.2 (`n_patches`: whitened patches, k-means, triangle activation, averages over parts of the image).
     Zhao et al. 2020, arXiv 2006.10738, eq. 4 and 5 (augmentation of both real and synthetic rows).
     Miyato and Koyama 2018, arXiv 1802.05637, eq. 3 (projection). Odena et al. 2017, arXiv 1610.09585 (class head).
 
@@ -180,6 +187,7 @@ class GANAugmenter(NetworkEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "image_shape": [tuple, list, None],
         "representation": [StrOptions({"both", "features", "pixels"})],
+        "n_patches": [Interval(Integral, 0, None, closed="left")],
         "pretrained": [str, None],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
         "ratio": [Interval(Real, 0, None, closed="neither")],
@@ -210,7 +218,8 @@ class GANAugmenter(NetworkEstimator):
         *,
         image_shape=None,
         representation="both",
-        pretrained="medical",
+        n_patches=200,
+        pretrained=None,
         sampling_strategy="auto",
         ratio=2.0,
         resampling="auto",
@@ -234,6 +243,7 @@ class GANAugmenter(NetworkEstimator):
     ):
         self.image_shape = image_shape
         self.representation = representation
+        self.n_patches = n_patches
         self.pretrained = pretrained
         self.sampling_strategy = sampling_strategy
         self.ratio = ratio
@@ -295,23 +305,29 @@ class GANAugmenter(NetworkEstimator):
                 f"warm_start=True goes on with the networks of the earlier fit, {self._config}; the parameters now ask "
                 f"for {config}. Set warm_start=False, or the parameters back."
             )
-        self._dictionary = self._choose_dictionary(form)
+        encoded = codec.encode(rows)
+        self._dictionary = self._choose_dictionary(form, encoded, goes_on)
         self._codec, self._config = codec, config
         self.__dict__.pop("classes_", None)
         if classes is not None:
             self.classes_ = classes
             self._priors = labels[:, : len(classes)].mean(0, dtype=np.float64)
-        encoded = codec.encode(rows)
         self._train(encoded, labels, hyper, goes_on)
         self._learn_blocks(encoded)
         return self
 
-    def _choose_dictionary(self, form) -> tuple[str, str, int] | None:
-        """Source, fingerprint and number of blocks of the pretrained dictionary; its patches stay in their file."""
-        if self.pretrained is None or form.kind == "table":
+    def _choose_dictionary(self, form, encoded, goes_on: bool) -> dict[str, np.ndarray] | tuple[str, str, int] | None:
+        """The arrays of the patches learned here; or source, fingerprint and number of blocks of those in a file."""
+        if form.kind == "table":
             return None
-        dictionary = load_dictionary(self.pretrained)
-        return self.pretrained, dictionary.fingerprint, len(dictionary.sides)
+        if self.pretrained is not None:
+            dictionary = load_dictionary(self.pretrained)
+            return self.pretrained, dictionary.fingerprint, len(dictionary.sides)
+        if self.n_patches == 0:
+            return None
+        if goes_on and isinstance(self._dictionary, dict):
+            return self._dictionary
+        return learn_patches(encoded, int(self.n_patches), check_random_state(self.random_state))
 
     def _check_labels(self, X, y, goes_on: bool):
         """Classes, and one-hot labels padded for tables; (None, a column of zeros) without labels."""
@@ -432,12 +448,22 @@ class GANAugmenter(NetworkEstimator):
             warnings.warn(f"GAN training {advice}.", ConvergenceWarning, stacklevel=6)  # the line that called fit
 
     def _blocks(self, encoded: np.ndarray) -> list[np.ndarray]:
-        """Pixels, the discriminator's blocks and those of the pretrained dictionary."""
-        blocks = [self._pixels(encoded), *self._represent(encoded)]
+        """Pixels, the discriminator's blocks and those of the typical patches."""
+        of_network = self._represent(encoded)
+        if self._form.kind != "table":
+            of_network = [signed_root(block) for block in of_network]
+        blocks = [self._pixels(encoded), *of_network]
         if self._dictionary is None:
             return blocks
+        if isinstance(self._dictionary, dict):
+            return [*blocks, *PatchDictionary(self._dictionary).blocks(encoded)]
         source, fingerprint, _ = self._dictionary
         return [*blocks, *load_dictionary(source, fingerprint).blocks(encoded)]
+
+    def _n_blocks_of_patches(self) -> int:
+        if self._dictionary is None:
+            return 0
+        return len(self._dictionary["sides"]) if isinstance(self._dictionary, dict) else self._dictionary[2]
 
     def _represent(self, encoded: np.ndarray) -> list[np.ndarray]:
         """The discriminator's blocks for encoded rows, in batches of one fixed shape."""
@@ -456,12 +482,19 @@ class GANAugmenter(NetworkEstimator):
         return encoded.reshape(len(encoded), -1)[:, : self.n_features_in_]
 
     def _learn_blocks(self, encoded: np.ndarray) -> None:
-        """Location and scale of every block's columns on the training rows; each block ends at unit total variance."""
+        """Location and scale of every column on the training rows.
+
+        Pixels, the discriminator's blocks together and those of the patches together end at unit total variance.
+        """
         self._moments = []
-        for block in self._blocks(encoded):
+        blocks = self._blocks(encoded)
+        n_of_patches = self._n_blocks_of_patches()
+        n_of_network = len(blocks) - 1 - n_of_patches
+        n_beside = [1] + [n_of_network] * n_of_network + [n_of_patches] * n_of_patches
+        for block, n in zip(blocks, n_beside, strict=True):
             spread = block.std(0, dtype=np.float64)
             spread[spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)] = np.inf  # a constant column carries nothing
-            weight = 1.0 / (spread * np.sqrt(block.shape[1]))
+            weight = 1.0 / (spread * np.sqrt(n * block.shape[1]))
             self._moments.append((block.mean(0, dtype=np.float64).astype(np.float32), weight.astype(np.float32)))
 
     def transform(self, X):
@@ -499,16 +532,16 @@ class GANAugmenter(NetworkEstimator):
         -------
         names : ndarray of shape (n_features_out,), object
             Input columns keep their names; features are ``ganaugmenter_layer0_0``, ..., ``ganaugmenter_layer1_0``, ...,
-            and those of the pretrained dictionary ``ganaugmenter_patches0_0``, ...
+            and those of the typical patches ``ganaugmenter_patches0_0``, ...
         """
         check_is_fitted(self)
         pixels = _check_feature_names_in(self, input_features)
         if self.representation == "pixels":
             return pixels
         widths = [len(mean) for mean, _ in self._moments[1:]]
-        n_pretrained = 0 if self._dictionary is None else self._dictionary[2]
-        blocks = [f"layer{depth}" for depth in range(len(widths) - n_pretrained)]
-        blocks += [f"patches{i}" for i in range(n_pretrained)]
+        n_of_patches = self._n_blocks_of_patches()
+        blocks = [f"layer{depth}" for depth in range(len(widths) - n_of_patches)]
+        blocks += [f"patches{i}" for i in range(n_of_patches)]
         names = [f"ganaugmenter_{block}_{i}" for block, width in zip(blocks, widths, strict=True) for i in range(width)]
         return np.asarray([*pixels, *names] if self.representation == "both" else names, dtype=object)
 
@@ -712,6 +745,11 @@ class GANAugmenter(NetworkEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def signed_root(values: np.ndarray) -> np.ndarray:
+    """Square root of each value's size, with its sign: a few large ones then say less of how alike two rows are."""
+    return np.copysign(np.sqrt(np.abs(values)), values)
 
 
 def check_labels(X, y, name: str) -> np.ndarray:

@@ -13,7 +13,8 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ._allocation import class_counts, synthetic_counts
 from ._benchmark_design import derive_seed
-from ._patches import load_dictionary
+from ._own_patches import learn_patches
+from ._patches import PatchDictionary
 
 KINDS = ("rows", "columns", "enhancement")
 REFERENCES = {"rows": "none", "columns": "pixels"}
@@ -22,6 +23,7 @@ SHIFT = 2  # pixels, at most
 CONTRAST = (0.8, 1.25)
 COMPONENTS = 50
 CELL_SIDE = 8  # pixels of a cell of HOG
+N_PATCHES = 200  # as GANAugmenter's default
 
 
 @dataclass(frozen=True)
@@ -287,18 +289,20 @@ def hog_columns(images) -> np.ndarray:
 
 
 def _patches(fold, shared, classifier):
-    """Pixels and the typical patches that ship, in blocks of equal weight as GANAugmenter has them, without its GAN."""
-    blocks = zip(patch_blocks(fold.X), patch_blocks(fold.X_test), strict=True)
+    """Pixels and typical patches of the training rows at equal weight, as GANAugmenter has them, without its GAN."""
+    blocks = list(zip(*patch_blocks(fold.X, fold.X_test, fold.seed("patches")), strict=True))
     parts = [fold.pixels, *(standardised(X, fold.y, X_test) for X, X_test in blocks)]
-    weighted = ([getattr(part, name) / np.sqrt(part.X.shape[1]) for part in parts] for name in ("X", "X_test"))
+    scales = [np.sqrt(n * part.X.shape[1]) for n, part in zip([1] + [len(blocks)] * len(blocks), parts, strict=True)]
+    weighted = ([getattr(p, name) / s for p, s in zip(parts, scales, strict=True)] for name in ("X", "X_test"))
     X, X_test = (np.concatenate(several, axis=1) for several in weighted)
     return Columns(X, fold.y, X_test)
 
 
-def patch_blocks(images) -> list[np.ndarray]:
-    """Blocks of the pretrained dictionary for a stack of images."""
-    stack = images if images.ndim == 4 else images[..., None]
-    return load_dictionary("medical").blocks(stack.astype(np.float32))
+def patch_blocks(images, images_test, seed: int) -> list[list[np.ndarray]]:
+    """Blocks of the typical patches of `images`, for these and for others; none where they are too few."""
+    stacks = [(each if each.ndim == 4 else each[..., None]).astype(np.float32) for each in (images, images_test)]
+    arrays = learn_patches(stacks[0], N_PATCHES, np.random.RandomState(seed))
+    return [[] if arrays is None else PatchDictionary(arrays).blocks(stack) for stack in stacks]
 
 
 def standardised(X, y, X_test) -> Columns:

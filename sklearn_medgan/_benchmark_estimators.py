@@ -115,7 +115,7 @@ def gan_arms(augmenter=None, *, name: str = "GAN", doses=DOSES) -> dict[str, Arm
 
 def _conv_net_arm(max_iter: int) -> Arm:
     """The discriminator's trunk with its class head alone; twice the GAN's steps take about as long as those."""
-    net = GANAugmenter(adversarial_weight=0.0, pretrained=None, max_iter=2 * max_iter)
+    net = GANAugmenter(adversarial_weight=0.0, n_patches=0, max_iter=2 * max_iter)
     fit = partial(_fit_gan, augmenter=net, name="conv net")
     return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True)
 

@@ -2,9 +2,9 @@
 
 The encoder of Coates, Ng and Lee 2011 ("An analysis of single-layer networks in unsupervised feature learning",
 section 3.2): every patch of an image is evened out, whitened and compared with each typical one; what is nearer than
-the average counts, and counts are averaged over parts of the image. `examples/pretraining/dictionary.py` makes the
-files; `sklearn_medgan/weights/README.md` lists the images and their licences. NumPy only, each image by itself: a row's
-result cannot depend on the rows beside it.
+the average counts, and counts are averaged over parts of the image, and over the image and its mirror image.
+`examples/pretraining/dictionary.py` makes the files; `sklearn_medgan/weights/README.md` lists the images and their
+licences. NumPy only, each image by itself: a row's result cannot depend on the rows beside it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,13 @@ class PatchDictionary:
         return [np.concatenate(block).reshape(n, -1) for block in zip(*parts, strict=True)]
 
     def _averages(self, images: np.ndarray) -> list[np.ndarray]:
-        nearer = self._compare(standardised(images))
+        """Averages over parts for the images and their mirror images, and of the two."""
+        images = standardised(images)
+        both = zip(self._averages_one_way(images), self._averages_one_way(images[:, :, ::-1]), strict=True)
+        return [(block + mirrored) / 2 for block, mirrored in both]
+
+    def _averages_one_way(self, images: np.ndarray) -> list[np.ndarray]:
+        nearer = self._compare(images)
         n, places, _, n_patches = nearer.shape
         averages = []
         for side in self.sides:

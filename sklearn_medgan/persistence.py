@@ -21,7 +21,8 @@ import numpy as np
 from ._version import __version__
 
 FORMAT = "sklearn_medgan"
-FORMAT_VERSION = 3  # 2 and 3: other errors of a GANEnhancer
+FORMAT_VERSION = 3  # 2: other errors of a GANEnhancer; 3: again, and other columns of a GANAugmenter
+OLDEST = {"GANAugmenter": 3}  # format that a file must have for this version to make what its estimator made
 HEADER = "header.json"
 ESTIMATORS = {"GANAugmenter": "._augmenter", "GANEnhancer": "._enhancer"}
 # What the fitted attributes are made of, beside plain values and arrays.
@@ -121,6 +122,8 @@ def load(path):
         things of a fit.
     """
     header = read_header(path)
+    if header["format_version"] < OLDEST.get(header["estimator"], 1):
+        raise _outdated(path, header, _OutdatedError(f"{header['estimator']} made other columns"))
     try:
         with zipfile.ZipFile(path) as archive:
             return _restore(header, _Decoder(archive))

@@ -230,7 +230,7 @@ def test_pixels_are_the_input_and_features_come_after_them():
     assert models["pixels"].get_feature_names_out().tolist() == [f"x{i}" for i in range(99)]
     names = models["both"].get_feature_names_out()
     assert names[:99].tolist() == [f"x{i}" for i in range(99)]
-    features = ("layer0", "patches0", "patches1")
+    features = ("layer0", "patches0", "patches1", "patches2")
     assert {name.rsplit("_", 1)[0] for name in names[99:]} == {f"ganaugmenter_{block}" for block in features}
 
 
@@ -238,21 +238,23 @@ def test_pixels_of_a_table_are_the_table():
     assert np.array_equal(gan(representation="pixels").fit(TABLE).transform(TABLE), TABLE.astype(np.float32))
 
 
-def test_blocks_have_zero_mean_and_equal_weight(on_stack):
+def test_columns_have_zero_mean_and_pixels_maps_and_patches_equal_weight(on_stack):
     out, names = on_stack.transform(STACK).astype(np.float64), on_stack.get_feature_names_out()
     np.testing.assert_allclose(out.mean(0), 0, atol=1e-4)
     block = np.array([name.rsplit("_", 1)[0] if "_" in name else "x" for name in names])
-    for name in ("x", "ganaugmenter_layer0", "ganaugmenter_patches0", "ganaugmenter_patches1"):
+    shares = {"x": 1, "ganaugmenter_layer0": 1, **{f"ganaugmenter_patches{i}": 3 for i in range(3)}}
+    for name, n_beside in shares.items():
         live = out[:, block == name].std(0) > 0
-        assert out[:, block == name].var(0).sum() == pytest.approx(live.mean(), rel=1e-3)
+        assert out[:, block == name].var(0).sum() == pytest.approx(live.mean() / n_beside, rel=1e-3)
         assert live.any()
 
 
 def test_features_are_those_of_the_discriminator_on_encoded_rows(on_stack):
-    """The public Keras model gives the same columns, up to their scale."""
+    """The public Keras model gives the same columns, up to a root with its sign and their scale."""
     low, high = float(STACK.min()), float(STACK.max())
     encoded = ((STACK[..., None] - low) / (high - low) * 2 - 1).astype(np.float32)
     *_, last_map = on_stack.discriminator_.predict([encoded, np.zeros((14, 2))], verbose=0)
+    last_map = np.where(last_map < 0, -1, 1) * np.abs(last_map) ** 0.5
     names = on_stack.get_feature_names_out()
     ours = on_stack.transform(STACK)[:, [n.startswith("ganaugmenter_layer0_") for n in names]]
     spread = last_map.std(0)

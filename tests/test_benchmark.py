@@ -375,8 +375,8 @@ def test_column_arms_of_the_protocol():
     gradients = np.stack([hog(i, 9, (8, 8), (2, 2)) for i in images])
     assert np.allclose(ARMS["HOG"].prepare(fold, None, None).X, StandardScaler().fit_transform(gradients))
     patches = ARMS["patches (no GAN)"].prepare(fold, None, None)
-    # Pixels and two blocks, each of variance 1 in all but for constant columns.
-    assert np.square(patches.X).sum(1).mean() == pytest.approx(3.0, rel=0.01)
+    # Pixels and patches, each of variance 1 in all but for constant columns.
+    assert np.square(patches.X).sum(1).mean() == pytest.approx(2.0, rel=0.01)
     assert np.array_equal(patches.X[:4], patches.X_test)
     components = ARMS["PCA"].prepare(fold, None, None)
     assert components.X.shape == (40, 39)  # 50, but for so few rows

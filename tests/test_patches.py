@@ -36,7 +36,7 @@ def tiny(tmp_path):
 
 @pytest.fixture(scope="module")
 def plain():
-    return gan(pretrained=None).fit(STACK, LABELS)
+    return gan(n_patches=0).fit(STACK, LABELS)
 
 
 def gan(**changed):
@@ -82,10 +82,12 @@ def test_columns_are_the_encoder_by_its_definition():
     nearer = np.empty((30, 30, 5))
     for i in range(30):
         for j in range(30):
-            patch = x[i : i + 3, j : j + 3].ravel()
-            patch = (patch - patch.mean()) / np.sqrt(patch.var() + 0.004)
-            distances = [np.linalg.norm((patch - mean) @ whitening - typical) for typical in patches]
-            nearer[i, j] = np.maximum(np.mean(distances) - distances, 0.0)
+            nearer[i, j] = 0.0
+            for way in (x, x[:, ::-1]):
+                patch = way[i : i + 3, j : j + 3].ravel()
+                patch = (patch - patch.mean()) / np.sqrt(patch.var() + 0.004)
+                distances = [np.linalg.norm((patch - mean) @ whitening - typical) for typical in patches]
+                nearer[i, j] += np.maximum(np.mean(distances) - distances, 0.0) / 2
     whole, ninths = PatchDictionary(arrays).blocks(image[None, :, :, None])
     np.testing.assert_allclose(whole[0], nearer.mean((0, 1)), rtol=1e-3, atol=1e-5)
     expected = nearer.reshape(3, 10, 3, 10, 5).mean((1, 3))
@@ -102,6 +104,12 @@ def test_a_patch_of_the_dictionary_is_found_where_it_is():
     (block,) = PatchDictionary(arrays).blocks(image[None, :, :, None].astype(np.float32))
     like, unlike = block.reshape(2, 2, 2)[..., 0], block.reshape(2, 2, 2)[..., 1]
     assert (like - unlike).argmax() == 2
+
+
+def test_mirror_images_are_one():
+    dictionary, images = load_dictionary("medical"), RNG.rand(3, 20, 28, 2).astype(np.float32)
+    for block, mirrored in zip(dictionary.blocks(images), dictionary.blocks(images[:, :, ::-1]), strict=True):
+        np.testing.assert_allclose(block, mirrored, rtol=1e-3, atol=1e-5)
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it():
@@ -174,23 +182,24 @@ def test_dictionary_adds_blocks_and_changes_no_other_column(plain, tiny):
         columns = after[:, [name.startswith(f"ganaugmenter_{block}_") for name in names]].astype(np.float64)
         np.testing.assert_allclose(columns.mean(0), 0.0, atol=1e-5)
         varying = columns.std(0) > 0
-        np.testing.assert_allclose(columns.std(0)[varying], 1 / np.sqrt(columns.shape[1]), rtol=1e-3)
+        np.testing.assert_allclose(columns.std(0)[varying], 1 / np.sqrt(2 * columns.shape[1]), rtol=1e-3)
     features = model.set_params(representation="features").transform(STACK)
     np.testing.assert_array_equal(features, after[:, STACK[0].size :])
 
 
-def test_default_is_the_shipped_dictionary_and_tables_have_none(plain):
-    assert GANAugmenter().pretrained == "medical"
-    model = gan().fit(STACK, LABELS)
+def test_shipped_dictionary_is_called_by_name_and_tables_have_none(plain):
+    model = gan(pretrained="medical").fit(STACK, LABELS)
     n_columns = sum(block.shape[1] for block in load_dictionary("medical").blocks(model._codec.encode(STACK)))
     assert model.transform(STACK).shape[1] == plain.transform(STACK).shape[1] + n_columns
     table = RNG.normal(size=(14, 5))
-    out = [gan(pretrained=pretrained).fit(table, LABELS).transform(table) for pretrained in ("medical", None)]
-    np.testing.assert_array_equal(*out)
+    settings = ({"pretrained": "medical"}, {}, {"n_patches": 0})
+    bare, *out = [gan(**each).fit(table, LABELS).transform(table) for each in settings]
+    for other in out:
+        np.testing.assert_array_equal(bare, other)
 
 
 def test_models_keep_the_dictionary_by_name_only(plain, tmp_path):
-    model = gan().fit(STACK, LABELS)
+    model = gan(pretrained="medical").fit(STACK, LABELS)
     n_columns = model.transform(STACK).shape[1] - plain.transform(STACK).shape[1]
     sizes = [len(pickle.dumps(each)) for each in (model, plain)]
     assert sizes[0] - sizes[1] < 8 * n_columns + 1000  # location and scale of each column, and the name

@@ -177,6 +177,12 @@ def test_newer_format_is_refused(table, tmp_path):
         load(path)
 
 
+def test_file_whose_columns_this_version_would_make_otherwise_is_refused(table, tmp_path):
+    path = rewritten(table[1], tmp_path / "old", lambda h: h.update(format_version=2))
+    with pytest.raises(ValueError, match=r"made other columns\. Fit and save the estimator again"):
+        load(path)
+
+
 def of_another_version(lacking=None, more=None):
     """A change of the header that renames what the file keeps of the network's configuration."""
 

@@ -3,8 +3,9 @@
     python examples/benchmarks/columns.py DATA_FOLDER --sets brain covid --out docs/benchmarks_columns.json
 
 Protocol: brain_tumor_mri_64 and covid_ct_64 reduced to 32x32, 100 training rows a class, four folds by group, three
-seeds, `SVC(C=10)`; default parameters of GANAugmenter in scikit-learn's own Pipeline. On pneumonia and bccd, whose
-images the shipped patches come from, hand in others (`--pretrained FILE`, from `examples/pretraining/dictionary.py`).
+seeds, `SVC(C=10)`; default parameters of GANAugmenter in scikit-learn's own Pipeline. `--pretrained` compares with
+typical patches of other images: on pneumonia and bccd, which those that ship come from, by a file of
+`examples/pretraining/dictionary.py --leave-out`.
 Every finished cell is appended to a JSON-lines file beside `--out`, and a second call goes on from there. The table is
 printed and written.
 """
@@ -34,7 +35,7 @@ ARMS = {
     "untrained": {"max_iter": 1, "learning_rate": 1e-12},
     "class head only": {"adversarial_weight": 0.0},
     "adversarial only": {"class_head_weight": 0.0},
-    "not pretrained": {"pretrained": None},
+    "no patches": {"n_patches": 0, "pretrained": None},
     "both (default)": {},
 }
 
@@ -68,7 +69,8 @@ def pipeline(arm: str, seed: int, pretrained: str):
 
     if ARMS[arm] is None:
         return make_pipeline(StandardScaler(), SVC(C=10))
-    settings = {"pretrained": None if pretrained == "none" else pretrained, "random_state": seed, **ARMS[arm]}
+    patches = {"own": {}, "none": {"n_patches": 0}}.get(pretrained, {"pretrained": pretrained})
+    settings = {**patches, "random_state": seed, **ARMS[arm]}
     return Pipeline([("aug", GANAugmenter(**settings)), ("clf", SVC(C=10))])
 
 
@@ -135,7 +137,7 @@ def main():
     p.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     p.add_argument("--per-class", type=int, default=100)
-    p.add_argument("--pretrained", default="medical", help="what GANAugmenter gets; 'none': no dictionary")
+    p.add_argument("--pretrained", default="own", help="'own', 'none', or as GANAugmenter's")
     p.add_argument("--jobs", type=int, default=2, help="processes, one thread each where more than one")
     p.add_argument("--out", type=Path, default=Path("columns.jsonl"))
     a = p.parse_args()

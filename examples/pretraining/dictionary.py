@@ -1,4 +1,4 @@
-"""Make the dictionary of patches that GANAugmenter ships with, from medical images that anybody may use.
+"""Make the dictionary of patches of GANAugmenter(pretrained="medical"), from medical images that anybody may use.
 
     python examples/pretraining/dictionary.py DATA_FOLDER --out sklearn_medgan/weights/medical.npz
     python examples/pretraining/dictionary.py DATA_FOLDER --leave-out pneumonia --out without_pneumonia.npz
@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
-from sklearn_medgan._patches import SIDE, even_contrast, standardised
+from sklearn_medgan._own_patches import SIZE, draw_patches, learn_whitening
+from sklearn_medgan._patches import even_contrast, standardised
 
-N_LOOKED_AT, SIZE, N_TYPICAL = 60_000, 6, 200
+N_LOOKED_AT, N_TYPICAL = 60_000, 200
 SIDES = (2, 3)  # into how many parts an image is cut each way: one block of columns each
-LEAST_VARIANCE = 0.1  # added to the variance in each direction before it is evened out, or noise would rule
 CROPS, CROP_SIDES = 24, (80, 257)  # of each large slice
 
 
@@ -64,21 +64,12 @@ def mr_brain(folder: Path, rng) -> list[np.ndarray]:
 SOURCES = {"mednist": mednist, "pneumonia": pneumonia, "bccd": bccd, "mr_brain": mr_brain}
 
 
-def draw_patches(images: np.ndarray, n: int, rng) -> np.ndarray:
-    """Patches (n, pixels) of images drawn with replacement, anywhere."""
-    corners = rng.randint(0, SIDE - SIZE + 1, (2, n, 1))
-    top, left = corners + np.arange(SIZE)
-    drawn = images[rng.randint(len(images), size=n)[:, None, None], top[:, :, None], left[:, None, :]]
-    return drawn.reshape(n, -1)
-
-
 def learn(classes: list[np.ndarray], rng) -> dict[str, np.ndarray]:
     """The arrays of a `PatchDictionary`, in half precision."""
     n = N_LOOKED_AT // len(classes)
-    patches = even_contrast(np.concatenate([draw_patches(images, n, rng) for images in classes]).astype(np.float64))
-    mean = patches.mean(0)
-    variance, directions = np.linalg.eigh(np.cov(patches, rowvar=False))
-    whitening = directions / np.sqrt(variance + LEAST_VARIANCE) @ directions.T
+    drawn = np.concatenate([draw_patches(images, SIZE, n, rng)[0] for images in classes])
+    patches = even_contrast(drawn.astype(np.float64))
+    mean, whitening = learn_whitening(patches)
     white = ((patches - mean) @ whitening).astype(np.float32)
     centres = MiniBatchKMeans(N_TYPICAL, batch_size=4096, max_iter=30, n_init=1, random_state=rng).fit(white)
     found = {"mean": mean, "whitening": whitening, "patches": centres.cluster_centers_}
