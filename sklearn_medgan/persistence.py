@@ -36,6 +36,7 @@ RECORDS = {
     "ImageMedium": "._media",
     "TableMedium": "._media",
     "Anchor": "._anchor",
+    "ClassScores": "._class_scores",
     "Errors": "._errors",
     "TableCodec": "._encoding",
 }
