@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is
 
 from ._allocation import synthetic_counts
 from ._base import NetworkEstimator
+from ._class_scores import ClassScores
 from ._encoding import join_rows, learn_codec
 from ._own_patches import learn_patches
 from ._patches import PatchDictionary, load_dictionary
@@ -72,6 +73,9 @@ class GANAugmenter(NetworkEstimator):
         these are few). Which of them an image and its mirror image hold, and where, are further blocks of columns;
         tables have none. Images are averaged to 32x32 and standardised one by one, each channel by itself. 0: no such
         columns.
+    score_weight : float, default=1.0
+        After a fit with `y` and `X_unlabeled`, "both" and "features" end with a block of scores, one for each class,
+        learned from the rows without a label (see Notes). Its weight, where every other group has 1; 0 leaves it out.
     pretrained : "medical", str or None, default=None
         Typical patches of other images in place of those that `fit` learns. "medical": a dictionary that ships
         (``sklearn_medgan/weights/README.md`` lists the images; a result on images of these sources is flattered);
@@ -150,6 +154,9 @@ class GANAugmenter(NetworkEstimator):
 
     Notes
     -----
+    Class scores: a teacher, learned from the blocks of the labelled rows, guesses the classes of the rows without a
+    label, and a linear student learns these guesses from the latter alone; only the student's weights are kept.
+
     Training copies the rows to float32 once. Each typical patch is the mean of at least 10 patches of at least 5
     images, so that none is a single image's. The networks' compiled step is cached in the process by configuration and
     shape (the 32 used last), so a second fit of the same shape starts at once. Research use; not a medical device.
@@ -166,6 +173,7 @@ class GANAugmenter(NetworkEstimator):
     Radford et al. 2016, arXiv 1511.06434, section 5 (a discriminator's features in front of a linear SVM).
     Coates, Ng and Lee 2011, "An analysis of single-layer networks in unsupervised feature learning", AISTATS, section
     3.2 (`n_patches`: whitened patches, k-means, triangle activation, averages over parts of the image).
+    Hinton et al. 2015, arXiv 1503.02531, section 2 (`score_weight`: learning from another model's guesses).
     Zhao et al. 2020, arXiv 2006.10738, eq. 4 and 5 (augmentation of both real and synthetic rows).
     Miyato and Koyama 2018, arXiv 1802.05637, eq. 3 (projection). Odena et al. 2017, arXiv 1610.09585 (class head).
 
@@ -188,6 +196,7 @@ class GANAugmenter(NetworkEstimator):
         "image_shape": [tuple, list, None],
         "representation": [StrOptions({"both", "features", "pixels"})],
         "n_patches": [Interval(Integral, 0, None, closed="left")],
+        "score_weight": [Interval(Real, 0, None, closed="left")],
         "pretrained": [str, None],
         "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
         "ratio": [Interval(Real, 0, None, closed="neither")],
@@ -212,6 +221,7 @@ class GANAugmenter(NetworkEstimator):
     }
 
     _dictionary = None  # of models that were saved before there was one
+    _class_scores = None
 
     def __init__(
         self,
@@ -219,6 +229,7 @@ class GANAugmenter(NetworkEstimator):
         image_shape=None,
         representation="both",
         n_patches=200,
+        score_weight=1.0,
         pretrained=None,
         sampling_strategy="auto",
         ratio=2.0,
@@ -244,6 +255,7 @@ class GANAugmenter(NetworkEstimator):
         self.image_shape = image_shape
         self.representation = representation
         self.n_patches = n_patches
+        self.score_weight = score_weight
         self.pretrained = pretrained
         self.sampling_strategy = sampling_strategy
         self.ratio = ratio
@@ -277,7 +289,8 @@ class GANAugmenter(NetworkEstimator):
         y : array-like of shape (n,), default=None
             Class labels. Without them the GAN is unconditional.
         X_unlabeled : array-like like X, default=None
-            Further rows without a label that the GAN also learns from.
+            Further rows without a label that the GAN also learns from. With `y`, they also give `transform` class
+            scores (see `score_weight`).
 
         Returns
         -------
@@ -313,7 +326,7 @@ class GANAugmenter(NetworkEstimator):
             self.classes_ = classes
             self._priors = labels[:, : len(classes)].mean(0, dtype=np.float64)
         self._train(encoded, labels, hyper, goes_on)
-        self._learn_blocks(encoded)
+        self._learn_columns(encoded, labels)
         return self
 
     def _choose_dictionary(self, form, encoded, goes_on: bool) -> dict[str, np.ndarray] | tuple[str, str, int] | None:
@@ -481,13 +494,22 @@ class GANAugmenter(NetworkEstimator):
     def _pixels(self, encoded: np.ndarray) -> np.ndarray:
         return encoded.reshape(len(encoded), -1)[:, : self.n_features_in_]
 
-    def _learn_blocks(self, encoded: np.ndarray) -> None:
+    def _learn_columns(self, encoded: np.ndarray, labels: np.ndarray) -> None:
+        """All that `transform` applies to the blocks; `labels` are one-hot, of the first rows."""
+        blocks = self._blocks(encoded)
+        self._learn_moments(blocks)
+        self._class_scores = None
+        n_classes = len(getattr(self, "classes_", ()))
+        if self.score_weight > 0 and n_classes > 1 and len(labels) < len(encoded):
+            columns = np.concatenate(self._standardise(blocks), axis=1)
+            self._class_scores = ClassScores.learn(columns, labels[:, :n_classes], self.score_weight)
+
+    def _learn_moments(self, blocks: list[np.ndarray]) -> None:
         """Location and scale of every column on the training rows.
 
         Pixels, the discriminator's blocks together and those of the patches together end at unit total variance.
         """
         self._moments = []
-        blocks = self._blocks(encoded)
         n_of_patches = self._n_blocks_of_patches()
         n_of_network = len(blocks) - 1 - n_of_patches
         n_beside = [1] + [n_of_network] * n_of_network + [n_of_patches] * n_of_patches
@@ -514,11 +536,14 @@ class GANAugmenter(NetworkEstimator):
         rows, _ = check_rows(self, X, image_shape=self.image_shape, reset=False)
         if self.representation == "pixels":
             return rows.reshape(len(rows), -1).astype(np.float32)
-        encoded = self._codec.encode(rows)
-        scaled = [
-            (block - mean) * weight for block, (mean, weight) in zip(self._blocks(encoded), self._moments, strict=True)
-        ]
+        scaled = self._standardise(self._blocks(self._codec.encode(rows)))
+        if self._class_scores is not None:
+            scaled.append(self._class_scores(np.concatenate(scaled, axis=1)))
         return np.concatenate(scaled if self.representation == "both" else scaled[1:], axis=1)
+
+    def _standardise(self, blocks: list[np.ndarray]) -> list[np.ndarray]:
+        """Blocks at zero mean and unit total variance over the training rows."""
+        return [(block - mean) * weight for block, (mean, weight) in zip(blocks, self._moments, strict=True)]
 
     def get_feature_names_out(self, input_features=None):
         """Names of the columns of `transform`.
@@ -532,7 +557,8 @@ class GANAugmenter(NetworkEstimator):
         -------
         names : ndarray of shape (n_features_out,), object
             Input columns keep their names; features are ``ganaugmenter_layer0_0``, ..., ``ganaugmenter_layer1_0``, ...,
-            and those of the typical patches ``ganaugmenter_patches0_0``, ...
+            those of the typical patches ``ganaugmenter_patches0_0``, ..., and class scores
+            ``ganaugmenter_score_0``, ...
         """
         check_is_fitted(self)
         pixels = _check_feature_names_in(self, input_features)
@@ -543,6 +569,8 @@ class GANAugmenter(NetworkEstimator):
         blocks = [f"layer{depth}" for depth in range(len(widths) - n_of_patches)]
         blocks += [f"patches{i}" for i in range(n_of_patches)]
         names = [f"ganaugmenter_{block}_{i}" for block, width in zip(blocks, widths, strict=True) for i in range(width)]
+        if self._class_scores is not None:
+            names += [f"ganaugmenter_score_{i}" for i in range(len(self.classes_))]
         return np.asarray([*pixels, *names] if self.representation == "both" else names, dtype=object)
 
     def sample(self, n_samples=1, *, y=None, random_state=None):

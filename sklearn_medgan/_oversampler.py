@@ -22,7 +22,7 @@ from ._augmenter import GANAugmenter
 from ._validation import as_array_if_list, check_same_length, n_dimensions
 
 # Of the augmenter's parameters, those that only matter to `transform` or to a second `fit`.
-_NOT_OF_A_SAMPLER = {"representation", "n_patches", "pretrained", "warm_start", "checkpoint_dir"}
+_NOT_OF_A_SAMPLER = {"representation", "n_patches", "score_weight", "pretrained", "warm_start", "checkpoint_dir"}
 
 
 class GANOverSampler(BaseOverSampler):
@@ -147,7 +147,7 @@ class GANOverSampler(BaseOverSampler):
         counts = synthetic_counts(y, self.sampling_strategy, self.ratio)
         lifted = {label: n for label, n in counts.items() if n or label in self.sampling_strategy_}
         self.sampling_strategy_ = OrderedDict(lifted)
-        self.augmenter_ = GANAugmenter(**self.get_params(deep=False), n_patches=0)
+        self.augmenter_ = GANAugmenter(**self.get_params(deep=False), n_patches=0, score_weight=0.0)
         if not sparse.issparse(X):
             return self.augmenter_.fit_resample(X, y)
         X_res, y_res = self.augmenter_.fit_resample(X.toarray(), y)

@@ -37,6 +37,7 @@ RECORDS = {
     "ImageMedium": "._media",
     "TableMedium": "._media",
     "Anchor": "._anchor",
+    "ClassScores": "._class_scores",
     "Errors": "._errors",
     "Scaling": "._calibration",
     "TableCodec": "._encoding",

@@ -1,4 +1,4 @@
-"""Does the literal line raise balanced accuracy over the same SVC on other columns? With an ablation of the GAN's parts.
+"""Does the literal line raise balanced accuracy over the same SVC on other columns? With an ablation of its parts.
 
     python examples/benchmarks/columns.py DATA_FOLDER --sets brain covid --out docs/benchmarks_columns.json
 
