@@ -271,8 +271,8 @@ def table(rows: list[dict]) -> str:
         base = real.get((r["set"], r["seed"]), {})
         shares = [f"{r[c]:.3f}" + (f" ({100 * r[c] / base[c]:.0f} %)" if base else "") for c in CLASSIFIERS]
         of_classes = np.mean(r["class_kernel_distances"])
-        figures = [r["set"], LABELS[r["arm"]], r["steps"] or "", *shares, f"{r['kernel_distance']:.3f}"]
-        lines.append(f"| {' | '.join(map(str, figures))} | {of_classes:.3f} |")
+        figures = [r["set"], LABELS[r["arm"]], r["steps"] or "", *shares, f"{r['kernel_distance']:.3g}"]
+        lines.append(f"| {' | '.join(map(str, figures))} | {of_classes:.3g} |")
     return "\n".join(lines)
 
 
