@@ -178,6 +178,7 @@ def arguments():
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     p.add_argument("--folds", type=int, default=4)
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--ctgan-epochs", type=int, default=300, help="with another number use another --out")
     p.add_argument("--out", type=Path, default=Path("tables.jsonl"))
     return p.parse_args()
 
@@ -193,7 +194,8 @@ def main():
         for cell in cells:
             cell.write(work)
         script = Path(__file__).with_name("ctgan_rows.py")
-        subprocess.run([a.reference, str(script), str(work), "--threads", str(a.threads)], check=True)
+        options = ["--threads", str(a.threads), "--epochs", str(a.ctgan_epochs)]
+        subprocess.run([a.reference, str(script), str(work), *options], check=True)
     done = [json.loads(text) for text in a.out.read_text().splitlines()] if a.out.exists() else []
     for cell in cells:
         for arm in ARMS[cell.key["regime"]]:
