@@ -44,7 +44,7 @@ CLASS_NAMES = {
 OURS = {"class_steps": 0, "pretrained": None, "representation": "pixels", "max_iter": 10**9}
 PEERS = {
     "dcgan": ["dcgan", "--batch", "64", "--width", "64"],
-    "lightweight": ["lightweight", "--batch", "16", "--fmap-max", "128"],
+    "lightweight": ["lightweight", "--batch", "10", "--fmap-max", "128"],
 }
 ARMS = ("ours", *PEERS)
 LABELS = {
