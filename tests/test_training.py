@@ -131,22 +131,6 @@ def test_averaged_weights_follow_the_weights():
     np.testing.assert_allclose(after.generator.ema, expected, rtol=1e-5, atol=1e-8)
 
 
-def test_the_generators_average_spans_a_tenth_of_training_and_the_discriminators_a_hundred_updates():
-    before = state_after(TABLE)
-    aged = [p._replace(ema=np.zeros_like(p.ema), updates=np.array(2999, np.int32)) for p in before[:2]]
-    hyper = HYPER._replace(class_head_weight=0.0)
-    after = train(
-        compiled_program(TABLE),
-        before._replace(generator=aged[0], discriminator=aged[1]),
-        data(TABLE),
-        hyper,
-        3,
-        Run(1),
-    )
-    for player, span in ((after.generator, 301.0), (after.discriminator, 100.0)):
-        np.testing.assert_allclose(player.ema * span, player.weights, rtol=1e-3, atol=1e-7)
-
-
 def test_classic_step_moves_weights_and_batch_statistics_of_both_networks():
     before, after = state_after(CLASSIC), state_after(CLASSIC, 3)
     for old, new in zip(before[:2], after[:2], strict=True):

@@ -307,10 +307,8 @@ class Program:
         gradient_g = tape.gradient(rows, g.weights, output_gradients=pull)
         gradient_d = tf.concat([tf.reshape(v, [-1]) for v in gradients], 0)
         metrics["sample_spread"] = spread(fake, real)
-        # The generator's average spans the last tenth of training, however long: samples of a long run are worth it.
-        unbounded = hyper._replace(ema_decay=1.0)
         return State(
-            adam(g, gradient_g, unbounded, self.config.beta_1, True),
+            adam(g, gradient_g, hyper, self.config.beta_1, True),
             adam(d, gradient_d, hyper, self.config.beta_1, True),
             state.step,
         ), metrics
