@@ -25,6 +25,7 @@ USUAL = (0.005, 0.995)  # shares of held-out values between which the regression
 MOST_STUDIED = 4096  # values of each array from which the regression and the widening are learned
 COVERAGES = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])  # at which intervals are widened
 MOST_FOLDS = 16  # in which images are left out: one each, unless rows of a table are more
+MOST_BEYOND = 2.0  # a spread may explode where an image is unlike those held out
 WIDEST = 3.0  # times what was learned from all images
 SMALLEST_END = 1e-9  # of an interval, where errors are equal
 
@@ -32,7 +33,8 @@ SMALLEST_END = 1e-9  # of an interval, where errors are equal
 class Scaling(NamedTuple):
     """How a predicted spread is corrected: times ``exp(offset + of_spread * log(spread) + of_level * level)``.
 
-    Beyond the two ranges, in which held-out values lay, the logarithm and the level count as their ends.
+    Beyond the two ranges, in which held-out values lay, the logarithm and the level count as their ends; a spread of more
+    than `MOST_BEYOND` times the largest of its range counts as that.
     """
 
     offset: float = 0.0
@@ -60,7 +62,8 @@ def rescaled(spread: np.ndarray, at_level: np.ndarray, scaling: Scaling) -> np.n
     """Predicted spreads corrected, in their shape and dtype."""
     of_spread = scaling.of_spread * np.clip(np.log(spread), *scaling.logs)
     of_level = scaling.of_level * np.clip(at_level, *scaling.levels)
-    return spread * np.exp(scaling.offset + of_spread + of_level).astype(spread.dtype)
+    within = np.minimum(spread, MOST_BEYOND * np.exp(scaling.logs[1]))
+    return (within * np.exp(scaling.offset + of_spread + of_level)).astype(spread.dtype)
 
 
 class Study:

@@ -71,11 +71,11 @@ def test_sizes_of_errors_come_out_right_on_average():
 
 
 def test_nothing_is_learned_beyond_what_was_seen():
-    """Twice the spread is twice as much there, and what was changed makes no further difference."""
+    """Half the spread is half as much there, a larger one is held back, and what was changed makes no difference."""
     scaling = study(50, -0.4, 0.4).scaling()
     spreads = np.exp([1.0, 2.0, -6.0, -7.0])
     found = calibration.rescaled(spreads, np.full(4, -1.0), scaling)
-    np.testing.assert_allclose(np.diff(np.log(found))[[0, 2]], [1.0, -1.0], atol=1e-6)
+    np.testing.assert_allclose(np.diff(np.log(found))[[0, 2]], [0.0, -1.0], atol=1e-6)
     levels = calibration.rescaled(np.ones(4), np.array([0.1, 3.0, -3.1, -9.0]), scaling)
     assert levels[0] == levels[1] > levels[2] == levels[3]
 
@@ -173,3 +173,12 @@ def test_widened_quantiles_do_not_cross():
     by = np.ones(len(COVERAGES))
     by[3] = WIDEST
     assert (np.diff(calibration.widened(stats.norm.ppf(LEVELS), by)) >= 0).all()
+
+
+def test_spread_that_explodes_is_held_back():
+    """Beyond twice the largest usual spread, the corrected one stays where it is."""
+    scaling = Scaling(logs=(np.log(0.01), np.log(0.1)))
+    spread = np.array([0.05, 0.1, 0.19, 0.3, 40.0], np.float32)
+    found = calibration.rescaled(spread, np.zeros(5), scaling)
+    assert found == pytest.approx([0.05, 0.1, 0.19, 0.2, 0.2])
+    assert found.dtype == np.float32
