@@ -33,8 +33,8 @@ SMALLEST_END = 1e-9  # of an interval, where errors are equal
 class Scaling(NamedTuple):
     """How a predicted spread is corrected: times ``exp(offset + of_spread * log(spread) + of_level * level)``.
 
-    Beyond the two ranges, in which held-out values lay, the logarithm and the level count as their ends; a spread of more
-    than `MOST_BEYOND` times the largest of its range counts as that.
+    Beyond the two ranges, in which held-out values lay, the logarithm and the level count as their ends; a spread of
+    more than `MOST_BEYOND` times the largest of its range counts as that.
     """
 
     offset: float = 0.0
