@@ -280,6 +280,15 @@ def test_versions_of_an_image_are_left_out_together():
     assert np.ptp(together.interval(0.8)) > 1.1 * np.ptp(apart.interval(0.8))
 
 
+def test_spots_in_one_of_few_images_do_not_widen_the_tails():
+    rng = np.random.RandomState(0)
+    errors = [rng.laplace(size=(40, 40, 1)) for _ in range(5)]
+    errors[2][:8, :16] = -14.0  # 8 % of that image: more than 1 % of all
+    ones = [np.ones_like(error) for error in errors]
+    found = Errors.learn(errors, ones, [0.1 * one for one in ones]).deviation
+    assert found == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=0.2)
+
+
 def test_scaled_keeps_shape_and_dtype_and_takes_rows_apart():
     correction = np.random.RandomState(3).normal(size=(4, 20, 30, 3)).astype(np.float32)
     spread = np.ones_like(correction)
