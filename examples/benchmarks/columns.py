@@ -79,14 +79,18 @@ def light(arm: str, seed: int) -> list:
     }[arm]
 
 
+def patch_settings(pretrained: str) -> dict:
+    """GANAugmenter's parameters for "own" patches, "none", or those of a name or file."""
+    return {"own": {}, "none": {"n_patches": 0}}.get(pretrained, {"pretrained": pretrained})
+
+
 def pipeline(arm: str, seed: int, pretrained: str):
     """Scikit-learn's own Pipeline for an arm."""
     from sklearn_medgan import GANAugmenter
 
     if ARMS[arm] is None:
         return make_pipeline(*light(arm, seed), SVC(C=10))
-    patches = {"own": {}, "none": {"n_patches": 0}}.get(pretrained, {"pretrained": pretrained})
-    settings = {**patches, "random_state": seed, **ARMS[arm]}
+    settings = {**patch_settings(pretrained), "random_state": seed, **ARMS[arm]}
     return Pipeline([("aug", GANAugmenter(**settings)), ("clf", SVC(C=10))])
 
 

@@ -6,13 +6,13 @@ Protocol: images at 32x32 (pneumonia 28x28), four folds by group; of the trainin
 random, keeps its label. `Pipeline([("aug", GANAugmenter()), ("clf", SVC(C=10))])` is fitted on that tenth, on that
 tenth with the others as `aug__X_unlabeled`, and on all rows with their labels. Beside it scikit-learn's two methods for
 unlabelled rows, on standardised pixels and on 50 principal components of all training rows: `SelfTrainingClassifier`
-around a calibrated `SVC(C=10)`, and `LabelSpreading` over nearest neighbours. The shipped patches come from images of
-pneumonia and bccd: hand in others for these (`--pretrained pneumonia=FILE bccd=FILE`, from
-`examples/pretraining/dictionary.py`).
+around a calibrated `SVC(C=10)`, and `LabelSpreading` over nearest neighbours. Typical patches are those that each fit
+learns from its own rows; `--pretrained SET=FILE` takes those of other images instead, for pneumonia and bccd from a
+file of `examples/pretraining/dictionary.py --leave-out`.
 
 `--development` splits the training rows of seed 100, fold 0, again, so that ideas are compared without a look at the
 protocol's test rows. Every finished cell is appended to the JSON-lines file `--out`, and a second call goes on from
-there. The table is printed.
+there, from cells of the same patches. The table is printed.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from columns import FILES, interval
+from columns import FILES, interval, patch_settings
 from columns import load as load_set
 from joblib import Parallel, delayed
 from sklearn.calibration import CalibratedClassifierCV
@@ -98,7 +98,7 @@ def cell(folder: Path, key: tuple, development: bool, pretrained: str, threads: 
     started = time.perf_counter()
     if arm in GAN_ARMS:
         use_threads(threads)
-        model = fit_gan(arm, X, y, labelled, hidden, {"pretrained": pretrained, "random_state": seed})
+        model = fit_gan(arm, X, y, labelled, hidden, {**patch_settings(pretrained), "random_state": seed})
         images = X[test]
     else:
         model = fit_rival(arm, X, y, labelled, hidden, seed)
@@ -106,7 +106,8 @@ def cell(folder: Path, key: tuple, development: bool, pretrained: str, threads: 
     seconds = time.perf_counter() - started
     score = balanced_accuracy_score(y[test], model.predict(images))
     row = {"set": name, "arm": arm, "seed": seed, "fold": fold, "labelled": len(labelled), "hidden": len(hidden)}
-    return {**row, "development": development, "balanced_accuracy": round(score, 5), "fit_seconds": round(seconds, 1)}
+    row |= {"development": development, "pretrained": pretrained}
+    return {**row, "balanced_accuracy": round(score, 5), "fit_seconds": round(seconds, 1)}
 
 
 def use_threads(n: int) -> None:
@@ -171,14 +172,14 @@ def main():
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     p.add_argument("--folds", type=int, nargs="+", choices=range(4), default=[0, 1, 2, 3])
     p.add_argument("--development", action="store_true", help="split the training rows of seed 100, fold 0, again")
-    p.add_argument("--pretrained", nargs="*", default=[], metavar="SET=FILE", help="other patches for a set")
+    p.add_argument("--pretrained", nargs="*", default=[], metavar="SET=FILE", help="other patches than a set's own")
     p.add_argument("--jobs", type=int, default=2, help="processes, one thread each where more than one")
     p.add_argument("--out", type=Path, default=Path("unlabelled.jsonl"))
     a = p.parse_args()
-    pretrained = {"brain": "medical", "covid": "medical", "pneumonia": "medical", "bccd": "medical"}
-    pretrained.update(pair.split("=", 1) for pair in a.pretrained)
+    pretrained = {**dict.fromkeys(FILES, "own"), **dict(pair.split("=", 1) for pair in a.pretrained)}
     done = [json.loads(line) for line in a.out.read_text().splitlines()] if a.out.exists() else []
-    done = {(r["set"], r["arm"], r["seed"], r["fold"]): r for r in done if r["development"] == a.development}
+    done = [r for r in done if (r["development"], r.get("pretrained")) == (a.development, pretrained[r["set"]])]
+    done = {(r["set"], r["arm"], r["seed"], r["fold"]): r for r in done}
     wanted = [(s, arm, seed, f) for seed in a.seeds for f in a.folds for s in a.sets for arm in a.arms]
     threads = 2 if a.jobs == 1 else 1
     missing = [key for key in wanted if key not in done]
