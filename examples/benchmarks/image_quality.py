@@ -41,7 +41,7 @@ CLASS_NAMES = {
     "bccd": ("red cell", "white cell", "platelet"),
 }
 # No columns are wanted, so nothing trains or computes what only they need; time ends training, not a number of steps.
-OURS = {"class_steps": 0, "pretrained": None, "representation": "pixels", "max_iter": 10**9}
+OURS = {"class_steps": 0, "n_patches": 0, "representation": "pixels", "max_iter": 10**9}
 PEERS = {
     "dcgan": ["dcgan", "--batch", "64", "--width", "64"],
     "lightweight": ["lightweight", "--batch", "10", "--fmap-max", "128"],

@@ -82,7 +82,7 @@ def arms_of(name: str, group: str, max_iter: int = 300) -> dict:
     if group == "others":
         classical = {OTHERS[-2]: classical_arm(flip=flip), OTHERS[-1]: classical_arm(ratio=1.0, flip=flip)}
         return {arm: classical.get(arm) or ARMS[arm] for arm in OTHERS}
-    ours = gan_arms(GANAugmenter(representation="pixels", pretrained=None, ratio=1.0, max_iter=max_iter))["GAN rows"]
+    ours = gan_arms(GANAugmenter(representation="pixels", n_patches=0, ratio=1.0, max_iter=max_iter))["GAN rows"]
     settings = {"kind": "rows", "share": ours.share, "fit_shared": ours.fit_shared}
 
     def of(resampling):
