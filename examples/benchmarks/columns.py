@@ -94,19 +94,25 @@ def pipeline(arm: str, seed: int, pretrained: str):
     return Pipeline([("aug", GANAugmenter(**settings)), ("clf", SVC(C=10))])
 
 
+def limit_threads(n: int) -> None:
+    """Hold TensorFlow to `n` threads in this process; it must not have begun to compute with another number."""
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != n:
+        tf.config.threading.set_intra_op_parallelism_threads(n)
+        tf.config.threading.set_inter_op_parallelism_threads(n)
+
+
 def cell(
     folder: Path, name: str, arm: str, seed: int, fold: int, per_class: int, pretrained: str, threads: int
 ) -> dict:
     """Fit and score one arm on one fold."""
     import warnings
 
-    import tensorflow as tf
     from sklearn.exceptions import ConvergenceWarning
 
     warnings.simplefilter("ignore", ConvergenceWarning)  # the untrained arm is at chance by design
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    limit_threads(threads)
     X, y, groups = load(folder, name)
     train, test = split(y, groups, seed, fold, per_class)
     started = time.perf_counter()

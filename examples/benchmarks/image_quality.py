@@ -29,7 +29,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from columns import load
+from columns import limit_threads, load
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
@@ -118,14 +118,6 @@ class FeatureNet:
     def predict_proba(self, X):
         """Probability of each class, (n, n_classes)."""
         return self.model.predict(self._encoded(X), verbose=0)
-
-
-def limit_threads(threads: int) -> None:
-    """Hold TensorFlow to so many threads, before it starts."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def train_ours(train: Path, samples: Path, settings: dict, threads: int) -> None:

@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from columns import load, split
+from columns import limit_threads, load, split
 from joblib import Parallel, delayed
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import balanced_accuracy_score
@@ -43,15 +43,11 @@ def rows_of(name: str, folder: Path, seed: int):
 
 def cell(name: str, setting: str, folder: Path, seed: int, steps: int, threads: int) -> list[float]:
     """Loss at the end and at chance, judge on samples and on real rows, spread, whether a loss was not finite."""
-    import tensorflow as tf
-
     from sklearn_medgan import GANAugmenter
     from sklearn_medgan.gan.losses import OBJECTIVES
 
     warnings.simplefilter("ignore")
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    limit_threads(threads)
     X, y, X_test, y_test = rows_of(name, folder, seed)
     loss = setting.split(",")[0]
     gan = GANAugmenter(loss=loss, max_iter=steps, class_steps=0, random_state=seed, **SETTINGS[setting]).fit(X, y)

@@ -23,7 +23,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from columns import FILES, load
+from columns import FILES, limit_threads, load
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
@@ -134,15 +134,6 @@ def cells(folder, name: str, rare: str, seed: int, fold: int, group: str, develo
             row = {**key, "arm": arm, "classifier": classifier, "predicted": predicted}
             rows.append({**row, "auc": round(area(model, made.X_test, y), 4), "n_rows": len(made.y)})
     return rows
-
-
-def limit_threads(threads: int) -> None:
-    """TensorFlow's threads in this process."""
-    import tensorflow as tf
-
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def area(model, X, y) -> float:

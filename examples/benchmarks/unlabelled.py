@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from columns import FILES, interval, patch_settings
+from columns import FILES, interval, limit_threads, patch_settings
 from columns import load as load_set
 from joblib import Parallel, delayed
 from sklearn.calibration import CalibratedClassifierCV
@@ -97,7 +97,7 @@ def cell(folder: Path, key: tuple, development: bool, pretrained: str, threads: 
     labelled, hidden, test = split(y, groups, seed, fold, development)
     started = time.perf_counter()
     if arm in GAN_ARMS:
-        use_threads(threads)
+        limit_threads(threads)
         model = fit_gan(arm, X, y, labelled, hidden, {**patch_settings(pretrained), "random_state": seed})
         images = X[test]
     else:
@@ -108,15 +108,6 @@ def cell(folder: Path, key: tuple, development: bool, pretrained: str, threads: 
     row = {"set": name, "arm": arm, "seed": seed, "fold": fold, "labelled": len(labelled), "hidden": len(hidden)}
     row |= {"development": development, "pretrained": pretrained}
     return {**row, "balanced_accuracy": round(score, 5), "fit_seconds": round(seconds, 1)}
-
-
-def use_threads(n: int) -> None:
-    """Bound TensorFlow's threads in this process."""
-    import tensorflow as tf
-
-    if tf.config.threading.get_intra_op_parallelism_threads() != n:
-        tf.config.threading.set_intra_op_parallelism_threads(n)
-        tf.config.threading.set_inter_op_parallelism_threads(n)
 
 
 def closed_share(few: np.ndarray, unlabelled: np.ndarray, full: np.ndarray) -> str:
