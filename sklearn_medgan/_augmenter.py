@@ -220,9 +220,6 @@ class GANAugmenter(NetworkEstimator):
         "verbose": ["verbose"],
     }
 
-    _dictionary = None  # of models that were saved before there was one
-    _class_scores = None
-
     def __init__(
         self,
         *,
@@ -645,8 +642,10 @@ class GANAugmenter(NetworkEstimator):
         ((3, 16, 16), array([1, 1, 0]))
         """
         check_is_fitted(self)
-        way = "mixed" if self.resampling == "auto" and self._form.kind != "table" else self.resampling
-        if way in ("auto", "sample") or not len(labels):
+        way = self.resampling
+        if way == "auto":
+            way = "sample" if self._form.kind == "table" else "mixed"
+        if way == "sample" or not len(labels):
             return self.sample(y=labels, random_state=random_state)
         self._check_generator()
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
