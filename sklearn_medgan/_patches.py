@@ -3,8 +3,9 @@
 The encoder of Coates, Ng and Lee 2011 ("An analysis of single-layer networks in unsupervised feature learning",
 section 3.2): every patch of an image is evened out, whitened and compared with each typical one; what is nearer than
 the average counts, and counts are averaged over parts of the image, and over the image and its mirror image.
-`examples/pretraining/dictionary.py` makes the files; `sklearn_medgan/weights/README.md` lists the images and their
-licences. NumPy only, each image by itself: a row's result cannot depend on the rows beside it.
+`fit` learns one (`_own_patches.py`), unless a file is asked for: `examples/pretraining/dictionary.py` makes those, and
+`sklearn_medgan/weights/README.md` lists the images and licences of the one that ships. NumPy only, each image by
+itself: a row's result cannot depend on the rows beside it.
 """
 
 from __future__ import annotations
