@@ -41,7 +41,9 @@ CLASS_NAMES = {
     "bccd": ("red cell", "white cell", "platelet"),
 }
 # No columns are wanted, so nothing trains or computes what only they need; time ends training, not a number of steps.
-OURS = {"class_steps": 0, "n_patches": 0, "representation": "pixels", "max_iter": 10**9}
+# Augmentation is for the discriminator's sake: samples of a GAN that had it are moved as its rows were, and a
+# classifier of pixels learns less from them (docs/research_log.md).
+OURS = {"class_steps": 0, "n_patches": 0, "representation": "pixels", "augment": None, "max_iter": 10**9}
 PEERS = {
     "dcgan": ["dcgan", "--batch", "64", "--width", "64"],
     "lightweight": ["lightweight", "--batch", "10", "--fmap-max", "128"],
