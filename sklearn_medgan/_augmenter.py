@@ -100,7 +100,8 @@ class GANAugmenter(NetworkEstimator):
         Channels of the third-coarsest map (others follow), or a quarter of the units of a dense layer.
     augment : "auto", None, or list of {"shift", "flip", "contrast", "cutout"}, default="auto"
         Differentiable augmentation of what the discriminator sees. "auto" leaves flips out, because anatomy has sides;
-        add "flip" where it has none. Tables take none.
+        add "flip" where it has none. Tables take none. What `sample` draws is moved like that, too. With None it is
+        not, at a higher risk that training rows are memorised.
     batch_size : int, default=64
         Real rows a step (and as many synthetic ones). Drawn with replacement, each class equally often.
     max_iter : int, default=300
