@@ -2,12 +2,12 @@
 
     python examples/benchmarks/columns.py DATA_FOLDER --sets brain covid --out docs/benchmarks_columns.json
 
-Protocol: brain_tumor_mri_64 and covid_ct_64 reduced to 32x32, 100 training rows a class, four folds by group, three
-seeds, `SVC(C=10)`; default parameters of GANAugmenter in scikit-learn's own Pipeline. `--pretrained` compares with
-typical patches of other images: on pneumonia and bccd, which those that ship come from, by a file of
-`examples/pretraining/dictionary.py --leave-out`.
+Protocol: brain_tumor_mri_64 and covid_ct_64 reduced to 32x32 (`--side 64`: as they are), 100 training rows a class
+(`--per-class`; more than there are: all), four folds by group, three seeds, `SVC(C=10)`; default parameters of
+GANAugmenter in scikit-learn's own Pipeline. `--pretrained` compares with typical patches of other images: on pneumonia
+and bccd, which those that ship come from, by a file of `examples/pretraining/dictionary.py --leave-out`.
 Every finished cell is appended to a JSON-lines file beside `--out`, and a second call goes on from there. The table is
-printed and written.
+printed.
 """
 
 import argparse
@@ -30,29 +30,31 @@ FILES = {
     "pneumonia": "pneumoniamnist.npz",
     "bccd": "bccd_cells_32.npz",
 }
+DEFAULT = "both (default)"
 # An arm is a setting of GANAugmenter in front of the SVC; None: scikit-learn's columns (`light`).
 ARMS = {
     "pixels": None,
     "PCA": None,
     "HOG": None,
-    "conv net": {"adversarial_weight": 0.0, "n_patches": 0, "max_iter": 600},  # twice the steps: about the same time
+    # Twice the steps: about the same time.
+    "conv net": {"adversarial_weight": 0.0, "n_patches": 0, "pretrained": None, "max_iter": 600},
     "untrained": {"max_iter": 1, "learning_rate": 1e-12},
     "class head only": {"adversarial_weight": 0.0},
     "adversarial only": {"class_head_weight": 0.0},
     "no patches": {"n_patches": 0, "pretrained": None},
-    "both (default)": {},
+    DEFAULT: {},
 }
+KEY = ("set", "arm", "seed", "fold", "per_class", "side")  # of a row of the results
 
 
-def load(folder: Path, name: str):
-    """Images at 32x32 or less, labels, groups."""
+def load(folder: Path, name: str, side: int = 32):
+    """Images of this side or smaller (32 or 64), labels, groups."""
     from sklearn_medgan.datasets import load_images
 
     bunch = load_images(folder / FILES[name], subset="train" if name == "pneumonia" else "all")
     images = bunch.data
-    if images.shape[1] == 64:
-        n, side = len(images), 32
-        blocks = images.reshape(n, side, 2, side, 2, *images.shape[3:])
+    if images.shape[1] == 2 * side:
+        blocks = images.reshape(len(images), side, 2, side, 2, *images.shape[3:])
         images = np.rint(blocks.mean((2, 4), dtype=np.float64)).astype(np.uint8)
     groups = np.arange(len(images)) if bunch.groups is None else bunch.groups
     return images, np.asarray(bunch.target), np.asarray(groups)
@@ -103,24 +105,27 @@ def limit_threads(n: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(n)
 
 
-def cell(
-    folder: Path, name: str, arm: str, seed: int, fold: int, per_class: int, pretrained: str, threads: int
-) -> dict:
-    """Fit and score one arm on one fold."""
+def cell(folder: Path, key: tuple, pretrained: str, threads: int) -> dict:
+    """Fit and score one arm on one fold; `key` is (set, arm, seed, fold, rows a class, side)."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
 
     warnings.simplefilter("ignore", ConvergenceWarning)  # the untrained arm is at chance by design
     limit_threads(threads)
-    X, y, groups = load(folder, name)
+    name, arm, seed, fold, per_class, side = key
+    X, y, groups = load(folder, name, side)
     train, test = split(y, groups, seed, fold, per_class)
     started = time.perf_counter()
     model = pipeline(arm, seed, pretrained).fit(X[train], y[train])
     seconds = time.perf_counter() - started
     score = balanced_accuracy_score(y[test], model.predict(X[test]))
-    row = {"set": name, "arm": arm, "seed": seed, "fold": fold, "per_class": per_class}
-    return {**row, "pretrained": pretrained, "balanced_accuracy": round(score, 5), "fit_seconds": round(seconds, 1)}
+    return {
+        **dict(zip(KEY, key, strict=True)),
+        "pretrained": pretrained,
+        "balanced_accuracy": round(score, 5),
+        "fit_seconds": round(seconds, 1),
+    }
 
 
 def interval(differences: np.ndarray, rng: np.random.RandomState) -> tuple[float, float]:
@@ -131,26 +136,38 @@ def interval(differences: np.ndarray, rng: np.random.RandomState) -> tuple[float
 
 
 def table(rows: list[dict]) -> str:
-    """Markdown: mean balanced accuracy, paired difference to pixels with its interval, seconds to fit."""
+    """Markdown: mean balanced accuracy, paired differences with their intervals, seconds to fit (median, longest)."""
     lines = [
-        "| set | arm | cells | balanced accuracy | against pixels (95 %) | fit, s (median, max) |",
-        "|---|" + "---|" * 5,
+        "| set | arm | cells | balanced accuracy | against pixels (95 %) | default against it (95 %) | fit, s |",
+        "|---|" + "---|" * 6,
     ]
     for name in dict.fromkeys(r["set"] for r in rows):
         by_arm = {}
         for r in (r for r in rows if r["set"] == name):
             by_arm.setdefault(r["arm"], {})[r["seed"], r["fold"]] = r
         for arm in (a for a in ARMS if a in by_arm):
-            cells = by_arm[arm]
-            scores = np.array([c["balanced_accuracy"] for c in cells.values()])
-            shared = [key for key in cells if key in by_arm.get("pixels", {})]
-            gain = np.array([cells[k]["balanced_accuracy"] - by_arm["pixels"][k]["balanced_accuracy"] for k in shared])
-            low, high = interval(gain, np.random.RandomState(0)) if len(gain) else (np.nan, np.nan)
-            versus = "" if arm == "pixels" else f"{100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-            fit = [c["fit_seconds"] for c in cells.values()]
-            figures = [name, arm, len(scores), f"{scores.mean():.3f}", versus, f"{np.median(fit):.0f}, {max(fit):.0f}"]
+            cells = by_arm[arm].values()
+            score = np.mean([c["balanced_accuracy"] for c in cells])
+            fit = [c["fit_seconds"] for c in cells]
+            pairs = (arm, "pixels"), (DEFAULT, arm)
+            versus = [difference(*(by_arm.get(one, {}) for one in pair)) if len({*pair}) == 2 else "" for pair in pairs]
+            figures = [name, arm, len(cells), f"{score:.3f}", *versus, f"{np.median(fit):.0f}, {max(fit):.0f}"]
             lines.append(f"| {' | '.join(map(str, figures))} |")
     return "\n".join(lines)
+
+
+def difference(ours: dict, theirs: dict) -> str:
+    """Points that one arm has more than another on the cells of both, with an interval."""
+    gain = np.array([ours[k]["balanced_accuracy"] - theirs[k]["balanced_accuracy"] for k in ours if k in theirs])
+    if not len(gain):
+        return ""
+    low, high = interval(gain, np.random.RandomState(0))
+    return f"{100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def key_of(row: dict) -> tuple:
+    """What tells a result from others."""
+    return tuple(row[part] for part in KEY)
 
 
 def main():
@@ -160,24 +177,27 @@ def main():
     p.add_argument("--sets", nargs="+", choices=FILES, default=["brain", "covid"])
     p.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    p.add_argument("--per-class", type=int, default=100)
+    p.add_argument("--per-class", type=int, default=100, help="rows a class, at most")
+    p.add_argument("--side", type=int, choices=(32, 64), default=32, help="pixels; larger images are reduced")
     p.add_argument("--pretrained", default="own", help="'own', 'none', or as GANAugmenter's")
     p.add_argument("--jobs", type=int, default=2, help="processes, one thread each where more than one")
     p.add_argument("--out", type=Path, default=Path("columns.jsonl"))
     a = p.parse_args()
     done = [json.loads(line) for line in a.out.read_text().splitlines()] if a.out.exists() else []
-    done = [r for r in done if r.get("pretrained") == a.pretrained]
-    keys = {(r["set"], r["arm"], r["seed"], r["fold"], r["per_class"]) for r in done}
-    wanted = [(s, arm, seed, f, a.per_class) for seed in a.seeds for s in a.sets for arm in a.arms for f in range(4)]
+    done = [{"side": 32, **r} for r in done if r.get("pretrained") == a.pretrained]
+    keys = {key_of(r) for r in done}
+    wanted = [
+        (s, arm, seed, f, a.per_class, a.side) for seed in a.seeds for s in a.sets for arm in a.arms for f in range(4)
+    ]
     missing = [key for key in wanted if key not in keys]
     threads = 2 if a.jobs == 1 else 1
-    jobs = (delayed(cell)(a.folder, *key, a.pretrained, threads) for key in missing)
+    jobs = (delayed(cell)(a.folder, key, a.pretrained, threads) for key in missing)
     for row in Parallel(a.jobs, return_as="generator_unordered")(jobs):
         done.append(row)
         with a.out.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(f"{len(done)}/{len(wanted)}", row, flush=True)
-    print(table([r for r in done if (r["set"], r["arm"], r["seed"], r["fold"], r["per_class"]) in set(wanted)]))
+    print(table([r for r in done if key_of(r) in set(wanted)]))
 
 
 if __name__ == "__main__":
