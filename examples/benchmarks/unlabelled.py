@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from columns import FILES, interval, limit_threads, patch_settings
+from columns import FILES, difference, limit_threads, patch_settings
 from columns import load as load_set
 from joblib import Parallel, delayed
 from sklearn.calibration import CalibratedClassifierCV
@@ -143,11 +143,7 @@ def figures(cells: dict, arm: str) -> list[str]:
 
     own = cells[arm]
     shared = [key for key in own if key in cells[UNLABELLED]]
-    gain = scores(UNLABELLED, shared) - scores(arm, shared)
-    versus = ""
-    if arm != UNLABELLED and len(gain):
-        low, high = interval(gain, np.random.RandomState(0))
-        versus = f"{100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    versus = "" if arm == UNLABELLED else difference(cells[UNLABELLED], own)
     complete = [key for key in shared if key in cells[FEW] and key in cells[ALL]] if arm == UNLABELLED else []
     closed = closed_share(*(scores(a, complete) for a in GAN_ARMS))
     seconds = f"{np.median([c['fit_seconds'] for c in own.values()]):.0f}"
