@@ -164,9 +164,10 @@ class GANAugmenter(NetworkEstimator):
 
     *Rows near real ones.* Where a class has few rows, its samples tend to their average; what two samples of a class
     differ by still holds what the generator has learned, from all classes, about how images vary. So half of such a
-    difference is added to a real row, and the sum is moved by `augment` at half the strength that it has in training.
-    Real rows of a class are taken in turn. Such a row shows much of the real one that it was made from, and a sample
-    that `sample` draws does not: to hand rows on to others, use `sample`.
+    difference is added to a real row, and the sum is moved by `augment` at half the strength that it has in training;
+    where "contrast" is in it, each row gets a tone curve of its own, too (an exponent between 0.7 and 1.4). Real rows
+    of a class are taken in turn. Such a row shows much of the real one that it was made from, and a sample that
+    `sample` draws does not: to hand rows on to others, use `sample`.
 
     References
     ----------
@@ -176,6 +177,7 @@ class GANAugmenter(NetworkEstimator):
     3.2 (`n_patches`: whitened patches, k-means, triangle activation, averages over parts of the image).
     Hinton et al. 2015, arXiv 1503.02531, section 2 (`score_weight`: learning from another model's guesses).
     Zhao et al. 2020, arXiv 2006.10738, eq. 4 and 5 (augmentation of both real and synthetic rows).
+    Isensee et al. 2021, "nnU-Net", Nature Methods 18, doi 10.1038/s41592-020-01008-z (tone curves).
     Miyato and Koyama 2018, arXiv 1802.05637, eq. 3 (projection). Odena et al. 2017, arXiv 1610.09585 (class head).
 
     Examples
@@ -679,12 +681,14 @@ class GANAugmenter(NetworkEstimator):
         return self._generate(rng.standard_normal((len(labels), self._config.latent_dim)).astype(np.float32), labels)
 
     def _inherit(self, encoded: np.ndarray, rng) -> np.ndarray:
-        """Encoded images moved as the discriminator has seen them in training, less far."""
+        """Encoded images moved as those of training were, less far, each with a tone curve of its own."""
         if not self._config.augment:
             return encoded
-        from .gan.augment import augment
+        from .gan.augment import augment, bend
 
         seed = rng.randint(np.iinfo(np.int32).max, size=2).astype(np.int32)
+        if "contrast" in self._config.augment:
+            encoded = bend(encoded, seed)
         return augment(encoded, self._config.augment, seed, INHERITED).numpy()
 
     def _sample_codes(self, n_samples, y, rng) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sklearn_medgan import _augmenter
-from sklearn_medgan.gan.augment import BRIGHTNESS, CONTRAST, CUTOUT, SHIFT, TRANSFORMS, augment
+from sklearn_medgan.gan.augment import BRIGHTNESS, CONTRAST, CUTOUT, SHIFT, TRANSFORMS, augment, bend
 
 by_name = pytest.mark.parametrize("name", TRANSFORMS)
 SEED = tf.constant([3, 7])
@@ -150,3 +150,15 @@ def test_strength_scales_how_far_a_transform_goes(name, bound):
         assert (half > 0).mean() == pytest.approx((whole > 0).mean() / 4, rel=0.3)  # holes at the border are cut
     else:
         assert half.max() == pytest.approx(whole.max() / 2, rel=0.05)
+
+
+def test_tone_curve_keeps_black_white_order_and_what_lies_beyond():
+    greys = np.linspace(-1.5, 1.5, 61).reshape(1, 61, 1, 1).repeat(50, 0)
+    out = bend(tf.constant(greys), SEED).numpy()
+    outside = np.abs(greys) >= 1.0
+    np.testing.assert_allclose(out[outside], greys[outside], atol=1e-12)
+    assert (np.diff(out, axis=1) > 0).all()
+    halves = out[:, 30, 0, 0]  # of grey 0, half way between black and white
+    assert len(np.unique(halves)) == 50
+    assert halves.min() == pytest.approx(2 * 0.5 ** np.exp(0.35) - 1, abs=0.02)
+    assert halves.max() == pytest.approx(2 * 0.5 ** np.exp(-0.35) - 1, abs=0.02)

@@ -439,6 +439,21 @@ def test_rows_for_a_classifier_are_moved_half_as_far_as_in_training():
 
 
 @pytest.mark.usefixtures("silent")
+def test_rows_for_a_classifier_have_tone_curves_of_their_own():
+    """Contrast stretches and moves grey levels 0, 64 and 255 alike; only a curve changes the ratio of their steps."""
+    image = np.repeat([[0.0, 64.0, 255.0]], 9, 0).repeat(4, 1)
+    X, y = np.stack([image] * 4), np.arange(4) % 2
+    model = gan(augment=("contrast",), resampling="near", max_iter=1).fit(X, y)
+    X_new, _ = model.resample(X, y, labels=[1] * 400)
+    low, middle, high = X_new[:, 0, [0, 5, 11]].T
+    whole = (low > 0.0) & (high < 255.0)  # others were cut at the ends of the range
+    assert whole.sum() > 50
+    exponents = (np.log((middle - low) / (high - low)) / np.log(64 / 255))[whole]
+    assert np.exp(-0.35) < exponents.min() < 0.75
+    assert 1.35 < exponents.max() < np.exp(0.35)
+
+
+@pytest.mark.usefixtures("silent")
 def test_fit_resample_takes_the_real_images_of_a_class_in_turn():
     y = np.repeat(["common", "rare"], [11, 3])
     X_res, y_res = gan(augment=None, ratio=1.0, resampling="near").fit_resample(STACK, y)

@@ -9,6 +9,9 @@ turn. All arms see the same columns, pixels standardised by the real training ro
 anatomy allows them (`FLIPS`), are for classical augmentation only. The GAN's rows are those of
 `GANAugmenter(ratio=1.0).fit_resample`, which lift the rare class to the size of the largest, as `GANOverSampler` does.
 
+Arms on the augmenter's columns (`--groups both`) answer another question, what its rows and columns do together: their
+classifier sees other columns, so what they gain over the arms on pixels is no merit of rows.
+
 Every finished cell is appended to `--out` (JSON lines) with its predictions, and a second call goes on from there. The
 table is printed in Markdown. Intervals are from resampling the groups of the test rows; a set counts once, whatever the
 number of its rare classes, and so does a classifier.
@@ -20,6 +23,7 @@ split of seed 100, and splits these by group again, a third to judge (at most 1,
 import argparse
 import json
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +37,7 @@ RARE = {"brain": ["glioma_tumor"], "covid": ["covid"], "pneumonia": ["normal", "
 FLIPS = {"brain", "bccd"}  # tumours are on either side; cells have none
 N_RARE, N_OTHER, N_JUDGED = 20, 300, 1000
 OURS = "GAN rows"
+COLUMNS = "on GAN columns"
 OTHERS = (
     "none",
     "class weights",
@@ -41,6 +46,7 @@ OTHERS = (
     "classical augmentation",  # every class to twice the largest, as `classical_arm` has it
     "classical augmentation, even",  # to the largest, as SMOTE and ours
 )
+GROUPS = ("others", "GAN", "both")
 N_RESAMPLES = 2000
 
 
@@ -79,6 +85,8 @@ def arms_of(name: str, group: str, max_iter: int = 300) -> dict:
     from sklearn_medgan.benchmark import ARMS, Arm, classical_arm, gan_arms
 
     flip = name in FLIPS
+    if group == "both":
+        return column_arms(flip, max_iter)
     if group == "others":
         classical = {OTHERS[-2]: classical_arm(flip=flip), OTHERS[-1]: classical_arm(ratio=1.0, flip=flip)}
         return {arm: classical.get(arm) or ARMS[arm] for arm in OTHERS}
@@ -100,6 +108,48 @@ def arms_of(name: str, group: str, max_iter: int = 300) -> dict:
     }
 
 
+def column_arms(flip: bool, max_iter: int) -> dict:
+    """The same rows for a classifier of the augmenter's columns, from one fit; the last arm is its rows and columns."""
+    from sklearn_medgan import GANAugmenter
+    from sklearn_medgan.benchmark import Arm, Columns, gan_arms
+
+    ours = gan_arms(GANAugmenter(ratio=1.0, max_iter=max_iter), name="both")["both rows"]
+
+    def of(rows):
+        def prepare(fold, shared, classifier):
+            X, y = rows(fold, shared.gan)
+            X = np.concatenate([fold.X, X])
+            return Columns(shared.gan.transform(X), np.concatenate([fold.y, y]), shared.gan.transform(fold.X_test))
+
+        return Arm(kind="rows", prepare=prepare, share=ours.share, fit_shared=ours.fit_shared)
+
+    made = {"none": no_rows, OTHERS[-1]: partial(classical_rows, flip=flip), OURS: gan_rows}
+    return {f"{arm}, {COLUMNS}": of(rows) for arm, rows in made.items()}
+
+
+def no_rows(fold, gan):
+    """None beside the real ones."""
+    return fold.X[:0], fold.y[:0]
+
+
+def classical_rows(fold, gan, *, flip: bool):
+    """Images and labels of classical augmentation to even, as its arm on pixels draws them."""
+    from sklearn_medgan._benchmark_arms import _origins, moved
+
+    rng = np.random.RandomState(fold.seed("classical augmentation"))
+    origins = _origins(fold.y, 1.0, rng)
+    return np.rint(moved(fold.X[origins], rng, flip=flip)).astype(fold.X.dtype), fold.y[origins]
+
+
+def gan_rows(fold, gan):
+    """What `fit_resample` adds."""
+    from sklearn_medgan._allocation import synthetic_counts
+
+    counts = synthetic_counts(fold.y, "auto", 1.0)
+    labels = np.repeat(list(counts), list(counts.values()))
+    return gan.resample(fold.X, fold.y, labels=labels, random_state=fold.seed("rows"))
+
+
 def moved_alike(fold, shared, classifier):
     """Real rows moved as the GAN's rows are, as many as those: what is left of `OURS` without a GAN."""
     from sklearn_medgan._allocation import synthetic_counts
@@ -117,7 +167,7 @@ def cells(folder, name: str, rare: str, seed: int, fold: int, group: str, develo
     from sklearn_medgan.benchmark import CLASSIFIERS
 
     warnings.simplefilter("ignore")
-    if group == "GAN":
+    if group != "others":
         limit_threads(threads)
     of_fold, y, _ = fold_of(folder, name, rare, seed, fold, development)
     arms, rows, key = arms_of(name, group, max_iter), [], {"set": name, "rare": rare, "seed": seed, "fold": fold}
@@ -264,7 +314,7 @@ def main():
     p.add_argument("--sets", nargs="+", choices=RARE, default=list(RARE))
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     p.add_argument("--folds", type=int, nargs="+", choices=range(4), default=[0, 1, 2, 3])
-    p.add_argument("--groups", nargs="+", choices=("others", "GAN"), default=["others", "GAN"], help="arms to run")
+    p.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS), help="arms to run")
     p.add_argument("--development", action="store_true", help="splits to try ideas on; one fold a seed")
     p.add_argument("--max-iter", type=int, default=300, help="updates of the GAN")
     p.add_argument("--jobs", type=int, default=2, help="processes, one thread each where more than one")

@@ -16,6 +16,7 @@ SHIFT = 0.125  # of the side
 CONTRAST = (0.7, 1.3)
 BRIGHTNESS = 0.2  # in the units of data scaled to [-1, 1]
 CUTOUT = 0.4  # side of the hole, of the side of the image
+TONE = 0.35  # exponents of tone curves lie between exp(-0.35) and exp(0.35), 0.7 to 1.4
 
 
 def _uniform(images: tf.Tensor, seed: tf.Tensor, salt: int, low: float, high: float) -> tf.Tensor:
@@ -83,3 +84,14 @@ def augment(images: tf.Tensor, names: tuple[str, ...], seed: tf.Tensor, strength
     for name in names:
         images = TRANSFORMS[name](images, seed, strength)
     return images
+
+
+def bend(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Raise each image, which lies in [-1, 1], to a power of its own between black and white.
+
+    Not linear, so it is none of `TRANSFORMS`: for finished rows, not for training. Values beyond [-1, 1] stay as far
+    beyond. As in Isensee et al. 2021, doi 10.1038/s41592-020-01008-z (gamma augmentation).
+    """
+    inside = tf.clip_by_value(images, -1.0, 1.0)
+    exponents = tf.exp(_uniform(images, seed, 8, -TONE, TONE))[..., None]
+    return 2.0 * ((inside + 1.0) / 2.0) ** exponents - 1.0 + images - inside
