@@ -232,10 +232,15 @@ def moved(images: np.ndarray, rng, *, flip: bool = False) -> np.ndarray:
     return np.clip(result, images.min(), images.max())
 
 
-def _moved_rows(fold, shared, classifier, *, ratio, flip):
+def moved_rows(fold: Fold, *, ratio: float, flip: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Images of classical augmentation, and their labels."""
     rng = np.random.RandomState(fold.seed("classical augmentation"))
     origins = _origins(fold.y, ratio, rng)
-    return grown(fold, moved(fold.X[origins], rng, flip=flip) if len(origins) else fold.X[:0], fold.y[origins])
+    return moved(fold.X[origins], rng, flip=flip) if len(origins) else fold.X[:0], fold.y[origins]
+
+
+def _moved_rows(fold, shared, classifier, *, ratio, flip):
+    return grown(fold, *moved_rows(fold, ratio=ratio, flip=flip))
 
 
 def classical_arm(*, ratio: float = 2.0, flip: bool = False) -> Arm:

@@ -44,8 +44,14 @@ CLASS_NAMES = {
 # Augmentation is for the discriminator's sake: samples of a GAN that had it are moved as its rows were, and a
 # classifier of pixels learns less from them; without it, in a long run, the gradient penalties are what keeps the
 # discriminator from knowing its rows (docs/research_log.md).
-OURS = {"class_steps": 0, "n_patches": 0, "representation": "pixels", "max_iter": 10**9}
-OURS |= {"augment": None, "penalty_weight": 0.1}
+OURS = {
+    "class_steps": 0,
+    "n_patches": 0,
+    "representation": "pixels",
+    "augment": None,
+    "penalty_weight": 0.1,
+    "max_iter": 10**9,
+}
 PEERS = {
     "dcgan": ["dcgan", "--batch", "64", "--width", "64"],
     "lightweight": ["lightweight", "--batch", "10", "--fmap-max", "128"],
