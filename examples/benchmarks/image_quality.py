@@ -16,8 +16,10 @@ Figures, on real rows of the other folds' groups: balanced accuracy of a random 
 that were trained on synthetic rows, by that of the same classifier trained on the real rows; kernel distance
 (Binkowski et al. 2018, arXiv 1801.01401, cubic kernel) in the features of one small conv net trained on the real
 training rows (`FeatureNet`; standardised), to held-out rows, for all rows and as the mean over classes. The row "real"
-is the training rows themselves: what a perfect GAN would get. A result, its samples and a grid of them (PNG) are kept
-beside `--out`; a second call goes on from there.
+is the training rows themselves: what a perfect GAN would get. "Many": GANAugmenter can be asked for any number of rows
+of each class, so classifiers are trained a second time on ten times as many samples (`TIMES`), of each class equally
+many; beside them stand real rows with each class repeated up to the largest. A result, its samples and a grid of them
+(PNG) are kept beside `--out`; a second call goes on from there.
 """
 
 import argparse
@@ -63,6 +65,7 @@ LABELS = {
     "dcgan": "DCGAN, DiffAugment",
     "lightweight": "lightweight-gan",
 }
+TIMES = 10  # samples in "many", of training rows
 CLASSIFIERS = {
     "forest": RandomForestClassifier(200, random_state=0, n_jobs=1),
     "svc": make_pipeline(StandardScaler(), SVC(C=10)),
@@ -141,8 +144,12 @@ def train_ours(train: Path, samples: Path, settings: dict, threads: int) -> None
     started = time.monotonic()
     gan.fit(X, y)
     seconds = time.monotonic() - started
-    rows, labels = gan.sample(y=np.repeat(np.arange(len(counts)), counts), random_state=settings["random_state"])
-    np.savez(samples, X=rows, y=labels, steps=gan.n_iter_, seconds=seconds)
+    even = np.full(len(counts), TIMES * len(y) // len(counts))
+    codes, seed = np.arange(len(counts)), settings["random_state"]
+    rows, labels = gan.sample(y=np.repeat(codes, counts), random_state=seed)
+    many, labels_many = gan.sample(y=np.repeat(codes, even), random_state=seed + 1)
+    made = {"X": rows, "y": labels, "X_many": many, "y_many": labels_many}
+    np.savez(samples, **made, steps=gan.n_iter_, seconds=seconds)
     samples.with_suffix(".history.json").write_text(json.dumps(gan.history_))
 
 
@@ -191,14 +198,19 @@ def class_kernel_distances(net: FeatureNet, test, X, y) -> list[float]:
 
 def judged(net: FeatureNet, train, test, X, y) -> dict:
     """Figures of synthetic rows (or of the real training rows)."""
-    from sklearn_medgan.metrics import kernel_distance, train_on_synthetic_score
+    from sklearn_medgan.metrics import kernel_distance
 
     distance, deviation = kernel_distance(test[0], X, features=net, return_std=True)
     figures = {"kernel_distance": distance, "kernel_distance_std": deviation}
     figures["class_kernel_distances"] = class_kernel_distances(net, test, X, y)
-    for name, classifier in CLASSIFIERS.items():
-        figures[name] = train_on_synthetic_score(classifier, X, y, *test).synthetic
-    return figures
+    return {**figures, **taught(X, y, test)}
+
+
+def taught(X, y, test, suffix: str = "") -> dict:
+    """What the classifiers learn from rows."""
+    from sklearn_medgan.metrics import train_on_synthetic_score
+
+    return {f"{k}{suffix}": train_on_synthetic_score(c, X, y, *test).synthetic for k, c in CLASSIFIERS.items()}
 
 
 class Cell:
@@ -239,11 +251,22 @@ class Cell:
         return int(steps), float(seconds)
 
     def rows(self, arm: str):
-        """An arm's images and labels."""
+        """An arm's images and labels, with the training rows' class counts."""
+        return self.train if arm == "real" else self._kept(arm, "X", "y")
+
+    def many(self, arm: str):
+        """Images and labels with all classes alike, or None for an arm that was not asked for them."""
         if arm == "real":
-            return self.train
+            X, y = self.train
+            picks = np.concatenate([np.resize(np.flatnonzero(y == k), self.counts.max()) for k in np.unique(y)])
+            return X[picks], y[picks]
+        return self._kept(arm, "X_many", "y_many")
+
+    def _kept(self, arm: str, images: str, labels: str):
         with np.load(self.samples(arm)) as file:
-            return file["X"].reshape(-1, *self.train[0].shape[1:]), file["y"]
+            if images not in file:
+                return None
+            return file[images].reshape(-1, *self.train[0].shape[1:]), file[labels]
 
 
 def draw_grid(cell: Cell, arms, path: Path, n: int = 10) -> None:
@@ -266,16 +289,25 @@ def draw_grid(cell: Cell, arms, path: Path, n: int = 10) -> None:
 
 def table(rows: list[dict]) -> str:
     """Markdown: a line for each set, seed and GAN."""
-    head = ["set", "GAN", "steps", "forest, % of real", "SVC, % of real", "kernel distance", "mean of classes"]
-    lines = [f"| {' | '.join(head)} |", "|---|---" + "|---:" * 5 + "|"]
+    teachers = {"forest": "forest", "svc": "SVC", "forest_many": "forest, many", "svc_many": "SVC, many"}
+    shares = [f"{told}, % of real" for told in teachers.values()]
+    head = ["set", "GAN", "steps", *shares, "kernel distance", "mean of classes"]
+    lines = [f"| {' | '.join(head)} |", "|---|---" + "|---:" * 7 + "|"]
     real = {(r["set"], r["seed"]): r for r in rows if r["arm"] == "real"}
     for r in rows:
         base = real.get((r["set"], r["seed"]), {})
-        shares = [f"{r[c]:.3f}" + (f" ({100 * r[c] / base[c]:.0f} %)" if base else "") for c in CLASSIFIERS]
+        shares = [share(r.get(c), base.get(c)) for c in teachers]
         of_classes = np.mean(r["class_kernel_distances"])
         figures = [r["set"], LABELS[r["arm"]], r["steps"] or "", *shares, f"{r['kernel_distance']:.3g}"]
         lines.append(f"| {' | '.join(map(str, figures))} | {of_classes:.3g} |")
     return "\n".join(lines)
+
+
+def share(score: float | None, of_real: float | None) -> str:
+    """A score and its share of that of real rows."""
+    if score is None:
+        return ""
+    return f"{score:.3f}" + (f" ({100 * score / of_real:.0f} %)" if of_real else "")
 
 
 def arguments():
@@ -313,6 +345,8 @@ def main():
                 continue
             steps, seconds = (0, 0.0) if arm == "real" else cell.make(arm, a)
             figures = judged(cell.net, cell.train, cell.test, *cell.rows(arm))
+            many = cell.many(arm)
+            figures.update(taught(*many, cell.test, "_many") if many is not None else {})
             done.append({"set": name, "arm": arm, **key, "steps": steps, "seconds": round(seconds, 1), **figures})
             with a.out.open("a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
