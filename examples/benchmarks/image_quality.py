@@ -65,7 +65,7 @@ LABELS = {
     "dcgan": "DCGAN, DiffAugment",
     "lightweight": "lightweight-gan",
 }
-TIMES = 10  # samples in "many", of training rows
+TIMES = 10  # samples in "many" for each training row
 CLASSIFIERS = {
     "forest": RandomForestClassifier(200, random_state=0, n_jobs=1),
     "svc": make_pipeline(StandardScaler(), SVC(C=10)),
