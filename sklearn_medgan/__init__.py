@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from . import datasets as datasets
     from . import metrics as metrics
     from . import plotting as plotting
-    from ._augmenter import GANAugmenter as GANAugmenter
-    from ._enhancer import GANEnhancer as GANEnhancer
-    from ._oversampler import GANOverSampler as GANOverSampler
+    from .augmentation._augmenter import GANAugmenter as GANAugmenter
+    from .augmentation._oversampler import GANOverSampler as GANOverSampler
+    from .enhancement._enhancer import GANEnhancer as GANEnhancer
     from .persistence import load as load
     from .persistence import save as save
     from .pipeline import AugmentedClassifier as AugmentedClassifier
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 # Public name -> the module that holds it; None marks a submodule.
 _LAZY = {
-    "GANAugmenter": "._augmenter",
-    "GANEnhancer": "._enhancer",
-    "GANOverSampler": "._oversampler",
+    "GANAugmenter": ".augmentation._augmenter",
+    "GANEnhancer": ".enhancement._enhancer",
+    "GANOverSampler": ".augmentation._oversampler",
     "AugmentedClassifier": ".pipeline",
     "Pipeline": ".pipeline",
     "make_pipeline": ".pipeline",

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples, check_array, validate_data
 
-from ._encoding import Form
+from ._containers import Form
 
 SMALLEST_SIDE = 8
 MOST_CHANNELS = 4

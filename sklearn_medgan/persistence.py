@@ -24,23 +24,23 @@ FORMAT = "sklearn_medgan"
 FORMAT_VERSION = 3  # 2: other errors of a GANEnhancer; 3: again, and other columns of a GANAugmenter
 OLDEST = {"GANAugmenter": 3}  # format that a file must have for this version to make what its estimator made
 HEADER = "header.json"
-ESTIMATORS = {"GANAugmenter": "._augmenter", "GANEnhancer": "._enhancer"}
+ESTIMATORS = {"GANAugmenter": ".augmentation._augmenter", "GANEnhancer": ".enhancement._enhancer"}
 # What the fitted attributes are made of, beside plain values and arrays.
 RECORDS = {
     "Configuration": ".gan.training",
     "Player": ".gan.training",
     "State": ".gan.training",
-    "Form": "._encoding",
+    "Form": "._containers",
     "RestorerConfiguration": ".gan.restoration",
-    "ImageCodec": "._encoding",
-    "ImageScale": "._encoding",
-    "ImageMedium": "._media",
-    "TableMedium": "._media",
-    "Anchor": "._anchor",
-    "ClassScores": "._class_scores",
-    "Errors": "._errors",
-    "Scaling": "._calibration",
-    "TableCodec": "._encoding",
+    "ImageCodec": "._codecs",
+    "ImageScale": "._codecs",
+    "ImageMedium": ".enhancement._images",
+    "TableMedium": ".enhancement._tables",
+    "Anchor": ".enhancement._tone",
+    "ClassScores": ".augmentation._class_scores",
+    "Errors": ".enhancement._error_model",
+    "Scaling": ".enhancement._calibration",
+    "TableCodec": "._codecs",
 }
 TAG = "$"
 DAMAGE = (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError)  # what reading a broken file raises

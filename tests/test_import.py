@@ -37,9 +37,9 @@ def test_import_loads_nothing_heavy(module):
 @pytest.mark.parametrize(
     "module",
     [
-        "sklearn_medgan._augmenter",
-        "sklearn_medgan._augment_command",
-        "sklearn_medgan._enhance",
+        "sklearn_medgan.augmentation._augmenter",
+        "sklearn_medgan.cli._augment",
+        "sklearn_medgan.cli._enhance",
         "sklearn_medgan.benchmark",
         "sklearn_medgan.metrics",
         "sklearn_medgan.plotting",

@@ -71,7 +71,7 @@ def split(y, groups, seed: int, fold: int, per_class: int):
 
 def light(arm: str, seed: int) -> list:
     """Steps from images to the protocol's columns that need no network."""
-    from sklearn_medgan._benchmark_arms import hog_columns
+    from sklearn_medgan.benchmark._arms import hog_columns
 
     flat = FunctionTransformer(lambda images: images.reshape(len(images), -1).astype(np.float64))
     return {

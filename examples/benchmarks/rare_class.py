@@ -134,7 +134,7 @@ def no_rows(fold, gan):
 
 def classical_rows(fold, gan, *, flip: bool):
     """Images and labels of classical augmentation to even, as its arm on pixels draws them."""
-    from sklearn_medgan._benchmark_arms import moved_rows
+    from sklearn_medgan.benchmark._arms import moved_rows
 
     X, y = moved_rows(fold, ratio=1.0, flip=flip)
     return np.rint(X).astype(fold.X.dtype), y
@@ -143,7 +143,7 @@ def classical_rows(fold, gan, *, flip: bool):
 def gan_rows(fold, gan):
     """What `fit_resample` adds."""
     from sklearn_medgan._allocation import synthetic_counts
-    from sklearn_medgan._benchmark_estimators import _draw
+    from sklearn_medgan.benchmark._estimator_arms import _draw
 
     return _draw(gan, fold, synthetic_counts(fold.y, "auto", 1.0), "rows")
 
@@ -151,7 +151,7 @@ def gan_rows(fold, gan):
 def moved_alike(fold, shared, classifier):
     """Real rows moved as the GAN's rows are, as many as those: what is left of `OURS` without a GAN."""
     from sklearn_medgan._allocation import synthetic_counts
-    from sklearn_medgan._benchmark_arms import grown
+    from sklearn_medgan.benchmark._arms import grown
 
     gan, rng = shared.gan, np.random.RandomState(fold.seed("moved alike"))
     counts = synthetic_counts(fold.y, "auto", 1.0)

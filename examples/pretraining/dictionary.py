@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
-from sklearn_medgan._own_patches import SIZE, draw_patches, learn_whitening
-from sklearn_medgan._patches import even_contrast, standardised
+from sklearn_medgan.augmentation._patch_learning import SIZE, draw_patches, learn_whitening
+from sklearn_medgan.augmentation._patches import even_contrast, standardised
 
 N_LOOKED_AT, N_TYPICAL = 60_000, 200
 SIDES = (2, 3)  # into how many parts an image is cut each way: one block of columns each

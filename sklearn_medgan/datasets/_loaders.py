@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
-from .._encoding import cast
+from .._containers import cast
 from ._images import IMAGE_SUFFIXES, read_stack
 
 MEDMNIST_SPLITS = ("train", "val", "test")

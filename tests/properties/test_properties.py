@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from sklearn_medgan import GANAugmenter, load, save
-from sklearn_medgan._encoding import Form, cast, learn_codec
+from sklearn_medgan._codecs import learn_codec
+from sklearn_medgan._containers import Form, cast
 from sklearn_medgan._validation import check_rows
 
 TINY = {"max_iter": 1, "batch_size": 4, "width": 4, "latent_dim": 3, "random_state": 0}

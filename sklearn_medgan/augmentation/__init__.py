@@ -1,0 +1,1 @@
+"""Image features and labelled synthetic rows from a class-conditional GAN."""

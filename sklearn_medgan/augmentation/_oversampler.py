@@ -1,0 +1,155 @@
+"""The augmenter as a sampler of imbalanced-learn, which is an extra: importing this module needs it."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+try:
+    from imblearn.over_sampling.base import BaseOverSampler
+    from imblearn.utils import check_target_type
+except ImportError as error:
+    raise ImportError(
+        'GANOverSampler needs imbalanced-learn. Install it with: pip install "sklearn-medgan[imblearn]"'
+    ) from error
+
+from .._allocation import synthetic_counts
+from .._validation import as_array_if_list, check_same_length, n_dimensions
+from ._augmenter import GANAugmenter
+
+# Of the augmenter's parameters, those that only matter to `transform` or to a second `fit`.
+_NOT_OF_A_SAMPLER = {"representation", "n_patches", "score_weight", "pretrained", "warm_start", "checkpoint_dir"}
+
+
+class GANOverSampler(BaseOverSampler):
+    """Over-sample the small classes with rows that a GAN learned to draw, in imbalanced-learn's terms.
+
+    A `GANAugmenter` without ``transform``, for `imblearn.pipeline.Pipeline` and everything else that takes a
+    sampler. It is fitted anew on the rows given to each ``fit_resample``.
+
+    Parameters
+    ----------
+    image_shape : tuple of int, default=None
+        ``(height, width)`` or ``(height, width, channels)`` of flat images; None: a table, or an image stack.
+    sampling_strategy : float, str, dict or callable, default="auto"
+        As in imbalanced-learn: the classes to lift, or the count that each should reach.
+    ratio : float, default=1.0
+        Factor on the count that each class, the largest included, should reach; 1.0 balances only.
+    resampling : {"auto", "mixed", "near", "sample"}, default="auto"
+        How rows are made, as in `GANAugmenter`.
+    architecture, loss, latent_dim, width, augment
+        The networks and their objective, as in `GANAugmenter`.
+    batch_size, max_iter, max_time, learning_rate, penalty_weight, adversarial_weight, class_head_weight, class_steps
+        Their training, as in `GANAugmenter`.
+    callbacks : list of keras.callbacks.Callback, default=None
+        As in `GANAugmenter`.
+    random_state : int, RandomState instance or None, default=None
+        Decides training and the rows drawn.
+    verbose : int, default=0
+        As in `GANAugmenter`.
+
+    Attributes
+    ----------
+    augmenter_ : GANAugmenter
+        The model that drew the rows.
+    sampling_strategy_ : OrderedDict of label to int
+        Rows that each class was to get.
+    n_features_in_ : int
+        Features of a row; height x width x channels of an image.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if ``X`` has names that are all strings.
+
+    See Also
+    --------
+    GANAugmenter : The transformer behind it, which `sklearn_medgan.Pipeline` takes.
+
+    Notes
+    -----
+    Sparse input is made dense for training, and comes back sparse.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn_medgan import GANOverSampler
+    >>> X, y = make_classification(60, weights=[0.8], flip_y=0, random_state=0)
+    >>> X_res, y_res = GANOverSampler(max_iter=2, random_state=0).fit_resample(X, y)
+    >>> sorted(Counter(y_res.tolist()).items())
+    [(0, 49), (1, 49)]
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{k: v for k, v in GANAugmenter._parameter_constraints.items() if k not in _NOT_OF_A_SAMPLER},
+        "sampling_strategy": BaseOverSampler._parameter_constraints["sampling_strategy"],
+    }
+
+    def __init__(
+        self,
+        *,
+        image_shape=None,
+        sampling_strategy="auto",
+        ratio=1.0,
+        resampling="auto",
+        architecture="auto",
+        loss="relativistic",
+        latent_dim=64,
+        width=32,
+        augment="auto",
+        batch_size=64,
+        max_iter=300,
+        max_time=None,
+        learning_rate="auto",
+        penalty_weight="auto",
+        adversarial_weight=1.0,
+        class_head_weight=1.0,
+        class_steps="auto",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.image_shape = image_shape
+        self.ratio = ratio
+        self.resampling = resampling
+        self.architecture = architecture
+        self.loss = loss
+        self.latent_dim = latent_dim
+        self.width = width
+        self.augment = augment
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.learning_rate = learning_rate
+        self.penalty_weight = penalty_weight
+        self.adversarial_weight = adversarial_weight
+        self.class_head_weight = class_head_weight
+        self.class_steps = class_steps
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_X_y(self, X, y):
+        X = as_array_if_list(X)
+        if n_dimensions(X) <= 2:
+            return super()._check_X_y(X, y)
+        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
+        check_same_length(X, y)
+        X = np.asarray(X)
+        self.n_features_in_ = math.prod(X.shape[1:])
+        self.__dict__.pop("feature_names_in_", None)
+        return X, y, binarize_y
+
+    def _fit_resample(self, X, y):
+        counts = synthetic_counts(y, self.sampling_strategy, self.ratio)
+        lifted = {label: n for label, n in counts.items() if n or label in self.sampling_strategy_}
+        self.sampling_strategy_ = OrderedDict(lifted)
+        self.augmenter_ = GANAugmenter(**self.get_params(deep=False), n_patches=0, score_weight=0.0)
+        if not sparse.issparse(X):
+            return self.augmenter_.fit_resample(X, y)
+        X_res, y_res = self.augmenter_.fit_resample(X.toarray(), y)
+        X_new = type(X)(X_res[X.shape[0] :])
+        return sparse.vstack([X, X_new], format=X.format), y_res

@@ -1,0 +1,265 @@
+"""Does it help a diagnosis? Arms of rows, columns and enhancement compared on real data by one protocol.
+
+`diagnostic_benchmark` trains classifiers on what each arm makes of the training rows, tests them on groups that were
+not trained on, and says in words what the figures allow: a gain, a loss, or no evidence of a gain. `ARMS` is the table
+of arms, which any estimator extends: ``arms={**ARMS, "mine": MyTransformer()}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Integral
+from types import MappingProxyType
+
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
+
+from ._arms import KINDS, REFERENCES, Arm, Columns, Fold, classical_arm
+from ._enhancement_arms import enhancement_arms
+from ._estimator_arms import as_arm, default_arms, gan_arms
+from ._ill import ill_classes
+from ._journal import Journal, describe
+from ._plan import Plan, Rows, check_folds, check_regimes, check_rows, check_sizes
+from ._result import BenchmarkResult
+from ._run import run
+from ._table import all_notes, build_table, last_of_each
+
+__all__ = [
+    "ARMS",
+    "CLASSIFIERS",
+    "Arm",
+    "BenchmarkResult",
+    "Columns",
+    "Fold",
+    "classical_arm",
+    "diagnostic_benchmark",
+    "enhancement_arms",
+    "gan_arms",
+]
+
+#: Name -> Arm: rows and columns of the protocol.
+ARMS = MappingProxyType(default_arms())
+#: Name -> classifier of the protocol.
+CLASSIFIERS = MappingProxyType(
+    {"SVC": SVC(C=10), "forest": RandomForestClassifier(200), "logistic": LogisticRegression(max_iter=1000)}
+)
+
+
+def diagnostic_benchmark(
+    X,
+    y,
+    *,
+    groups=None,
+    arms=None,
+    classifiers=None,
+    regimes=("all",),
+    image_shape=None,
+    target_names=None,
+    diseased=None,
+    n_splits=4,
+    seeds=(0, 1, 2),
+    reference=None,
+    results=None,
+    n_jobs=None,
+    n_resamples=2000,
+    verbose=0,
+):
+    """Compare ways to prepare rows for a classifier, on rows of groups that were not trained on.
+
+    Every arm and classifier is fitted on the training rows of each fold of a cross-validation by group, repeated with
+    each seed; nothing is fitted outside them. Arms are compared with their reference by balanced accuracy, paired, with
+    a bootstrap over groups and Holm's correction over all comparisons of the table.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_features)
+        Images or table rows.
+    y : array-like of shape (n,)
+        Class labels.
+    groups : array-like of shape (n,), default=None
+        Patient, or whatever else rows have in common: a group is never on both sides of a split. None: each row is its
+        own, and the result says so.
+    arms : mapping or list of str, default=None
+        Name -> `Arm` or estimator: a transformer makes columns, an object with `fit_resample` makes rows, a
+        meta-estimator with a parameter `estimator` is put around each classifier. Or names in `ARMS`. None: all
+        of `ARMS`. References that are missing are added; what cannot run here is left out, and the result says so.
+    classifiers : mapping of str to classifier, or list of str, default=None
+        None: `CLASSIFIERS`, the SVC (C=10), a forest of 200 trees and logistic regression; or names in it.
+    regimes : "all", int or dict, or a list of these, default=("all",)
+        Which training rows: all; this many a class; or one class made rare, ``{"rare": label, "n_rare": 20, "n_other":
+        300}``. Test rows are never thinned.
+    image_shape : tuple (height, width) or (height, width, channels), default=None
+        Shape of an image where rows are flat.
+    target_names : list of str, default=None
+        Names of the sorted classes.
+    diseased : label or list of labels, default=None
+        Classes that count as ill. Sensitivity is the share of their rows that are called any of them, whichever: what
+        is missed is who is sent home. Specificity is the share of the other rows that are called none of them. None:
+        all classes whose names do not mean healthy (no_*, non_*, normal, healthy, negative, benign, control and the
+        like); where no name does, the second of two classes, else the one with fewest rows. Either way, in a regime
+        with a rare class it is that one, unless its name means healthy. The notes of the result name them.
+    n_splits : int, default=4
+        Folds.
+    seeds : int or list of int, default=(0, 1, 2)
+        One repetition each, with other folds and other fits.
+    reference : str or mapping of kind to str, default=None
+        Arm that the others are compared with. None: "none" for rows, "pixels" for columns, and for enhancement the
+        degraded images.
+    results : path-like, default=None
+        JSON-lines file to which every finished cell is appended at once (of a parallel run: when its task is
+        finished). A call with the same settings goes on where the file ends; cells that failed are tried again.
+        Functions of yours count by their names: name another file after you have changed what one does.
+    n_jobs : int, default=None
+        Tasks at a time, by joblib: ``joblib.parallel_config("dask")`` puts them on a cluster. Classifiers that share
+        the fit of a GAN or enhancer are one task.
+    n_resamples : int, default=2000
+        Draws of the bootstrap.
+    verbose : int, default=0
+        1 says on standard error which tasks are finished and how long the rest will take.
+
+    Returns
+    -------
+    BenchmarkResult
+
+    Raises
+    ------
+    ValueError, TypeError
+        For rows, groups, regimes or arms that cannot be used, or a results file of other settings.
+    OSError
+        If the results file cannot be written.
+    KeyboardInterrupt
+        After Ctrl-C; finished cells stay in `results`.
+
+    Notes
+    -----
+    Balanced accuracy is taken on the pooled test rows of a seed, then averaged; AUC by fold. The classifier's seed is
+    the same for all arms. Intervals hold the test rows' and the seeds' part of chance, not another hospital's data.
+    Research use; not a medical device.
+
+    References
+    ----------
+    Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile intervals). Holm 1979, "A
+    simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_medgan.benchmark import diagnostic_benchmark
+    >>> from sklearn_medgan.datasets import make_nodules
+    >>> X, y = make_nodules(60, image_size=16, random_state=0, return_X_y=True)
+    >>> result = diagnostic_benchmark(
+    ...     X, y, arms={"two components": PCA(2)}, classifiers={"logistic": LogisticRegression(max_iter=1000)},
+    ...     seeds=[0, 1], n_splits=2, n_resamples=200,
+    ... )
+    >>> [(row["arm"], row["verdict"]) for row in result.table]
+    [('pixels', 'reference'), ('two components', 'no evidence of a gain')]
+    """
+    _check_whole("n_resamples", n_resamples, 100)
+    rows = check_rows(X, y, groups, image_shape, target_names)
+    arms, references, notes = _resolve_arms(arms, reference, rows)
+    plan = Plan(
+        rows=rows,
+        regimes=check_regimes(regimes, rows),
+        folds=check_folds(rows, n_splits, seeds),
+        arms=arms,
+        classifiers=_resolve_classifiers(classifiers),
+    )
+    notes += check_sizes(plan)
+    ill, of_whom = ill_classes(plan, diseased)
+    settings = _settings(plan)
+    with Journal(results, settings) as journal:
+        run(plan, journal, n_jobs, verbose)
+    cells = last_of_each(plan, journal.cells)
+    table = build_table(plan, cells, references, ill, int(n_resamples))
+    return BenchmarkResult(table, cells, all_notes(plan, [*of_whom, *notes], cells), settings)
+
+
+def _check_whole(name: str, value, least: int) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}.")
+
+
+def _resolve_arms(arms, reference, rows: Rows) -> tuple[dict[str, Arm], dict[str, str], list[str]]:
+    """Arms that can run here, by kind, each reference there; the reference of each; notes on those left out."""
+    wanted = {name: as_arm(name, value) for name, value in _named(arms, ARMS, "arms").items()}
+    absent = {name: arm.missing(rows.X.ndim > 2) for name, arm in wanted.items()}
+    kept = {name: arm for name, arm in wanted.items() if absent[name] is None}
+    notes = [f"Left out: {name}, since {reason}." for name, reason in absent.items() if reason]
+    if not kept:
+        raise ValueError(f"No arm can run here. {' '.join(notes)}")
+    unknown = sorted(set(reference) - set(KINDS)) if isinstance(reference, Mapping) else []
+    if unknown:
+        raise ValueError(f"reference must be an arm by name for some of the kinds {list(KINDS)}; got {unknown}.")
+    references = {name: _reference_of(name, arm, reference) for name, arm in kept.items()}
+    missing = [name for name in dict.fromkeys(references.values()) if name not in kept]
+    for name in missing:
+        if name not in ARMS or ARMS[name].missing(rows.X.ndim > 2):
+            raise ValueError(f"reference={name!r} is no arm that can run here. Known are {[*kept, *ARMS]}.")
+    every = {**{name: ARMS[name] for name in missing}, **kept}
+    references.update({name: name for name in references.values()})
+    _check_shares(every)
+    order = sorted(every, key=lambda name: KINDS.index(every[name].kind))
+    return {name: every[name] for name in order}, references, notes
+
+
+def _named(values, known: Mapping, parameter: str) -> dict:
+    """A mapping by name, from None (all that are known), names, or a mapping."""
+    if values is None:
+        return dict(known)
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{parameter} must be a mapping by name, or names in {list(known)}; got {values!r}.")
+    if not isinstance(values, Mapping):
+        names = [values] if isinstance(values, str) else list(values)
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(
+                f"{parameter} holds unknown names {unknown}. Known are {list(known)}; pass others as a dict."
+            )
+        values = {name: known[name] for name in names}
+    if not values or not all(isinstance(name, str) for name in values):
+        raise ValueError(f"{parameter} must hold one or more by name; got {list(values)!r}.")
+    return dict(values)
+
+
+def _reference_of(name: str, arm: Arm, reference) -> str:
+    given = reference.get(arm.kind) if isinstance(reference, Mapping) else reference
+    found = given or arm.reference or REFERENCES.get(arm.kind)
+    if found is None:
+        raise ValueError(f"Arm {name!r} of kind {arm.kind!r} has nothing to be compared with: set its reference.")
+    return found
+
+
+def _check_shares(arms: Mapping[str, Arm]) -> None:
+    fits: dict[str, object] = {}
+    for name, arm in arms.items():
+        if arm.share is not None and describe(fits.setdefault(arm.share, arm.fit_shared)) != describe(arm.fit_shared):
+            raise ValueError(
+                f"Arm {name!r} has share={arm.share!r} of another arm, but another fit_shared. Give it a key of its "
+                "own (gan_arms: another name)."
+            )
+
+
+def _resolve_classifiers(classifiers) -> dict:
+    if hasattr(classifiers, "fit"):
+        classifiers = {type(classifiers).__name__: classifiers}
+    found = _named(classifiers, CLASSIFIERS, "classifiers")
+    for name, classifier in found.items():
+        if isinstance(classifier, type) or not (hasattr(classifier, "fit") and hasattr(classifier, "predict")):
+            raise TypeError(f"Classifier {name!r} must be an instance with fit and predict; got {classifier!r}.")
+    return found
+
+
+def _settings(plan: Plan) -> dict:
+    """What was measured on which data, in the words of the results file."""
+    rows = plan.rows
+    return {
+        "data": f"{len(rows.codes)} rows, {rows.n_groups} groups, {rows.fingerprint()}",
+        "classes": list(rows.names),
+        "n_splits": len(next(iter(plan.folds.values()))),
+        "seeds": list(plan.folds),
+        "regimes": [regime.name for regime in plan.regimes],
+        "arms": {name: describe(arm) for name, arm in plan.arms.items()},
+        "classifiers": {name: describe(classifier) for name, classifier in plan.classifiers.items()},
+    }

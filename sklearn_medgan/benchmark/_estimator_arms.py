@@ -1,0 +1,195 @@
+"""Arms of the benchmark that are made of estimators: a GAN's, the user's own, and the table of the protocol."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from .._allocation import dose_counts, synthetic_counts
+from ..augmentation._augmenter import GANAugmenter
+from ..pipeline._dose import DOSES, choose_dose, inner_splits, judge_doses
+from ..pipeline._rows import _seed_parts, draw_rows
+from ._arms import KINDS, Arm, Columns, Fold, flat, grown, light_arms
+
+# -------------------------------------------------------------------------------------------------------------- GAN
+
+
+class SharedGAN:
+    """One GAN of the training rows for all arms and classifiers, and those of inner folds where a dose is chosen."""
+
+    def __init__(self, fold: Fold, augmenter, name: str):
+        self._fold, self._augmenter, self._name = fold, augmenter, name
+        self.gan = self._fit(fold)
+
+    def _fit(self, fold: Fold):
+        augmenter = clone(self._augmenter)
+        _seed_parts(fold.seed(self._name), augmenter)
+        return augmenter.fit(rows_for(augmenter, fold.X), fold.y)
+
+    @cached_property
+    def inner(self) -> list[tuple]:
+        """(rows held out, fold of the others, its GAN) of the inner folds by which `AugmentedClassifier` chooses."""
+        splits = inner_splits(self._fold.X, self._fold.y, groups=self._fold.groups)
+        folds = [(test, self._fold.inner(train, test)) for train, test in splits]
+        return [(test, fold, self._fit(fold)) for test, fold in folds]
+
+
+def _fit_gan(fold, *, augmenter, name):
+    return SharedGAN(fold, augmenter, name)
+
+
+def _draw(gan, fold: Fold, counts: dict, name: str) -> tuple:
+    """Synthetic rows of these counts by class."""
+    labels = np.repeat(np.unique(fold.y), list(counts.values()))
+    if not len(labels):
+        return fold.X[:0], fold.y[:0]
+    return draw_rows(gan, rows_for(gan, fold.X), fold.y, labels, fold.seed(name))
+
+
+def _gan_rows(fold, shared, classifier, *, name):
+    gan = shared.gan
+    counts = synthetic_counts(fold.y, getattr(gan, "sampling_strategy", "auto"), getattr(gan, "ratio", 2.0))
+    return grown(fold, *_draw(gan, fold, counts, name))
+
+
+def _dosed(fold, gan, dose, name) -> Columns:
+    return grown(fold, *_draw(gan, fold, dose_counts(fold.y, dose), f"{name}, {dose}"), notes={"dose": dose})
+
+
+def _chosen_dose(fold, shared, classifier, *, name, doses):
+    """The dose that `AugmentedClassifier` would choose: fewest rows within one standard error of the best."""
+    held_out = (
+        (test, np.stack([_predicted(classifier, _dosed(inner, gan, dose, name)) for dose in doses]))
+        for test, inner, gan in shared.inner
+    )
+    return _dosed(fold, shared.gan, choose_dose(judge_doses(doses, fold.y, fold.groups, held_out)), name)
+
+
+def _predicted(classifier, columns: Columns):
+    return clone(classifier).fit(columns.X, columns.y).predict(columns.X_test)
+
+
+def _gan_columns(fold, shared, classifier):
+    gan = shared.gan
+    return Columns(gan.transform(rows_for(gan, fold.X)), fold.y, gan.transform(rows_for(gan, fold.X_test)))
+
+
+def gan_arms(augmenter=None, *, name: str = "GAN", doses=DOSES) -> dict[str, Arm]:
+    """The arms of a GAN, which share one fit a fold: rows, rows in a chosen dose, columns.
+
+    Parameters
+    ----------
+    augmenter : estimator with `fit`, `sample` and `transform`, default=None
+        None is ``GANAugmenter()``. Its `ratio` and `sampling_strategy` give the rows of the first arm.
+    name : str, default="GAN"
+        First word of the arms' names.
+    doses : tuple of float, default=(0, 0.5, 1, 2)
+        Synthetic rows per real row, of which the second arm chooses as ``AugmentedClassifier(dose="cv")`` does, on
+        three inner folds of the training rows by group, for each classifier; it needs three further fits, shared
+        between doses and classifiers.
+
+    Returns
+    -------
+    dict of str to Arm
+
+    Examples
+    --------
+    >>> from sklearn_medgan import GANAugmenter
+    >>> from sklearn_medgan.benchmark import gan_arms
+    >>> list(gan_arms(GANAugmenter(loss="hinge"), name="hinge GAN"))
+    ['hinge GAN rows', 'hinge GAN rows, chosen dose', 'hinge GAN columns']
+    """
+    augmenter = GANAugmenter() if augmenter is None else augmenter
+    shared = {"share": name, "fit_shared": partial(_fit_gan, augmenter=augmenter, name=name)}
+    chosen = partial(_chosen_dose, name=name, doses=tuple(sorted(map(float, doses))))
+    return {
+        f"{name} rows": Arm("rows", partial(_gan_rows, name=name), **shared),
+        f"{name} rows, chosen dose": Arm("rows", chosen, per_classifier=True, **shared),
+        f"{name} columns": Arm("columns", _gan_columns, **shared),
+    }
+
+
+def _conv_net_arm(max_iter: int) -> Arm:
+    """The discriminator's trunk with its class head alone; twice the GAN's steps take about as long as those."""
+    net = GANAugmenter(adversarial_weight=0.0, n_patches=0, max_iter=2 * max_iter)
+    fit = partial(_fit_gan, augmenter=net, name="conv net")
+    return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True)
+
+
+def default_arms(max_iter: int | None = None) -> dict[str, Arm]:
+    """Rows and columns of the protocol, by name; `max_iter` updates of each GAN, None for its default."""
+    augmenter = GANAugmenter() if max_iter is None else GANAugmenter(max_iter=max_iter)
+    conv_net = {"conv net (class head only)": _conv_net_arm(augmenter.max_iter)}
+    arms = {**light_arms(), **conv_net, **gan_arms(augmenter)}
+    return dict(sorted(arms.items(), key=lambda item: KINDS.index(item[1].kind)))
+
+
+# ---------------------------------------------------------------------------------------------- the user's estimators
+
+
+def as_arm(name: str, value) -> Arm:
+    """An `Arm`, or what an estimator makes one."""
+    if isinstance(value, Arm):
+        return value
+    if isinstance(value, type) or not hasattr(value, "fit"):
+        raise TypeError(
+            f"Arm {name!r} must be an Arm or an estimator that can be fitted (an instance, not a class); got {value!r}."
+        )
+    if hasattr(value, "transform"):
+        return Arm("columns", partial(_transformed, name=name, transformer=value))
+    if hasattr(value, "fit_resample"):
+        return Arm("rows", partial(_resampled, name=name, sampler=value))
+    if hasattr(value, "predict") and "estimator" in value.get_params(deep=False):
+        return Arm("rows", partial(_wrapped, name=name, wrapper=value), per_classifier=True)
+    raise TypeError(
+        f"Arm {name!r}: {value!r} has neither transform nor fit_resample, nor a classifier of its own in a parameter "
+        "'estimator'. Pass a classifier in classifiers=, or write an Arm."
+    )
+
+
+def takes_stacks(estimator) -> bool:
+    """Whether images go in as they are; otherwise as flat rows."""
+    if isinstance(estimator, Pipeline):
+        estimator = estimator.steps[0][1]
+    if not isinstance(estimator, BaseEstimator):
+        return True
+    return get_tags(estimator).input_tags.three_d_array or "image_shape" in estimator.get_params(deep=False)
+
+
+def rows_for(estimator, X):
+    """Rows in the form that an estimator takes."""
+    return X if X.ndim == 2 or takes_stacks(estimator) else X.reshape(len(X), -1)
+
+
+def _seeded(estimator, fold: Fold, name: str):
+    copy = clone(estimator)
+    _seed_parts(fold.seed(name), copy)
+    return copy
+
+
+def _transformed(fold, shared, classifier, *, name, transformer):
+    transformer = _seeded(transformer, fold, name)
+    transformer.fit(rows_for(transformer, fold.X), fold.y)
+    X, X_test = (flat(transformer.transform(rows_for(transformer, rows))) for rows in (fold.X, fold.X_test))
+    return Columns(X, fold.y, X_test)
+
+
+def _resampled(fold, shared, classifier, *, name, sampler):
+    sampler = _seeded(sampler, fold, name)
+    X, y = sampler.fit_resample(rows_for(sampler, fold.X), fold.y)
+    return Columns(fold.scaled(X), np.asarray(y), fold.pixels.X_test)
+
+
+def _wrapped(fold, shared, classifier, *, name, wrapper):
+    """The user's meta-estimator around the classifier; a pipeline in it keeps all but its last step."""
+    wrapper = _seeded(wrapper, fold, name)
+    inner = wrapper.get_params(deep=False)["estimator"]
+    place = f"estimator__{inner.steps[-1][0]}" if isinstance(inner, Pipeline) else "estimator"
+    wrapper.set_params(**{place: classifier})
+    takes = getattr(wrapper, "augmenter", wrapper)
+    by_group = {"groups": fold.groups} if getattr(wrapper, "dose", None) == "cv" else {}
+    return Columns(rows_for(takes, fold.X), fold.y, rows_for(takes, fold.X_test), by_group, classifier=wrapper)

@@ -1,0 +1,321 @@
+"""What a benchmark measures on which rows: checked input, regimes, folds, and the units of work they make."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+
+from .._validation import as_array_if_list, check_image_shape, check_same_length
+
+SPLIT_ATTEMPTS = 20  # shuffles tried until the training rows of every fold hold every class
+RARE_KEYS = {"rare", "n_rare", "n_other"}
+
+
+class Task(NamedTuple):
+    """A unit of work: the arms of one `share` on one fold, which may have a fit in common."""
+
+    regime: str
+    seed: int
+    fold: int
+    share: str
+
+
+@dataclass(frozen=True)
+class Regime:
+    """Which training rows are used; test rows are never thinned.
+
+    `most` holds the most rows of each class (None: all of them), by position in the classes; `rare` is the position
+    of a class that was made rare.
+    """
+
+    name: str
+    most: tuple[int | None, ...]
+    rare: int | None = None
+
+    def thin(self, train: np.ndarray, codes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        """Training rows of this regime, in ascending order."""
+        kept = [
+            rows if most is None else rng.permutation(rows)[:most]
+            for rows, most in ((train[codes[train] == code], most) for code, most in enumerate(self.most))
+        ]
+        return np.sort(np.concatenate(kept))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Checked input: rows, labels as positions in `classes`, and groups as numbers from 0."""
+
+    X: np.ndarray
+    codes: np.ndarray
+    classes: np.ndarray
+    names: tuple[str, ...]
+    groups: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    @property
+    def y(self) -> np.ndarray:
+        """Labels as the user gave them."""
+        return self.classes[self.codes]
+
+    @property
+    def n_groups(self) -> int:
+        """Number of different groups."""
+        return int(self.groups.max()) + 1
+
+    def code_of(self, label, parameter: str) -> int:
+        """Position of a class given by its label or its name."""
+        for known in (self.classes.tolist(), list(self.names)):
+            if label in known:
+                return known.index(label)
+        raise ValueError(
+            f"{parameter}={label!r} is no class of y. Known are {self.classes.tolist()}"
+            + (f", named {list(self.names)}." if list(self.names) != list(map(str, self.classes)) else ".")
+        )
+
+    def fingerprint(self) -> str:
+        """A short hash of everything in here."""
+        digest = hashlib.blake2b(digest_size=16)
+        for array in (self.X, self.codes, self.groups):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        digest.update(repr((self.classes.tolist(), self.names)).encode())
+        return digest.hexdigest()
+
+
+def derive_seed(*parts) -> int:
+    """A seed from names and numbers, whatever the order in which work is done."""
+    digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % (2**31 - 1)
+
+
+# ------------------------------------------------------------------------------------------------------------ input
+
+
+def check_rows(X, y, groups, image_shape, target_names) -> Rows:
+    """The user's rows, or an error that says what to change."""
+    X = _check_X(X, image_shape)
+    y = _one_a_row(X, y, "y")
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y holds {len(classes)} class ({classes.tolist()}); a diagnosis needs two or more.")
+    names = tuple(map(str, classes if target_names is None else target_names))
+    if len(names) != len(classes):
+        raise ValueError(
+            f"target_names must name each of the {len(classes)} classes {classes.tolist()}; got {list(names)}."
+        )
+    if groups is None:
+        notes = ("There are no groups: rows count as independent, and rows of one patient may be on both sides.",)
+        return Rows(X, codes, classes, names, np.arange(len(X)), notes)
+    groups = np.unique(_one_a_row(X, groups, "groups"), return_inverse=True)[1]
+    present = np.zeros((groups.max() + 1, len(classes)), bool)
+    present[groups, codes] = True
+    n_mixed = int((present.sum(1) > 1).sum())
+    several = f"{n_mixed} groups hold" if n_mixed > 1 else "1 group holds"
+    notes = (f"{several} rows of more than one class: kept whole.",) if n_mixed else ()
+    return Rows(X, codes, classes, names, groups, notes)
+
+
+def _check_X(X, image_shape) -> np.ndarray:
+    from sklearn.utils import check_array
+
+    X = as_array_if_list(X)
+    X = check_array(X, dtype="numeric", allow_nd=True, ensure_min_samples=2, input_name="X")
+    if X.ndim > 4:
+        raise ValueError(f"X must be images (n, height, width[, channels]) or a table (n, n_features); got {X.shape}.")
+    if image_shape is None or X.ndim > 2:
+        return X
+    check_image_shape(image_shape)
+    if X.shape[1] != np.prod(image_shape):
+        raise ValueError(
+            f"image_shape={tuple(image_shape)!r} needs {np.prod(image_shape)} columns; got X of shape {X.shape}. "
+            "Pass the image_shape that the rows were flattened from."
+        )
+    return X.reshape(len(X), *image_shape)
+
+
+def _one_a_row(X, values, name: str) -> np.ndarray:
+    if values is None:
+        raise ValueError(f"{name} must hold one value a row; got None.")
+    values = np.asarray(values)
+    if values.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, one value a row; got shape {values.shape}.")
+    check_same_length(X, values)
+    values = _of_one_kind(values, name) if values.dtype == object else values
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinity. Drop those rows, or give them a value.")
+    if name == "y" and values.dtype.kind == "f" and (values != np.floor(values)).any():
+        raise ValueError("y must hold class labels, whole numbers or text; got fractions. Bin them first.")
+    return values
+
+
+def _of_one_kind(values: np.ndarray, name: str) -> np.ndarray:
+    """Objects, as columns of a DataFrame hold them, as an array of text or numbers; others as they are."""
+    if all(isinstance(value, str) for value in values) or all(isinstance(value, Real) for value in values):
+        return np.array(values.tolist())
+    types = sorted({type(value).__name__ for value in values})
+    if len(types) > 1 or types == ["NoneType"]:
+        raise ValueError(
+            f"{name} must hold values of one kind, such as text or numbers; got {types}. Drop rows without a value "
+            "(None or NaN), or give them one."
+        )
+    return values
+
+
+# ---------------------------------------------------------------------------------------------------------- regimes
+
+
+def check_regimes(regimes, rows: Rows) -> tuple[Regime, ...]:
+    """`Regime` objects of the `regimes` parameter."""
+    is_list = isinstance(regimes, Iterable) and not isinstance(regimes, str | Mapping)
+    several = list(regimes) if is_list else [regimes]
+    checked = tuple(_regime(value, rows) for value in several)
+    names = [regime.name for regime in checked]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"regimes must hold one or more different regimes; got {regimes!r}.")
+    return checked
+
+
+def _regime(value, rows: Rows) -> Regime:
+    n_classes = len(rows.classes)
+    if isinstance(value, str) and value == "all":
+        return Regime("all", (None,) * n_classes)
+    if isinstance(value, Integral) and not isinstance(value, bool) and value >= 2:
+        return Regime(f"{value} a class", (int(value),) * n_classes)
+    if isinstance(value, Mapping) and "rare" in value and set(value) <= RARE_KEYS:
+        code = rows.code_of(value["rare"], "rare")
+        n_rare, n_other = value.get("n_rare", 20), value.get("n_other", 300)
+        if all(isinstance(n, Integral) and n >= 2 for n in (n_rare, n_other)):
+            most = tuple(int(n_rare if k == code else n_other) for k in range(n_classes))
+            return Regime(f"rare {rows.names[code]} ({n_rare} to {n_other})", most, code)
+    raise ValueError(
+        "A regime is 'all', a whole number of training rows a class from 2 up, or {'rare': label, 'n_rare': 20, "
+        f"'n_other': 300}} with numbers from 2 up; got {value!r}."
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------ folds
+
+
+def check_folds(rows: Rows, n_splits, seeds) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
+    """Training and test rows of each fold, by seed."""
+    if not isinstance(n_splits, Integral) or isinstance(n_splits, bool) or n_splits < 2:
+        raise ValueError(f"n_splits must be a whole number from 2 up; got {n_splits!r}.")
+    seeds = list(seeds) if isinstance(seeds, Iterable) else [seeds]
+    whole = all(isinstance(s, Integral) and not isinstance(s, bool) and 0 <= s < 2**31 for s in seeds)
+    if not seeds or not whole or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be one or more different whole numbers from 0 up; got {seeds!r}.")
+    if rows.n_groups < n_splits:
+        raise ValueError(
+            f"n_splits={n_splits} folds need as many groups; got {rows.n_groups}. Lower n_splits, or give finer groups."
+        )
+    for code, name in enumerate(rows.names):
+        if len(np.unique(rows.groups[rows.codes == code])) < 2:
+            raise ValueError(
+                f"Class {name!r} is in one group only, so no fold can train on it and test it. Leave the class out, or "
+                "give finer groups."
+            )
+    return {int(seed): split(rows.codes, rows.groups, int(n_splits), int(seed)) for seed in seeds}
+
+
+def split(codes, groups, n_splits: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Stratified folds by group, of which every one trains on every class."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    present, counts = np.unique(codes, return_counts=True)
+    strata = codes if counts.max() >= n_splits else np.zeros(len(codes), int)  # below, scikit-learn refuses
+    for attempt in range(SPLIT_ATTEMPTS):
+        shuffle = seed if attempt == 0 else derive_seed("split", seed, attempt)
+        folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=shuffle)
+        with warnings.catch_warnings():  # a class may miss in some test folds: each row is tested all the same
+            warnings.simplefilter("ignore", UserWarning)
+            parts = list(folds.split(strata, strata, groups))
+        if all(len(test) and np.isin(present, codes[train]).all() for train, test in parts):
+            return parts
+    raise ValueError(
+        f"No split into {n_splits} folds by group was found in which every fold trains on every class (seed {seed}). "
+        "Lower n_splits, or give finer groups."
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- plan
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a worker needs besides the rows themselves (`rows.X` is empty in a plan that is `sent`)."""
+
+    rows: Rows
+    regimes: tuple[Regime, ...]
+    folds: Mapping[int, list]
+    arms: Mapping
+    classifiers: Mapping
+
+    def tasks(self) -> Iterator[Task]:
+        """Units of work, in the order of the table."""
+        shares = dict.fromkeys(self.share_of(name) for name in self.arms)
+        for regime in self.regimes:
+            for seed, folds in self.folds.items():
+                for fold in range(len(folds)):
+                    for share in shares:
+                        yield Task(regime.name, seed, fold, share)
+
+    def share_of(self, arm: str) -> str:
+        """Key of the arms that are run together with this one."""
+        return self.arms[arm].share or f"arm {arm}"
+
+    def cells_of(self, task: Task) -> list[tuple[str, str]]:
+        """(arm, classifier) pairs of a unit of work."""
+        return [(arm, c) for arm in self.arms if self.share_of(arm) == task.share for c in self.classifiers]
+
+    def regime(self, name: str) -> Regime:
+        """A regime by its name."""
+        return next(regime for regime in self.regimes if regime.name == name)
+
+    def split_of(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """Training rows, thinned to the regime, and all test rows."""
+        train, test = self.folds[task.seed][task.fold]
+        rng = np.random.RandomState(derive_seed("regime", task.regime, task.seed, task.fold))
+        return self.regime(task.regime).thin(train, self.rows.codes, rng), test
+
+    def sent(self) -> Plan:
+        """The same without the rows, which travel on their own."""
+        return replace(self, rows=replace(self.rows, X=self.rows.X[:0]))
+
+
+def check_sizes(plan: Plan) -> list[str]:
+    """Notes where a class has fewer training rows than a regime asks for; an error where a regime cuts nothing."""
+    notes = []
+    for regime in (r for r in plan.regimes if r.name != "all"):
+        counts = np.array(
+            [
+                np.bincount(plan.rows.codes[train], minlength=len(regime.most))
+                for folds in plan.folds.values()
+                for train, _ in folds
+            ]
+        )
+        _check_regime_fits(regime, counts, plan.rows.names)
+        for name, fewest, most in zip(plan.rows.names, counts.min(0), regime.most, strict=True):
+            if fewest < most and regime.rare is None:
+                notes.append(f"Regime {regime.name!r}: class {name!r} has only {fewest} training rows in a fold.")
+    return notes
+
+
+def _check_regime_fits(regime: Regime, counts: np.ndarray, names) -> None:
+    fewest, most = counts.min(0), np.array(regime.most)
+    if regime.rare is not None and fewest[regime.rare] < most[regime.rare]:
+        raise ValueError(
+            f"Regime {regime.name!r} is larger than the data: class {names[regime.rare]!r} has only "
+            f"{fewest[regime.rare]} training rows in a fold. Lower n_rare."
+        )
+    if (counts.max(0) < most).all():
+        raise ValueError(
+            f"Regime {regime.name!r} is larger than the data: the largest class has {counts.max()} training rows in a "
+            "fold. Lower it, or use 'all'."
+        )

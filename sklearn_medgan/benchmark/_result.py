@@ -1,0 +1,202 @@
+"""What a benchmark found, as a table, text, JSON or a page."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ._table import COLUMNS, sentence
+
+SHOWN = {
+    "regime": "regime",
+    "arm": "arm",
+    "classifier": "classifier",
+    "balanced_accuracy": "balanced accuracy",
+    "auc": "AUC",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "brier": "Brier",
+    "difference": "points against reference (95 %)",
+    "p_holm": "p (Holm)",
+    "verdict": "verdict",
+    "seconds": "fit, s",
+}
+STYLE = (
+    "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}table{border-collapse:collapse}"
+    "th,td{padding:.25em .7em;text-align:left;border-bottom:1px solid #ccc;font-variant-numeric:tabular-nums}"
+    ".gain{background:#e3f4e3}.loss,.failed{background:#fae3e3}"
+)
+
+
+@dataclass
+class BenchmarkResult:
+    """Outcome of `diagnostic_benchmark`.
+
+    Attributes
+    ----------
+    table : list of dict
+        One row a regime, arm and classifier; the columns are those of `to_frame`.
+    cells : list of dict
+        What every fit on every fold said of its test rows; arrays are packed as dtype, shape and base64.
+    notes : list of str
+        What a reader has to know besides: groups of two classes, arms left out, warnings of fits, doses chosen.
+    settings : dict
+        What was measured on which data.
+    """
+
+    table: list[dict]
+    cells: list[dict] = field(repr=False)
+    notes: list[str]
+    settings: dict = field(repr=False)
+
+    @property
+    def verdict_(self) -> dict[tuple[str, str, str], str]:
+        """(regime, arm, classifier) -> the verdict as a sentence with its figures."""
+        n = self.n_comparisons
+        return {(row["regime"], row["arm"], row["classifier"]): sentence(row, n) for row in self.table}
+
+    @property
+    def n_comparisons(self) -> int:
+        """How many differences Holm's correction counts."""
+        return sum(not math.isnan(row["p_holm"]) for row in self.table)
+
+    @property
+    def failures(self) -> list[str]:
+        """Arms that failed, with their errors."""
+        return [self.verdict_[row["regime"], row["arm"], row["classifier"]] for row in self.table if row["error"]]
+
+    def to_frame(self):
+        """The table as a DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a regime, arm and classifier. `n` test rows; `balanced_accuracy`, `auc` (macro, one against the
+            rest), `sensitivity` and `specificity` of the ill classes at the classifier's own operating point, and
+            `..._at_90` where the threshold aims at a specificity of 90 %; `brier` (NaN without probabilities).
+            `difference` to `reference` in balanced accuracy (fractions) with its 95 % interval `low` to `high`, `p`,
+            and `p_holm`; the same against `best_other`. `verdict`, `seconds` of a fit, and the `error` of what failed.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("to_frame needs pandas. Install it with: pip install pandas") from error
+        return pd.DataFrame(self.table, columns=list(COLUMNS))
+
+    def to_json(self, path=None) -> str:
+        """The table with settings, verdicts and notes as JSON; NaN becomes null.
+
+        Parameters
+        ----------
+        path : path-like, default=None
+            File to write to.
+
+        Returns
+        -------
+        str
+            What is written.
+        """
+        rows = [{name: _plain(value) for name, value in row.items()} for row in self.table]
+        for row, text in zip(rows, self.verdict_.values(), strict=True):
+            row["sentence"] = text
+        text = json.dumps({"settings": self.settings, "table": rows, "notes": self.notes}, indent=1, allow_nan=False)
+        if path is not None:
+            Path(path).write_text(text + "\n", encoding="utf-8")
+        return text
+
+    def to_text(self) -> str:
+        """The table for a terminal.
+
+        Returns
+        -------
+        str
+        """
+        rows = [list(SHOWN.values()), *self._shown()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(SHOWN))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
+
+    def to_markdown(self) -> str:
+        """The table for a page of documentation.
+
+        Returns
+        -------
+        str
+        """
+        rows = [list(SHOWN.values()), ["---"] * len(SHOWN), *self._shown()]
+        return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+
+    def to_html(self, path=None) -> str:
+        """The table with verdicts and notes as one page without scripts or links.
+
+        Parameters
+        ----------
+        path : path-like, default=None
+            File to write to.
+
+        Returns
+        -------
+        str
+            What is written.
+        """
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in SHOWN.values())
+        body = "".join(
+            f'<tr class="{row["verdict"].split()[0]}">'
+            + "".join(f"<td>{html.escape(cell)}</td>" for cell in shown)
+            + "</tr>\n"
+            for row, shown in zip(self.table, self._shown(), strict=True)
+        )
+        lines = "".join(f"<li>{html.escape(line)}</li>\n" for line in self.summary().splitlines())
+        page = (
+            f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Diagnostic benchmark</title>'
+            f"<style>{STYLE}</style></head><body><h1>Diagnostic benchmark</h1>\n"
+            f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n<ul>\n{lines}</ul>\n"
+            "<p>Research use; not a medical device.</p></body></html>\n"
+        )
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
+    def summary(self) -> str:
+        """What may be claimed, in words: counts, every gain and loss, what failed, notes.
+
+        Returns
+        -------
+        str
+            One statement a line.
+        """
+        by_verdict = {name: [r for r in self.table if r["verdict"] == name] for name in ("gain", "loss")}
+        n, gains, losses = self.n_comparisons, *map(len, by_verdict.values())
+        lines = [f"{n} comparisons with a reference: gains {gains}, losses {losses}, no evidence {n - gains - losses}."]
+        if n and not gains:
+            lines.append("No evidence of a gain.")
+        lines += [sentence(row, n) for rows in by_verdict.values() for row in rows]
+        return "\n".join([*lines, *self.failures, *self.notes])
+
+    def _shown(self) -> list[list[str]]:
+        return [[_cell(row, name) for name in SHOWN] for row in self.table]
+
+
+def _plain(value):
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _cell(row: dict, name: str) -> str:
+    """A figure as text; empty where there is none."""
+    value = row[name]
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return ""
+    if name == "difference":
+        return f"{100 * value:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
+    return f"{value:.1f}" if name == "seconds" else f"{value:.3f}"

@@ -1,0 +1,168 @@
+"""Work through the tasks of a benchmark, in this process or in many, and say how it goes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
+
+from .._interrupt import Interrupt
+from ._cells import key_of, list_cells, run_task
+from ._journal import Journal
+from ._plan import Plan, Task
+
+
+def run(plan: Plan, journal: Journal, n_jobs, verbose: int) -> None:
+    """Measure every cell that the journal lacks, or that failed; each is kept as soon as it arrives.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C; what was finished is in the journal.
+    """
+    work = missing(plan, journal.cells)
+    workers = effective_n_jobs(n_jobs)
+    progress = Progress(work, journal.cells, workers, plan, verbose)
+    cells = _here(plan, work) if workers == 1 and _is_local() else _elsewhere(plan, work, n_jobs, workers)
+    with _interruptible() as interrupt, closing(cells):
+        for cell in cells:
+            interrupt.check()  # a network that caught Ctrl-C has ended its training early: no result of the benchmark
+            journal.add(cell)
+            progress.tell(cell)
+        interrupt.check()
+    if interrupt.seen:
+        kept = f"in {str(journal.path)!r}: the same call goes on from there" if journal.path else "lost: name results="
+        raise KeyboardInterrupt(f"{len(journal.cells)} finished cells are {kept}")
+
+
+def missing(plan: Plan, cells: list[dict]) -> list[tuple[Task, list]]:
+    """Tasks with the (arm, classifier) pairs that are not there yet."""
+    done = {key_of(cell) for cell in cells if "error" not in cell}
+    work = []
+    for task in plan.tasks():
+        place = (task.regime, task.seed, task.fold)
+        wanted = [pair for pair in plan.cells_of(task) if (*place, *pair) not in done]
+        if wanted:
+            work.append((task, wanted))
+    return work
+
+
+def _is_local() -> bool:
+    """Whether joblib would use this machine: a cluster with one worker is still to be used."""
+    return type(get_active_backend()[0]).__module__.startswith("joblib._parallel_backends")
+
+
+def _here(plan: Plan, work) -> Iterator[dict]:
+    for task, wanted in work:
+        yield from run_task(plan.rows.X, plan, task, wanted)
+
+
+def _elsewhere(plan: Plan, work, n_jobs, workers: int) -> Iterator[dict]:
+    """Cells of each task when it is finished, in any order."""
+    sent, X = plan.sent(), plan.rows.X
+    jobs = [delayed(list_cells)(X, sent, task, wanted) for task, wanted in work]
+    if get_active_backend()[0].supports_return_generator:
+        with closing(Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="all")(jobs)) as results:
+            for cells in results:
+                yield from cells
+        return
+    for start in range(0, len(jobs), workers):
+        for cells in Parallel(n_jobs=n_jobs)(jobs[start : start + workers]):
+            yield from cells
+
+
+def _interruptible():
+    """Watches for Ctrl-C, where signals arrive: in the main thread."""
+    if threading.current_thread() is threading.main_thread():
+        return Interrupt()
+    return _Uninterrupted()
+
+
+class _Uninterrupted:
+    """Stands in for `Interrupt` in other threads."""
+
+    seen = False
+
+    def check(self) -> None:
+        """Nothing arrives here."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+
+class Progress:
+    """A line on standard error a finished task: how many are done, and how long the others will take."""
+
+    def __init__(self, work, cells, workers: int, plan: Plan, verbose: int):
+        self._left = {task: len(wanted) for task, wanted in work}
+        self._total = sum(1 for _ in plan.tasks())
+        self._workers, self._verbose = workers, verbose
+        self._spent: dict[tuple, float] = defaultdict(float)
+        self._counted: set[tuple] = set()
+        self._begun = time.monotonic()
+        self._plan = plan
+        for cell in cells:
+            self._count(cell)
+
+    def _task_of(self, cell: dict) -> Task:
+        return Task(cell["regime"], cell["seed"], cell["fold"], self._plan.share_of(cell["arm"]))
+
+    def _count(self, cell: dict) -> Task:
+        task = self._task_of(cell)
+        for what, name in ((task, "shared_seconds"), ((task, cell["arm"]), "prepared_seconds")):
+            if what not in self._counted:  # the cells of a task, or of an arm in it, have it in common
+                self._counted.add(what)
+                self._spent[task] += cell.get(name, 0.0)
+        self._spent[task] += cell["seconds"]
+        return task
+
+    def tell(self, cell: dict) -> None:
+        """A cell has arrived."""
+        task = self._count(cell)
+        self._left[task] -= 1
+        if self._left[task]:
+            return
+        del self._left[task]
+        if self._verbose:
+            done = self._total - len(self._left)
+            left = f", about {_duration(self.seconds_left())} left" if self._left else f", {_duration(self._passed())}"
+            where = f"{task.regime}, seed {task.seed}, fold {task.fold}, {task.share}"
+            print(f"[{done}/{self._total}{left}] {where}", file=sys.stderr, flush=True)
+
+    def seconds_left(self) -> float:
+        """Estimate: the mean of the finished tasks of the same regime and share, else of the share, else of all."""
+        finished = [(task, spent) for task, spent in self._spent.items() if task not in self._left]
+        means = _means(finished)
+        of_all = means.get((), 0.0)
+        expected = sum(means.get((task.regime, task.share), means.get((task.share,), of_all)) for task in self._left)
+        return expected / max(1, min(self._workers, len(self._left)))
+
+    def _passed(self) -> float:
+        return time.monotonic() - self._begun
+
+
+def _means(finished) -> dict[tuple, float]:
+    """Mean seconds by (regime, share), by (share,) and over all, ()."""
+    sums, counts = Counter(), Counter()
+    for task, seconds in finished:
+        for key in ((task.regime, task.share), (task.share,), ()):
+            sums[key] += seconds
+            counts[key] += 1
+    return {key: float(np.float64(sums[key]) / counts[key]) for key in counts}
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in words."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,255 @@
+"""From cells to a table: one row a regime, arm and classifier, with its figures and what may be claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from . import _statistics as statistics
+from ._cells import key_of, unpack
+from ._plan import Plan
+
+COLUMNS = (
+    "regime",
+    "kind",
+    "arm",
+    "classifier",
+    "n",
+    "balanced_accuracy",
+    "auc",
+    "sensitivity",
+    "specificity",
+    "sensitivity_at_90",
+    "specificity_at_90",
+    "brier",
+    "reference",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "best_other",
+    "difference_to_best",
+    "low_to_best",
+    "high_to_best",
+    "verdict",
+    "seconds",
+    "error",
+)
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Line:
+    """Cells of one regime, arm and classifier, by (seed, fold)."""
+
+    regime: str
+    arm: str
+    classifier: str
+    cells: dict
+
+    @property
+    def key(self) -> tuple:
+        """What tells lines apart."""
+        return self.regime, self.arm, self.classifier
+
+    @property
+    def errors(self) -> list[dict]:
+        """Cells that failed."""
+        return [cell for cell in self.cells.values() if "error" in cell]
+
+    def error(self, n_folds: int) -> str:
+        """What failed where, in a sentence; empty where nothing did."""
+        if len(self.cells) < n_folds:
+            return f"{n_folds - len(self.cells)} of {n_folds} fits are missing"
+        if not self.errors:
+            return ""
+        first = self.errors[0]
+        where = f"first in seed {first['seed']}, fold {first['fold']}"
+        said = " ".join(first["error"].split()).rstrip(".")  # some errors of scikit-learn are paragraphs
+        return f"failed in {len(self.errors)} of {n_folds} fits, {where}: {said}"
+
+    def seconds(self) -> float:
+        """Mean over fits; what classifiers have in common is counted in full for each."""
+        names = ("seconds", "prepared_seconds", "shared_seconds")  # earlier files lack the second
+        fitted = [sum(cell.get(name, 0.0) for name in names) for cell in self.cells.values()]
+        return float(np.mean(fitted)) if fitted else NAN
+
+
+def last_of_each(plan: Plan, cells: list[dict]) -> list[dict]:
+    """Cells in the order of the plan, whatever the order of work; of one that was tried again, the last."""
+    last = {key_of(cell): cell for cell in cells}
+    keys = ((task.regime, task.seed, task.fold, *pair) for task in plan.tasks() for pair in plan.cells_of(task))
+    return [last[key] for key in keys if key in last]
+
+
+def build_table(plan: Plan, cells: list[dict], references: dict, ill: dict, n_resamples: int) -> list[dict]:
+    """Rows of the table as dicts of `COLUMNS`; `references` by arm, `ill` the positions of ill classes by regime."""
+    lines = _lines(plan, cells)
+    n_folds = sum(map(len, plan.folds.values()))
+    whole = {line.key: line for line in lines if not line.error(n_folds)}
+    predictions = {key: _by_row(plan, line, "predicted", int) for key, line in whole.items()}
+    rows = plan.rows
+    fold_of = np.stack([_fold_of(folds) for folds in plan.folds.values()])
+    compared = statistics.Comparisons(rows.codes, rows.groups, fold_of, predictions, n_resamples=n_resamples)
+    table = []
+    for line in lines:
+        row = dict.fromkeys(COLUMNS, NAN)
+        row.update(regime=line.regime, kind=plan.arms[line.arm].kind, arm=line.arm, classifier=line.classifier)
+        row.update(n=len(rows.codes), reference=references[line.arm], best_other="", verdict="", seconds=line.seconds())
+        row["error"] = line.error(n_folds)
+        if line.key in whole:
+            row["balanced_accuracy"] = compared.accuracy(line.key)
+            row.update(_figures(plan, line, predictions[line.key], ill[line.regime]))
+            row.update(_against_reference(line, references, compared, whole))
+            row.update(_against_best(line, plan, references, compared, whole))
+        table.append(row)
+    _judge(table)
+    return table
+
+
+def _lines(plan: Plan, cells: list[dict]) -> list[Line]:
+    found = {key_of(cell): cell for cell in cells}
+    places = [(seed, fold) for seed, folds in plan.folds.items() for fold in range(len(folds))]
+    lines = []
+    for regime in plan.regimes:
+        for arm in plan.arms:
+            for classifier in plan.classifiers:
+                keys = {place: (regime.name, *place, arm, classifier) for place in places}
+                kept = {place: found[key] for place, key in keys.items() if key in found}
+                lines.append(Line(regime.name, arm, classifier, kept))
+    return lines
+
+
+def _by_row(plan: Plan, line: Line, name: str, dtype) -> np.ndarray:
+    """Values of a cell's array in the order of the rows, (n_seeds, n, ...)."""
+    result = None
+    for i, (seed, folds) in enumerate(plan.folds.items()):
+        for fold, (_, test) in enumerate(folds):
+            values = unpack(line.cells[seed, fold][name])
+            if result is None:
+                result = np.zeros((len(plan.folds), len(plan.rows.codes), *values.shape[1:]), dtype)
+            result[i, test] = values
+    return result
+
+
+def _figures(plan: Plan, line: Line, predicted: np.ndarray, ill: tuple[int, ...]) -> dict:
+    """What needs no other arm; means over seeds."""
+    codes = plan.rows.codes
+    is_ill = np.isin(codes, ill)
+    own = np.mean([statistics.sensitivity_specificity(is_ill, np.isin(row, ill)) for row in predicted], axis=0)
+    figures = {"sensitivity": float(own[0]), "specificity": float(own[1])}
+    cells = list(line.cells.values())
+    if any(cell["scores"] is None for cell in cells):
+        return figures
+    scores = _by_row(plan, line, "scores", np.float64)
+    parts = [(i, test) for i, folds in enumerate(plan.folds.values()) for _, test in folds]
+    areas = [statistics.macro_auc(codes[test], scores[i, test]) for i, test in parts]
+    figures["auc"] = float(np.nanmean(areas)) if not np.isnan(areas).all() else NAN
+    are_probabilities = all(cell["probabilities"] for cell in cells)
+    suspicions = [statistics.suspicion(row, ill, are_probabilities) for row in scores]
+    at_90 = [
+        statistics.sensitivity_specificity(is_ill, statistics.at_specificity(row, is_ill, _fold_of(folds)))
+        for row, folds in zip(suspicions, plan.folds.values(), strict=True)
+    ]
+    figures["sensitivity_at_90"], figures["specificity_at_90"] = map(float, np.mean(at_90, axis=0))
+    if are_probabilities:
+        figures["brier"] = float(np.mean([statistics.brier(codes, row) for row in scores]))
+    return figures
+
+
+def _fold_of(folds) -> np.ndarray:
+    """Number of the fold that tests each row."""
+    numbers = np.empty(sum(len(test) for _, test in folds), int)
+    for fold, (_, test) in enumerate(folds):
+        numbers[test] = fold
+    return numbers
+
+
+def _against_reference(line: Line, references: dict, compared, whole: dict) -> dict:
+    other = (line.regime, references[line.arm], line.classifier)
+    if other == line.key or other not in whole:
+        return {}
+    found = compared.difference(line.key, other)
+    return {"difference": found.mean, "low": found.low, "high": found.high, "p": found.p}
+
+
+def _against_best(line: Line, plan: Plan, references: dict, compared, whole: dict) -> dict:
+    """The best of the other arms with the same reference, that itself included."""
+    field = [arm for arm in plan.arms if references[arm] == references[line.arm] or arm == references[line.arm]]
+    keys = [(line.regime, arm, line.classifier) for arm in field if arm != line.arm and plan.arms[arm].competes]
+    keys = [key for key in keys if key in whole]
+    if not keys:
+        return {}
+    best = max(keys, key=compared.accuracy)
+    found = compared.difference(line.key, best)
+    figures = {"difference_to_best": found.mean, "low_to_best": found.low, "high_to_best": found.high}
+    return {"best_other": best[1], **figures}
+
+
+def _judge(table: list[dict]) -> None:
+    """p values corrected over the whole table, and the verdict of each row."""
+    rows = [row for row in table if not np.isnan(row["p"])]
+    for row, p in zip(rows, statistics.holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = float(p)
+        row["verdict"] = statistics.verdict(row["difference"], row["p_holm"])
+    for row in table:
+        if row["error"]:
+            row["verdict"] = "failed"
+        elif row["arm"] == row["reference"]:
+            row["verdict"] = "reference"
+        elif not row["verdict"]:
+            row["verdict"] = "no comparison: the reference failed"
+
+
+def sentence(row: dict, n_comparisons: int) -> str:
+    """The verdict of a row of the table, with its figures, as a sentence."""
+    who = f"{row['arm']} + {row['classifier']}, {row['regime']}"
+    if row["error"]:
+        return f"{who}: {row['error']}."
+    accuracy = f"balanced accuracy {row['balanced_accuracy']:.3f}"
+    if np.isnan(row["difference"]):
+        return f"{who}: {row['verdict']}; {accuracy}."
+    interval = f"95 % interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
+    corrected = f"p {_p(row['p_holm'])} after correction for {n_comparisons} comparisons"
+    points = f"{100 * row['difference']:+.1f} points against {row['reference']}"
+    return f"{who}: {row['verdict']}; {points} ({interval}; {corrected}); {accuracy}."
+
+
+def _p(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def warning_notes(cells: list[dict]) -> list[str]:
+    """Warnings of the fits, each with the arms that raised it."""
+    by_message: dict[str, dict] = {}
+    for cell in cells:
+        for message in cell.get("warnings", ()):
+            by_message.setdefault(message, {}).setdefault(cell["arm"], []).append(cell)
+    return [
+        f"Warning in {sum(map(len, arms.values()))} fits ({', '.join(arms)}): {message}"
+        for message, arms in sorted(by_message.items())
+    ]
+
+
+def chosen_notes(cells: list[dict]) -> list[str]:
+    """What arms chose on training rows, such as a dose, and how often."""
+    counts: dict[tuple, dict] = {}
+    for cell in cells:
+        for name, value in (cell.get("notes") or {}).items():
+            of_arm = counts.setdefault((cell["regime"], cell["arm"], cell["classifier"], name), {})
+            of_arm[value] = of_arm.get(value, 0) + 1
+    return [
+        f"{arm} + {classifier}, {regime}: {name} "
+        + ", ".join(f"{v:g} ({n} of {sum(of_arm.values())} fits)" for v, n in sorted(of_arm.items()))
+        for (regime, arm, classifier, name), of_arm in sorted(counts.items())
+    ]
+
+
+def all_notes(plan: Plan, extra: list[str], cells: list[dict]) -> list[str]:
+    """What a reader has to know besides the figures."""
+    if len(plan.folds) == 1:
+        extra = [*extra, "One seed: intervals leave out how much splits and fits differ. Use three or more."]
+    return list(dict.fromkeys(chain(plan.rows.notes, extra, chosen_notes(cells), warning_notes(cells))))

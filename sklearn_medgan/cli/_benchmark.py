@@ -1,0 +1,497 @@
+"""The command `medgan benchmark`: arms compared on the user's images, or in minutes on data that need no download."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+
+from .. import benchmark
+from .._validation import check_sides
+from ..augmentation._augmenter import GANAugmenter
+from ..benchmark._arms import KINDS, Arm
+from ..benchmark._estimator_arms import default_arms
+from ..benchmark._ill import ill_classes
+from ..benchmark._plan import Plan, check_folds, check_regimes, check_rows, check_sizes
+from ..datasets import load_images, load_tissue_patches, make_nodules
+from ..datasets._loaders import MEDMNIST_SPLITS
+from ..enhancement._enhancer import GANEnhancer
+from ._demo import IMAGE_STEPS, reduce_images
+from ._staging import Staging
+
+RESULTS = "medgan_benchmark.jsonl"
+REPORTS = (".md", ".html", ".json")
+PICTURES = (".png", ".svg", ".pdf")
+OFFICIAL = "test"  # split of a MedMNIST file that is left out
+N_OTHER = 300  # most training rows of a class where another one is rare
+NODULES = {"image_size": 24, "prevalence": 0.25, "random_state": 0}
+WIDTH, PANEL, ROW = 10.0, 1.2, 0.27  # inches of a picture: its width, a panel without rows, a row
+DISCLAIMER = "Research use; not a medical device."
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured where options do not say."""
+
+    folds: int
+    seeds: tuple[int, ...]
+    arms: tuple[str, ...]
+    classifiers: tuple[str, ...]
+
+
+PROTOCOL = Extent(4, (0, 1, 2), tuple(benchmark.ARMS), tuple(benchmark.CLASSIFIERS))
+REDUCED = Extent(  # three sets in minutes on two cores
+    2,
+    (0,),
+    ("none", "SMOTE", "classical augmentation", "GAN rows", "pixels", "PCA", "HOG", "GAN columns"),
+    ("SVC", "forest"),
+)
+
+
+def run(options, *, import_tensorflow: Callable, write: Callable, show: Callable = print) -> int:
+    """Check everything, measure set by set, show each table with its verdict, and write what was asked for.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        As the parser of `cli` makes it.
+    import_tensorflow : callable
+        Called without arguments once the input is known to be good, where a network is to be trained.
+    write : callable
+        Takes lines of progress.
+    show : callable, default=print
+        Takes what was found.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    OSError, ValueError
+        For bad input, or a results file of other settings.
+    KeyboardInterrupt
+        After Ctrl-C. Finished cells stay in the results file.
+    """
+    started = time.monotonic()
+    check_options(options)
+    jobs = plan(options)
+    for job in jobs:
+        job.check()
+    if any(job.trains_networks for job in jobs):
+        write("Loading TensorFlow ...")
+        import_tensorflow()
+    tables = []
+    for job in jobs:
+        show(f"\n{job.describe()}\n")
+        result = measure(job, options.jobs, write)
+        show(f"{result.to_text()}\n\n{result.summary()}")
+        deliver(job, result, options.command, write)
+        tables.append(result.table)
+    if len(jobs) > 1:
+        show(f"\n{in_all(tables)}")
+    show(f"\n{DISCLAIMER}")
+    write(f"{time.monotonic() - started:.0f} s in all.")
+    return 0
+
+
+def check_options(options) -> None:
+    """An error where options do not go together, or a file cannot be written."""
+    for name in ("rare", "diseased", "image_size") if options.data is None else ():
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is for your own images: name them with --data.")
+    for option, value, suffixes in (("report", options.report, REPORTS), ("picture", options.picture, PICTURES)):
+        if value is not None and Path(value).suffix.lower() not in suffixes:
+            raise ValueError(f"--{option} was expected to end in {', '.join(suffixes)}; got {value}.")
+    if options.resume and options.data is None and options.out is None:
+        raise ValueError("--resume goes on with a results file: name it with --out.")
+    absent = [name for name in ("matplotlib", "pandas") if importlib.util.find_spec(name) is None]
+    if options.picture is not None and absent:
+        raise ValueError(f"--picture needs {' and '.join(absent)}: pip install {' '.join(absent)}")
+
+
+# ------------------------------------------------------------------------------------------------------------ data
+
+
+@dataclass(frozen=True)
+class Data:
+    """Labelled rows, and what a reader has to know of them."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray | None
+    class_names: list[str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> dict:
+        """Label of each class, by its name, and by its number in the file."""
+        labels = np.unique(self.y).tolist()
+        named = dict(zip(self.class_names, labels, strict=True))
+        return {**named, **{str(label): label for label in labels if str(label) not in named}}
+
+    def describe(self) -> str:
+        """Rows, classes with their counts, and groups."""
+        size = "x".join(map(str, self.X.shape[1:]))
+        what = f"{len(self.X)} images of {size}" if self.X.ndim > 2 else f"{len(self.X)} rows of {size} columns"
+        counts = np.unique(self.y, return_counts=True)[1]
+        classes = ", ".join(f"{n} of {name}" for name, n in zip(self.class_names, counts, strict=True))
+        groups = "no groups" if self.groups is None else f"{len(np.unique(self.groups))} groups"
+        return f"{self.name}: {what} ({classes}), {groups}."
+
+
+def embedded() -> dict[str, Data]:
+    """Sets that need no download, by the word that tells their files apart."""
+    nodules, tissue, cancer = make_nodules(240, **NODULES), load_tissue_patches(), load_breast_cancer()
+    names = [str(name) for name in nodules.target_names]
+    return {
+        "nodules": Data("Lung nodules (simulated)", nodules.data, nodules.target, None, names),
+        "tissue": Data(
+            "Tissue patches (microscopy and retina)", tissue.data, tissue.target, tissue.groups, tissue.target_names
+        ),
+        "breast_cancer": Data(
+            "Breast cancer, a table of 30 measurements",
+            cancer.data,
+            1 - cancer.target,  # the second of two classes counts as ill
+            None,
+            cancer.target_names[::-1].tolist(),
+        ),
+    }
+
+
+def load_own(path: Path, image_size: int | None) -> Data:
+    """The user's labelled images, reduced where asked for, with notes on what is left out."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        images = load_images(path)
+    if images.target is None:
+        raise ValueError(
+            f"{path} holds no labels, and arms are compared by them. Save it with y (or train_labels), or sort image "
+            "files into one subfolder per class."
+        )
+    kept, notes = _cross_validated(path, images)
+    notes += [str(warning.message) for warning in caught]
+    X, y, groups = images.data[kept], images.target[kept], _groups(images)
+    _check_images(path, X)
+    if image_size is not None and (reduced := reduce_images(X, image_size)).shape != X.shape:
+        notes.append(f"Images are reduced from {X.shape[1]}x{X.shape[2]} to {reduced.shape[1]}x{reduced.shape[2]}.")
+        X = reduced
+    names = [str(c if images.target_names is None else images.target_names[c]) for c in np.unique(y)]
+    return Data(path.absolute().name, X, y, None if groups is None else groups[kept], names, tuple(notes))
+
+
+def _cross_validated(path: Path, images) -> tuple[np.ndarray, list[str]]:
+    """Which rows take part, and a note where the file has splits: the official test set of MedMNIST does not."""
+    rows = np.ones(len(images.data), bool)
+    splits = [] if images.split is None else list(dict.fromkeys(images.split.tolist()))
+    if len(splits) < 2:
+        return rows, []
+    if not (_is_medmnist(path) and OFFICIAL in splits):
+        return rows, [f"Rows of all its splits ({', '.join(splits)}) are pooled and split anew."]
+    others = [name for name in splits if name != OFFICIAL]
+    left_out = f"its official {OFFICIAL!r} rows are left out: they may be of another domain."
+    return images.split != OFFICIAL, [
+        f"Rows of {' and '.join(map(repr, others))} are pooled and split anew; {left_out}"
+    ]
+
+
+def _is_medmnist(path: Path) -> bool:
+    with np.load(path, allow_pickle=False) as archive:
+        return "X" not in archive and any(f"{split}_images" in archive for split in MEDMNIST_SPLITS)
+
+
+def _groups(images) -> np.ndarray | None:
+    """Groups where they are known; pages of one file are a group too."""
+    if images.groups is not None or images.filenames is None:
+        return images.groups
+    files = np.array(images.filenames)
+    return files if len(np.unique(files)) < len(files) else None
+
+
+def _check_images(path: Path, X: np.ndarray) -> None:
+    try:
+        check_sides((*X.shape[1:], 1)[:3])
+        if not np.isfinite(X).all():
+            raise ValueError("It holds NaN or infinity. Replace them, and save it again.")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+# ------------------------------------------------------------------------------------------------------------- plan
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of the benchmark, and the files it makes."""
+
+    data: Data
+    arms: dict[str, Arm]
+    classifiers: list[str]
+    regimes: list
+    diseased: list | None
+    folds: int
+    seeds: list[int]
+    max_iter: int | None
+    out: Path | None
+    report: Path | None
+    picture: Path | None
+    resume: bool
+
+    @property
+    def trains_networks(self) -> bool:
+        """Whether some arm needs TensorFlow."""
+        return any(arm.fit_shared is not None for arm in self.arms.values())
+
+    def check(self) -> None:
+        """An error where rows cannot be split as asked for, or a file is there already."""
+        for option in ("out", "report", "picture"):
+            if getattr(self, option) is not None:
+                _check_output(option, getattr(self, option), self.resume)
+        try:
+            rows = check_rows(self.data.X, self.data.y, self.data.groups, None, self.data.class_names)
+            regimes, folds = check_regimes(self.regimes, rows), check_folds(rows, self.folds, self.seeds)
+            plan = Plan(rows, regimes, folds, self.arms, self.classifiers)
+            check_sizes(plan)
+            ill_classes(plan, self.diseased)
+        except ValueError as error:
+            raise ValueError(in_options(f"{self.data.name}: {error}")) from error
+
+    def describe(self) -> str:
+        """What is compared on which data, and where that is less than the protocol."""
+        seeds = f"{'seed' if len(self.seeds) == 1 else 'seeds'} {', '.join(map(str, self.seeds))}"
+        lines = [self.data.describe(), f"{self.folds} folds, {seeds}."]
+        default = GANAugmenter().max_iter
+        if self.trains_networks and self.max_iter is not None and self.max_iter < default:
+            lines.append(f"Each GAN takes {self.max_iter} updates instead of {default}: its rows are poor yet.")
+        if self.folds < PROTOCOL.folds or len(self.seeds) < len(PROTOCOL.seeds):
+            most = f"{PROTOCOL.folds} folds and {len(PROTOCOL.seeds)} seeds"
+            lines.append(f"The protocol has {most}: fewer of them show that it works, not how well.")
+        return "\n".join([*lines, *self.data.notes])
+
+    def measure(self, n_jobs: int | None):
+        """The result of the benchmark."""
+        return benchmark.diagnostic_benchmark(
+            self.data.X,
+            self.data.y,
+            groups=self.data.groups,
+            arms=self.arms,
+            classifiers=self.classifiers,
+            regimes=self.regimes,
+            diseased=self.diseased,
+            target_names=self.data.class_names,
+            n_splits=self.folds,
+            seeds=self.seeds,
+            results=self.out,
+            n_jobs=n_jobs,
+            verbose=1,
+        )
+
+
+def plan(options) -> list[Job]:
+    """What to measure: the user's images by the protocol, or the embedded sets by less."""
+    if options.data is not None:
+        data = load_own(Path(options.data), options.image_size)
+        return [_job(options, data, PROTOCOL, options.max_iter, {"out": options.out or RESULTS})]
+    jobs = []
+    for word, data in embedded().items():
+        max_iter = options.max_iter or (IMAGE_STEPS if data.X.ndim > 2 else None)
+        files = {name: _with_word(getattr(options, name), word) for name in ("out", "report", "picture")}
+        jobs.append(_job(options, data, REDUCED, max_iter, files))
+    return jobs
+
+
+def _with_word(path: str | None, word: str) -> str | None:
+    """A file name for each set: results-nodules.jsonl."""
+    return None if path is None else str(Path(path).with_stem(f"{Path(path).stem}-{word}"))
+
+
+def _job(options, data: Data, extent: Extent, max_iter: int | None, files: dict) -> Job:
+    given = {name: files.get(name, getattr(options, name)) for name in ("out", "report", "picture")}
+    classifiers = extent.classifiers if options.classifiers is None else options.classifiers
+    return Job(
+        data=data,
+        arms=arms_named(extent.arms if options.arms is None else options.arms, max_iter),
+        classifiers=named("--classifiers", classifiers, benchmark.CLASSIFIERS),
+        regimes=[*(options.per_class or ["all"]), *_rare_regimes(options, data)],
+        diseased=_labels_named("--diseased", options.diseased, data),
+        folds=options.folds or extent.folds,
+        seeds=list(extent.seeds if options.seeds is None else options.seeds),
+        max_iter=max_iter,
+        resume=options.resume,
+        **{name: None if path is None else Path(path) for name, path in given.items()},
+    )
+
+
+def arms_named(wanted: str | Sequence[str], max_iter: int | None) -> dict[str, Arm]:
+    """Arms by their names or kinds, with networks that take `max_iter` updates (None: their default)."""
+    enhancer = GANEnhancer() if max_iter is None else GANEnhancer(max_iter=max_iter)
+    known = {**default_arms(max_iter), **benchmark.enhancement_arms(enhancer=enhancer)}
+    arms = {}
+    for name in named("--arms", wanted, [*KINDS, *known]):
+        arms.update({arm: known[arm] for arm in known if arm == name or known[arm].kind == name})
+    return arms
+
+
+def _rare_regimes(options, data: Data) -> list[dict]:
+    wanted = _labels_named("--rare", options.rare, data) or ()
+    return [{"rare": label, "n_rare": options.n_rare, "n_other": N_OTHER} for label in wanted]
+
+
+def _labels_named(option: str, texts: list[str] | None, data: Data) -> list | None:
+    """Labels of the classes that the texts of a repeated option name; None where it was not given."""
+    labels = data.labels
+    return texts and list(dict.fromkeys(labels[name] for text in texts for name in named(option, text, labels)))
+
+
+def named(option: str, wanted: str | Iterable[str], known: Iterable[str]) -> list[str]:
+    """Known names in a text, separated by commas, which names may hold too; in any case of letters.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not known.
+    """
+    known = list(known)
+    if not isinstance(wanted, str):
+        return list(wanted)
+    if wanted in known:
+        return [wanted]
+    by_words = {_words(name): name for name in reversed(known)}
+    words, found = _words(wanted), []
+    while words:
+        lengths = (n for n in range(len(words), 0, -1) if words[:n] in by_words)
+        n = next(lengths, 0)
+        if n == 0:
+            raise ValueError(f"{option} was expected to name some of {_listed(known)}; got {words[0]!r}.")
+        found.append(by_words[words[:n]])
+        words = words[n:]
+    return list(dict.fromkeys(found))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().casefold() for part in text.split(","))
+
+
+def _listed(names: list[str], most: int = 24) -> str:
+    """Names, which may hold commas, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return "; ".join(names[:most]) + more
+
+
+def in_options(message: str) -> str:
+    """An error of the benchmark in the words of the command line."""
+    for parameter, option in {
+        "n_splits=": "--folds ",
+        "n_splits": "--folds",
+        "diseased must": "--diseased must",
+        "n_rare": "--n-rare",
+        "results=": "--out ",
+    }.items():
+        message = message.replace(parameter, option)
+    return message
+
+
+def _check_output(option: str, path: Path, resume: bool) -> None:
+    """A file that can be written, and that replaces nothing unasked."""
+    if not path.parent.is_dir():
+        raise ValueError(f"--{option} {path}: there is no folder {path.parent}. Make it, or name another.")
+    if path.is_dir():
+        raise ValueError(f"--{option} was expected to name a file; {path} is a folder.")
+    if path.exists() and not resume:
+        raise ValueError(f"{path} exists. Go on with it: --resume; or name another file with --{option}.")
+    with Staging() as staging:
+        staging.reserve(path)
+
+
+# ---------------------------------------------------------------------------------------------------------- results
+
+
+def measure(job: Job, n_jobs: int | None, write: Callable):
+    """The result of a job; after Ctrl-C, a line on what is kept."""
+    write(f"Measuring on {job.data.name} ...")
+    try:
+        return job.measure(n_jobs)
+    except KeyboardInterrupt:
+        write(kept(job.out))
+        raise
+    except (OSError, ValueError) as error:
+        raise ValueError(in_options(str(error))) from error
+
+
+def kept(out: Path | None) -> str:
+    """What remains of a run that was stopped, and how to go on."""
+    if out is None:
+        return "Stopped. Nothing is kept: name a file with --out, and what is finished stays in it."
+    n_cells = max(0, len(out.read_bytes().splitlines()) - 1) if out.exists() else 0
+    return f"Stopped. {n_cells} finished cells are kept in {out}: go on with the same command and --resume."
+
+
+def deliver(job: Job, result, command: str, write: Callable) -> None:
+    """Write the report and the picture; the results are in their file already."""
+    with Staging() as staging:
+        if job.report is not None:
+            write_report(job, result, command, staging.path(job.report))
+        if job.picture is not None and result.n_comparisons:
+            draw(result, staging.path(job.picture))
+        staging.commit()
+    for path in (job.out, job.report, job.picture if result.n_comparisons else None):
+        if path is not None:
+            write(f"wrote {path}")
+    if job.picture is not None and not result.n_comparisons:
+        write(f"There is no difference to draw, so {job.picture} was not written.")
+
+
+def write_report(job: Job, result, command: str, path: Path) -> None:
+    """The table with what may be claimed; its suffix gives the form."""
+    suffix = path.suffix.lower()
+    if suffix == ".html":
+        result.to_html(path)
+    elif suffix == ".json":
+        result.to_json(path)
+    else:
+        path.write_text(in_markdown(job, result, command), encoding="utf-8")
+
+
+def in_markdown(job: Job, result, command: str) -> str:
+    """A page: the command, the data, the table, what may be claimed."""
+    claims = "\n".join(f"- {line}" for line in result.summary().splitlines())
+    about = "\n".join(f"- {line}" for line in job.describe().splitlines())
+    parts = ["# Diagnostic benchmark", f"```\n{command}\n```", about, result.to_markdown(), claims, DISCLAIMER]
+    return "\n\n".join(parts) + "\n"
+
+
+def draw(result, path: Path) -> None:
+    """Differences with their intervals in points of balanced accuracy, a panel for rows, columns and enhancement."""
+    from matplotlib.figure import Figure
+
+    from ..plotting._intervals import IntervalDisplay
+
+    frame = result.to_frame().dropna(subset=["difference"])
+    frame[["difference", "low", "high"]] *= 100  # from fractions
+    panels = [frame[frame["kind"] == kind] for kind in KINDS if (frame["kind"] == kind).any()]
+    heights = [PANEL + ROW * len(panel) for panel in panels]  # inches
+    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for panel, ax in zip(panels, axes, strict=True):
+        references = panel["reference"].unique()
+        reference = references[0] if len(references) == 1 else None
+        IntervalDisplay.from_result(panel, reference=reference, unit="points", ax=ax)
+    figure.savefig(path, dpi=120)
+
+
+def in_all(tables: Sequence[list[dict]]) -> str:
+    """Gains and losses over all sets."""
+    verdicts = [row["verdict"] for table in tables for row in table if not np.isnan(row["p_holm"])]
+    gains, losses = verdicts.count("gain"), verdicts.count("loss")
+    return (
+        f"On all {len(tables)} sets: gains {gains}, losses {losses}, no evidence {len(verdicts) - gains - losses}, "
+        f"in {len(verdicts)} comparisons; p is corrected within each set."
+    )

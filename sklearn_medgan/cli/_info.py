@@ -1,0 +1,259 @@
+"""The command `medgan info`: what a data file, a folder of images or a saved model holds.
+
+Nothing is unpickled and no network is built, so that a file from a stranger can be looked at. Of a model only its
+header is read, which needs neither scikit-learn nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .._version import __version__
+from ..persistence import HEADER, read_summary
+
+MOST_READ = 200  # files of a folder; of more, an evenly spaced choice is read
+MOST_NAMED = 12  # classes, parameters and the like on a line
+NARROW = 11  # columns of the names of lines
+
+
+def run(path, write: Callable = print) -> int:
+    """Write what is at a path.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file or folder.
+    write : callable, default=print
+        Takes lines.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is nothing at the path, or something else than data or a model.
+    """
+    path = Path(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        title, lines = describer(path)(path)
+    write(f"{path}: {title}")
+    for name, text in lines.items():
+        if text:
+            write(f"  {name:<{NARROW}} {printable(text)}")
+    for warning in caught:
+        write(f"  {'note':<{NARROW}} {printable(str(warning.message))}")
+    return 0
+
+
+def describer(path: Path) -> Callable:
+    """The function that describes what is at the path, by content where names say nothing."""
+    if not path.exists():
+        raise ValueError(f"There is no file or folder {path}. Check the path.")
+    if path.is_dir():
+        return describe_folder
+    if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
+        return describe_image
+    if _holds_a_model(path):
+        return describe_model
+    if path.suffix.lower() == ".npz":
+        return describe_archive
+    raise ValueError(
+        f"{path} is neither a data file (.npz, .png, .jpg, .tif or a folder of these) nor a model that "
+        "sklearn_medgan.save wrote. Pickle and joblib files are not opened, because that can run code; load what you "
+        "trust in Python."
+    )
+
+
+def _holds_a_model(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return HEADER in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
+
+
+def printable(text: str) -> str:
+    """The text, with control characters written out: names come from a stranger's file."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def listed(items: Iterable[str]) -> str:
+    """The first items, and how many more there are."""
+    items = list(items)
+    more = [f"and {len(items) - MOST_NAMED} more"] if len(items) > MOST_NAMED else []
+    return ", ".join([*items[:MOST_NAMED], *more])
+
+
+def size(path: Path) -> str:
+    """Size of a file in decimal units."""
+    n_bytes = float(path.stat().st_size)
+    for unit in ("bytes", "kB", "MB"):
+        if n_bytes < 999.5:  # what is left has three digits
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} GB"
+
+
+# -------------------------------------------------------------------------------------------------------------- data
+
+
+@dataclass
+class Pixels:
+    """Shapes, dtypes and range of stacks of images."""
+
+    kinds: Counter = field(default_factory=Counter)
+    low: float = np.inf
+    high: float = -np.inf
+    n_lost: int = 0
+
+    def add(self, stack: np.ndarray) -> None:
+        """Take note of a stack (n, height, width[, channels])."""
+        self.kinds[f"{'x'.join(map(str, stack.shape[1:]))} {stack.dtype}"] += len(stack)
+        finite = stack[np.isfinite(stack)]
+        self.n_lost += stack.size - finite.size
+        if finite.size:
+            self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
+
+    def lines(self) -> dict[str, str]:
+        """Number, kinds and range."""
+        lost = f", and {self.n_lost} value(s) that are NaN or infinite" if self.n_lost else ""
+        found = f"{self.low:.6g} to {self.high:.6g}" if self.low <= self.high else "none"
+        return {
+            "images": str(self.kinds.total()),
+            "pixels": listed(
+                kind if len(self.kinds) == 1 else f"{n} of {kind}" for kind, n in self.kinds.most_common()
+            ),
+            "values": found + lost,
+        }
+
+
+def describe_image(path: Path) -> tuple[str, dict]:
+    """One image file, or the pages of one."""
+    from ..datasets._images import read_stack
+
+    pixels = Pixels()
+    pixels.add(read_stack(path))
+    return f"image file, {size(path)}", pixels.lines()
+
+
+def describe_folder(path: Path) -> tuple[str, dict]:
+    """A folder of images, with or without subfolders as classes."""
+    from ..datasets._images import read_stack
+    from ..datasets._loaders import SYNTHETIC, list_folder
+
+    classes = list_folder(path)
+    files = [file for members in classes.values() for file in members]
+    step = -(-len(files) // MOST_READ)
+    pixels = Pixels()
+    for file in files[::step]:
+        pixels.add(read_stack(file))
+    labelled = None not in classes
+    read = {"read": f"1 file in {step}; images, pixels and values are of these"} if step > 1 else {}
+    classes = listed(f"{name} {len(members)}" for name, members in classes.items()) if labelled else "none"
+    n_synthetic = sum(bool(SYNTHETIC.fullmatch(file.name)) for file in files)
+    synthetic = f"{n_synthetic} of the files" if n_synthetic else ""
+    lines = {**pixels.lines(), **read, "classes": classes, "synthetic": synthetic}
+    return f"folder of images, {len(files)} file(s)", lines
+
+
+def describe_archive(path: Path) -> tuple[str, dict]:
+    """An .npz file in one of the two forms that `load_images` reads."""
+    from ..datasets._loaders import read_image_arrays
+
+    arrays, keys = read_image_arrays(path)
+    pixels = Pixels()
+    for key in keys:
+        pixels.add(arrays[key])
+    medmnist = keys != ["X"]
+    splits = {key.removesuffix("_images"): len(arrays[key]) for key in keys}
+    labels = [f"{split}_labels" for split in splits] if medmnist else ["y"]
+    told = {*keys, *labels, "group", "split", "class_names", "spacing", "synthetic", "provenance"}
+    return f"data file in {'MedMNIST' if medmnist else 'X and y'} form, {size(path)}", {
+        **pixels.lines(),
+        "classes": _classes([arrays[key] for key in labels if key in arrays], arrays.get("class_names")),
+        "groups": _groups(arrays),
+        "split": _names_and_counts(splits if medmnist else _counts(arrays.get("split", []))),
+        "spacing": " x ".join(map(str, np.atleast_1d(arrays.get("spacing", [])).tolist())),
+        "synthetic": _synthetic(arrays),
+        "others": listed(f"{key} {array.shape}" for key, array in arrays.items() if key not in told),
+    }
+
+
+def _counts(values) -> dict[str, int]:
+    """Each distinct value with its count."""
+    return {str(value): int(n) for value, n in zip(*np.unique(values, return_counts=True), strict=True)}
+
+
+def _names_and_counts(counts: dict[str, int]) -> str:
+    return listed(f"{name} {n}" for name, n in counts.items())
+
+
+def _classes(labels: list, names) -> str:
+    """Classes with their counts; several labels an image are counted column by column."""
+    if not labels:
+        return "none"
+    labels = np.concatenate([np.atleast_1d(column) for column in labels])
+    if labels.ndim > 1 and labels.shape[1] != 1:
+        return f"{labels.shape[1]} labels an image, set in {listed(map(str, np.count_nonzero(labels, axis=0)))}"
+    names = [] if names is None else np.atleast_1d(names).astype(str).tolist()
+    known = {str(i): name for i, name in enumerate(names)} if labels.dtype.kind in "biu" else {}
+    return _names_and_counts({known.get(value, value): n for value, n in _counts(labels).items()})
+
+
+def _groups(arrays: dict) -> str:
+    """Number and size of the groups; synthetic images are of none."""
+    groups, marked = np.atleast_1d(arrays.get("group", [])), arrays.get("synthetic")
+    if marked is not None and marked.dtype == bool and marked.shape == groups.shape:
+        groups = groups[~marked]
+    counts = list(_counts(groups).values())
+    return f"{len(counts)}, of {min(counts)} to {max(counts)} images" if counts else ""
+
+
+def _synthetic(arrays: dict) -> str:
+    """What `medgan augment` says of the images that it added."""
+    if "synthetic" not in arrays:
+        return ""
+    origin = f"; {arrays['provenance']}" if "provenance" in arrays else ""
+    return f"{np.count_nonzero(arrays['synthetic'])} of the images{origin}"
+
+
+# ------------------------------------------------------------------------------------------------------------- model
+
+
+def describe_model(path: Path) -> tuple[str, dict]:
+    """An estimator that `sklearn_medgan.save` wrote."""
+    told = read_summary(path, ["image_shape_", "n_features_in_", "classes_", "n_iter_"])
+    fitted, changed = told["fitted"], told["changed"]
+    version = told["package_version"]
+    parameters = {name: value for name, value in told["parameters"].items() if changed is None or name in changed}
+    return f"model, a fitted {told['estimator']}, {size(path)}", {
+        "written by": f"sklearn_medgan {version}" + ("" if version == __version__ else f" (this is {__version__})"),
+        "fitted on": _fitted_on(fitted),
+        "classes": listed(map(str, np.atleast_1d(fitted["classes_"]))) if "classes_" in fitted else "none",
+        "updates": str(fitted.get("n_iter_", "")),
+        "parameters": _parameters(parameters, changed is not None),
+    }
+
+
+def _fitted_on(fitted: dict) -> str:
+    shape = fitted.get("image_shape_")
+    return f"images of {'x'.join(map(str, shape))}" if shape else f"a table of {fitted.get('n_features_in_')} columns"
+
+
+def _parameters(parameters: dict, known: bool) -> str:
+    """Parameters that were set; of a file that does not tell, all."""
+    text = ", ".join(f"{name}={value!r}" for name, value in sorted(parameters.items()))
+    if not known:
+        return text
+    return f"{text}; others at their defaults" if text else "all at their defaults"

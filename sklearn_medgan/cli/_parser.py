@@ -1,0 +1,398 @@
+"""The command `medgan`. Nothing heavy is imported before the arguments are known to be good."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import os
+import shlex
+import sys
+import tempfile
+import time
+
+from .._version import __version__
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors on one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments, default those of the process.
+
+    Returns
+    -------
+    int
+        0, 2 for bad input, 130 after Ctrl-C.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser().parse_args(words)
+    arguments.command = shlex.join(["medgan", *words])
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("medgan: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader went away, as in `medgan demo | head`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
+        return 1
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="medgan",
+        description="GAN estimators for scikit-learn on medical images. Research use; not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"medgan {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_benchmark(commands)
+    _add_augment(commands)
+    _add_enhance(commands)
+    _add_info(commands)
+    return parser
+
+
+def _add_demo(commands) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="compare an SVC alone with a GAN in front of it, by cross-validation",
+        description="Compare three pipelines by cross-validation: an SVC alone, a GAN in front of it in scikit-learn's "
+        "Pipeline, and in sklearn_medgan's Pipeline, which also adds synthetic rows. Without --data it runs on real "
+        "data that comes with scikit-image and scikit-learn, in about two minutes.",
+    )
+    demo.add_argument(
+        "--data",
+        metavar="PATH",
+        help="your own images: an .npz file of X, y and where known group, or in MedMNIST's form; or a folder with one "
+        "subfolder per class",
+    )
+    demo.add_argument("--out", metavar="DIR", default="medgan_demo", help="folder for the pictures (%(default)s)")
+    demo.add_argument(
+        "--max-iter", metavar="N", type=_whole(1), help="updates of each GAN (80 on images, the default on a table)"
+    )
+    demo.add_argument(
+        "--image-size",
+        metavar="N",
+        type=_whole(8),
+        default=32,
+        help="reduce larger images to this many pixels (%(default)s)",
+    )
+    demo.add_argument(
+        "--seed", metavar="N", type=_whole(0, 2**31 - 1), default=0, help="decides splits and training (%(default)s)"
+    )
+    demo.set_defaults(run=_demo)
+
+
+def _add_benchmark(commands) -> None:
+    compare = commands.add_parser(
+        "benchmark",
+        help="does it help a diagnosis? arms of rows and columns compared by one protocol",
+        description="Compare ways to prepare rows for a classifier, by cross-validation by group, with intervals and a "
+        "verdict in words. Without --data: three sets that need no download (simulated nodules, tissue patches, the "
+        "breast-cancer table), with fewer folds, seeds and updates than the protocol, in a few minutes. With --data: "
+        "the protocol, which takes hours; it goes on where it was stopped. Research use; not a medical device.",
+    )
+    compare.add_argument(
+        "--data",
+        metavar="PATH",
+        help="your own images: an .npz file of X, y and where known group, or in MedMNIST's form, whose test rows are "
+        "left out; or a folder with one subfolder per class",
+    )
+    _add_benchmark_plan(compare)
+    _add_benchmark_files(compare)
+    compare.set_defaults(run=_benchmark)
+
+
+def _add_benchmark_plan(compare) -> None:
+    plan = compare.add_argument_group("what is compared")
+    plan.add_argument(
+        "--arms",
+        metavar="NAME[,NAME]",
+        help="arms, as the table names them, or the kinds rows, columns, enhancement; a name that is not known lists "
+        "them (rows,columns; without --data a choice)",
+    )
+    plan.add_argument("--classifiers", metavar="NAME[,NAME]", help="of SVC, forest, logistic (all; else SVC,forest)")
+    plan.add_argument(
+        "--per-class", metavar="N[,N]", type=_per_class, help="training rows a class, as 25,100,all (all)"
+    )
+    plan.add_argument(
+        "--rare", metavar="LABEL", action="append", help="also with this class made rare; may be repeated"
+    )
+    plan.add_argument(
+        "--n-rare", metavar="N", type=_whole(2), default=20, help="training rows of a rare class (%(default)s)"
+    )
+    plan.add_argument(
+        "--diseased",
+        metavar="LABEL",
+        action="append",
+        help="a class that counts as ill for sensitivity and specificity; may be repeated (those whose names do not "
+        "mean healthy)",
+    )
+    plan.add_argument("--folds", metavar="N", type=_whole(2), help="folds by group (4; without --data 2)")
+    plan.add_argument(
+        "--seeds", metavar="N|N,N", type=_seeds, help="a count, or seeds as 0,1,2; '7,' for one (3; without --data 1)"
+    )
+    plan.add_argument(
+        "--max-iter", metavar="N", type=_whole(1), help="updates of each network (default; without --data 80 on images)"
+    )
+    plan.add_argument(
+        "--image-size", metavar="N", type=_whole(8), help="reduce larger images to this many pixels (as they are)"
+    )
+
+
+def _add_benchmark_files(compare) -> None:
+    files = compare.add_argument_group(
+        "files", "Without --data there is a file for each set, with its name in the file's."
+    )
+    files.add_argument(
+        "--out", metavar="FILE", help="results, JSON lines (medgan_benchmark.jsonl; without --data none)"
+    )
+    files.add_argument(
+        "--resume", action="store_true", help="go on with a results file, and replace what is made of it"
+    )
+    files.add_argument("--report", metavar="FILE", help="also the table and verdicts: .md, .html or .json")
+    files.add_argument("--picture", metavar="FILE", help="also a picture of the intervals: .png, .svg or .pdf")
+    files.add_argument("--jobs", metavar="N", type=_whole(1), help="processes (1)")
+
+
+def _add_enhance(commands) -> None:
+    enhance = commands.add_parser(
+        "enhance",
+        help="restore poor images with a saved model, or one learned from good images",
+        description="Restore poor images: noisy, blurred, of low dose or low resolution. The model is a saved one, or "
+        "is learned first from good images of the same kind, which it degrades itself. Research use; not a medical "
+        "device.",
+    )
+    enhance.add_argument(
+        "source",
+        metavar="IN",
+        help="a PNG, TIFF or JPEG file, an .npz file (X, or MedMNIST's form), or a folder of images, also with one "
+        "subfolder per class",
+    )
+    enhance.add_argument("out", metavar="OUT", help="file or folder, as IN; the suffix of a file gives its format")
+    model = enhance.add_mutually_exclusive_group(required=True)
+    model.add_argument("--model", metavar="FILE", help="a GANEnhancer that sklearn_medgan.save or --save wrote")
+    model.add_argument("--good", metavar="PATH", help="good images of one size to learn from: file or folder, as IN")
+    fit = enhance.add_argument_group("learning from --good")
+    fit.add_argument(
+        "--degradation", metavar="NAME[,NAME]", help="how images are poor: noise, blur, low_dose_ct, ... (auto)"
+    )
+    fit.add_argument("--scale", metavar="N", type=_whole(1, 4), help="enlarge this many times (1)")
+    fit.add_argument(
+        "--max-time", metavar="SECONDS", type=_above_zero("a number of seconds"), help="stop learning then (300)"
+    )
+    fit.add_argument("--max-iter", metavar="N", type=_whole(1), help="training steps (auto: 4000)")
+    fit.add_argument("--seed", metavar="N", type=_whole(0, 2**31 - 1), help="decides the training (0)")
+    fit.add_argument("--save", metavar="FILE", help="keep the model, for --model")
+    enhance.add_argument("--force", action="store_true", help="replace files that are there")
+    enhance.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="also write the standard deviation of the error, NAME_uncertainty.tif",
+    )
+    enhance.add_argument("--picture", metavar="FILE.png", help="also draw a few images before and after")
+    enhance.set_defaults(run=_enhance)
+
+
+def _add_augment(commands) -> None:
+    augment = commands.add_parser(
+        "augment",
+        help="add synthetic images to a labelled set, so that its classes are balanced",
+        description="Add synthetic images to a labelled set, so that its classes are balanced: a GAN learns from the "
+        "images, and draws more of the rarer classes. Originals stay as they are; a manifest tells which images are "
+        "synthetic. Give it training images only. Research use; not a medical device.",
+    )
+    augment.add_argument(
+        "source",
+        metavar="IN",
+        help="a folder with one subfolder per class, or an .npz file of X and y, or in MedMNIST's form; of a file with "
+        "splits, the training rows are used",
+    )
+    augment.add_argument("out", metavar="OUT", help="a new folder, or a file that ends in .npz")
+    augment.add_argument(
+        "--ratio",
+        metavar="R",
+        type=_above_zero("a number"),
+        default=1.0,
+        help="lift each class to R times the largest (%(default)s: balance only)",
+    )
+    augment.add_argument("--max-iter", metavar="N", type=_whole(1), help="updates of the GAN (300)")
+    seconds = _above_zero("a number of seconds")
+    augment.add_argument("--max-time", metavar="SECONDS", type=seconds, help="stop learning then (no limit)")
+    augment.add_argument(
+        "--seed",
+        metavar="N",
+        type=_whole(0, 2**31 - 1),
+        default=0,
+        help="decides the training and what is drawn (%(default)s)",
+    )
+    augment.add_argument(
+        "--model", metavar="FILE", help="draw by a GANAugmenter that sklearn_medgan.save or --save wrote; no learning"
+    )
+    augment.add_argument("--save", metavar="FILE", help="keep the model, for --model")
+    augment.add_argument("--only-synthetic", action="store_true", help="leave the original images out of OUT")
+    augment.add_argument("--force", action="store_true", help="replace files that are there")
+    augment.set_defaults(run=_augment)
+
+
+def _add_info(commands) -> None:
+    info = commands.add_parser(
+        "info",
+        help="tell what a data file, a folder of images or a saved model holds",
+        description="Tell what a data file, a folder of images or a saved model holds. Nothing in it is run: no pickle "
+        "is opened, and no network is built.",
+    )
+    info.add_argument(
+        "file", metavar="FILE", help="an .npz file, an image, a folder of images, or what sklearn_medgan.save wrote"
+    )
+    info.set_defaults(run=_info)
+
+
+def _whole(low: int, high: float = float("inf")):
+    """An argument type: whole numbers from `low` to `high`."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            above = f" to {high}" if high < float("inf") else " or more"
+            raise argparse.ArgumentTypeError(f"expected a whole number of {low}{above}; got {text!r}")
+        return value
+
+    return convert
+
+
+def _above_zero(what: str):
+    """An argument type: finite numbers above zero."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"expected {what} above 0; got {text!r}")
+        return value
+
+    return convert
+
+
+def _per_class(text: str) -> list:
+    """An argument type: "all" or whole numbers from 2 up, separated by commas."""
+    return [part if part == "all" else _whole(2)(part) for part in map(str.strip, text.split(","))]
+
+
+def _seeds(text: str) -> list[int]:
+    """An argument type: how many seeds, or which; a comma makes one number a seed."""
+    if "," not in text:
+        return list(range(_whole(1)(text)))
+    return [_whole(0, 2**31 - 1)(part) for part in text.strip().removesuffix(",").split(",")]
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    write = functools.partial(print, flush=True)
+    started = time.monotonic()
+    write("Loading scikit-learn and the data ...")
+    from . import _demo as demo
+
+    try:
+        folder = demo.prepare_folder(arguments.out)
+        if arguments.data is None:
+            tasks = demo.embedded_tasks(arguments.max_iter)
+        else:
+            options = {"image_size": arguments.image_size, "seed": arguments.seed}
+            tasks = [demo.own_task(arguments.data, max_iter=arguments.max_iter, **options)]
+        for task in tasks:
+            demo.folds(task, arguments.seed)
+    except (OSError, ValueError) as error:
+        print(f"medgan demo: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    write("Loading TensorFlow ...")
+    _import_tensorflow_quietly()
+    code = demo.run(tasks, folder, seed=arguments.seed, write=write)
+    write(f"{time.monotonic() - started:.0f} s in all.")
+    return code
+
+
+def _augment(arguments: argparse.Namespace) -> int:
+    write = functools.partial(print, flush=True)
+    write("Loading scikit-learn and the images ...")
+    from . import _augment as augment
+
+    return _checked("augment", augment.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    write = functools.partial(print, file=sys.stderr, flush=True)
+    write("Loading scikit-learn and the data ...")
+    from . import _benchmark as compare
+
+    show = functools.partial(print, flush=True)
+    loaded = {"import_tensorflow": _import_tensorflow_quietly, "write": write, "show": show}
+    return _checked("benchmark", compare.run, arguments, **loaded)
+
+
+def _enhance(arguments: argparse.Namespace) -> int:
+    write = functools.partial(print, flush=True)
+    write("Loading scikit-learn and the images ...")
+    from . import _enhance as enhance
+
+    return _checked("enhance", enhance.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from . import _info as info
+
+    return _checked("info", info.run, arguments.file)
+
+
+def _checked(command: str, run, *arguments, **options) -> int:
+    """The exit code of `run`; an error of the input goes to stderr on one line, and is code 2."""
+    try:
+        return run(*arguments, **options)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        print(f"medgan {command}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _import_tensorflow_quietly() -> None:
+    """Import TensorFlow without its start-up log, which no setting silences entirely; a failure shows all of it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with tempfile.TemporaryFile() as log:
+        try:
+            with _stderr_to(log):
+                import tensorflow as tf
+
+                tf.config.list_physical_devices()
+        except BaseException:
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace"))
+            raise
+
+
+@contextlib.contextmanager
+def _stderr_to(file):
+    """Send the process's stderr, that of libraries in C too, to `file`."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -1,0 +1,125 @@
+"""Lost contrast and compression."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from ._checks import _check, _levels
+
+
+def low_contrast(images, rng, *, gain=(0.2, 0.7), gamma=(0.7, 1.5), offset=(0.0, 0.3)):
+    """Squeeze the grey levels into a part of the scale, as a wrong window or exposure does.
+
+    A pixel of value x becomes ``gain * x**gamma + offset * (1 - gain)``: the result spans a share `gain` of the scale,
+    and `offset` says where in the rest it begins. It never leaves [0, 1], and order among grey levels is kept.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels), float32 or float64
+        Fractions of the intensity scale, clipped to 0 to 1 first: beyond the window nothing is told apart.
+    rng : int, RandomState instance or None
+        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    gain : float or (float, float), default=(0.2, 0.7)
+        Share of the scale that is used, 0 to 1.
+    gamma : float or (float, float), default=(0.7, 1.5)
+        Exponent, 0.1 to 10; 1 is linear, below 1 brightens.
+    offset : float or (float, float), default=(0.0, 0.3)
+        Start of the used part as a fraction of what `gain` leaves free, 0 (dark) to 1 (bright).
+
+    Returns
+    -------
+    dull : ndarray of the shape and dtype of images
+        Within 0 to 1.
+
+    Raises
+    ------
+    TypeError
+        If `images` is no float32 or float64 array.
+    ValueError
+        If `images` has not four dimensions, or a level is neither a number nor a rising pair.
+
+    References
+    ----------
+    Gonzalez and Woods, "Digital Image Processing", 4th edition (2018), section 3.2, power-law transformation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ramp = np.linspace(0, 1, 64).reshape(1, 8, 8, 1)
+    >>> dull = low_contrast(ramp, 0, gain=0.5, gamma=1, offset=0.5)
+    >>> float(dull.min()), float(dull.max())
+    (0.25, 0.75)
+    """
+    rng = _check(images, rng)
+    n = len(images)
+    gain = _levels("gain", gain, n, rng, maximum=1.0)
+    gamma = _levels("gamma", gamma, n, rng, minimum=0.1, maximum=10.0)
+    start = _levels("offset", offset, n, rng, maximum=1.0) * (1 - gain)
+    dull = np.clip(images, 0, 1) ** gamma.astype(images.dtype)
+    dull *= gain.astype(images.dtype)
+    dull += start.astype(images.dtype)
+    return dull
+
+
+def jpeg(images, rng, *, quality=(10, 90)):
+    """Compress with JPEG and decompress: blocks of 8x8 pixels and ringing at edges.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels), float32 or float64
+        Fractions of the intensity scale; clipped to 0 to 1 and rounded to the 256 levels that JPEG stores. Three
+        channels are taken for red, green and blue, whose colour is stored at half the resolution; any other number is
+        compressed a channel at a time.
+    rng : int, RandomState instance or None
+        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    quality : int or (int, int), default=(10, 90)
+        As in the JPEG library, 1 (poorest) to 100; what is drawn is rounded to a whole number.
+
+    Returns
+    -------
+    compressed : ndarray of the shape and dtype of images
+        Multiples of 1/255 within 0 to 1.
+
+    Raises
+    ------
+    TypeError
+        If `images` is no float32 or float64 array.
+    ValueError
+        If `images` has not four dimensions, or `quality` is neither a number nor a rising pair within 1 to 100.
+
+    References
+    ----------
+    Wallace, "The JPEG still picture compression standard", Communications of the ACM 34 (1991).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.random.RandomState(0).uniform(size=(1, 16, 16, 1))
+    >>> poor, good = (float(np.abs(jpeg(image, 0, quality=q) - image).mean()) for q in (10, 95))
+    >>> poor > 5 * good
+    True
+    """
+    rng = _check(images, rng)
+    quality = np.rint(_levels("quality", quality, len(images), rng, minimum=1.0, maximum=100.0)).astype(int).ravel()
+    bytes_ = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    compressed = np.empty_like(images)
+    for image, level, out in zip(bytes_, quality, compressed, strict=True):
+        if image.shape[2] == 3:
+            out[:] = _through_jpeg(image, level)
+        else:
+            for channel in range(image.shape[2]):
+                out[..., channel] = _through_jpeg(image[..., channel], level)
+    compressed /= 255
+    return compressed
+
+
+def _through_jpeg(picture, quality):
+    """A uint8 picture, (height, width) or (height, width, 3), after a JPEG file in memory."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=int(quality))
+    with Image.open(file) as decoded:
+        return np.asarray(decoded)

@@ -1,0 +1,1 @@
+"""Restoration of poor images, judged on held-out ones."""

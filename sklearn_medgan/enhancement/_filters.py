@@ -1,0 +1,87 @@
+"""Classical filters, and the noise that they start from."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+import numpy as np
+
+STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.5)  # times the estimated noise
+GOOD_LOOKED_AT = 32  # training images of which the usual noise is learned
+USUAL_QUANTILE = 0.95
+
+
+def estimate_noise(image: np.ndarray) -> float:
+    """Standard deviation of white noise (Immerkaer 1996, Computer Vision and Image Understanding 64, eq. 5)."""
+    from scipy.ndimage import convolve
+
+    mask = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])[..., None]
+    response = np.abs(convolve(image, mask)[1:-1, 1:-1])
+    return float(np.sqrt(np.pi / 2.0) * response.mean() / 6.0)
+
+
+def usual_noise(good: list) -> float:
+    """What few of these good images exceed: fine structure that looks like noise, and what noise there is in them."""
+    return float(np.quantile([estimate_noise(image) for image in good], USUAL_QUANTILE))
+
+
+def _nothing(image, strength, noise):
+    return image
+
+
+def _median(image, strength, noise):
+    from scipy.ndimage import median_filter
+
+    return median_filter(image, (3, 3, 1)) if strength >= 1.0 else image
+
+
+def _by_skimage(name: str, image, **settings):
+    """A function of skimage.restoration; grey images without a channel axis, which some of them take for depth."""
+    from skimage import restoration
+
+    function, grey = getattr(restoration, name), image.shape[2] == 1
+    result = function(image[..., 0] if grey else image, channel_axis=None if grey else -1, **settings)
+    return result[..., None] if grey else result
+
+
+def _total_variation(image, strength, noise):
+    return _by_skimage("denoise_tv_chambolle", image, weight=max(2.0 * strength * noise, 1e-8))
+
+
+def _non_local_means(image, strength, noise):
+    size = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
+    return _by_skimage("denoise_nl_means", image, h=max(strength * noise, 1e-8), sigma=noise, **size)
+
+
+def _wavelet(image, strength, noise):
+    return _by_skimage("denoise_wavelet", image, sigma=max(strength * noise, 1e-8), rescale_sigma=False)
+
+
+FILTERS: dict[str, Callable] = {
+    "nothing": _nothing,
+    "median": _median,
+    "total variation": _total_variation,
+    "non-local means": _non_local_means,
+    "wavelet": _wavelet,
+}
+
+
+def available_filters() -> dict[str, Callable]:
+    """Those that can run: wavelets need PyWavelets, which scikit-image leaves optional."""
+    missing = {"wavelet"} if importlib.util.find_spec("pywt") is None else set()
+    return {name: f for name, f in FILTERS.items() if name not in missing}
+
+
+def run_filter(name: str, strength: float, image: np.ndarray, usual: float = 0.0) -> np.ndarray:
+    """A filter's result, float32; where it makes no finite number (a constant image), the image as it was.
+
+    `usual` is the noise of good images. Variances of noise add up, so what there is beyond it is removed, and the
+    filter fades out as an image gets as clean as a good one.
+    """
+    noise = float(np.sqrt(max(estimate_noise(image) ** 2 - usual**2, 0.0))) if name != "nothing" else 0.0
+    if noise == 0.0:
+        return np.asarray(image, dtype=np.float32)
+    with np.errstate(all="ignore"):
+        result = np.asarray(FILTERS[name](image, strength, noise), dtype=np.float32)
+    return result if np.isfinite(result).all() else image

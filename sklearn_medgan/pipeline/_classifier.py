@@ -1,0 +1,408 @@
+"""A classifier that adds labelled synthetic rows before it learns."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
+from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+)
+
+from .._allocation import dose_counts, synthetic_weights
+from .._containers import join_rows
+from ._dose import DOSES, choose_dose, describe_choice, inner_splits, judge_doses
+from ._pipeline import _is_one_a_row
+from ._rows import _seed_parts, draw_rows
+
+
+def _classifier_has(method):
+    """Whether the classifier, the fitted one if there is one, has the method."""
+    return available_if(lambda self: hasattr(getattr(self, "estimator_", self.estimator), method))
+
+
+class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """A classifier that trains on real rows and on rows that a GAN learned to draw from them.
+
+    ``fit`` fits the augmenter, draws synthetic rows of each class, transforms real and synthetic rows with the
+    augmenter (if it has ``transform``) and fits the classifier on both. Prediction transforms, and adds nothing.
+    Only the rows given to ``fit`` are ever seen, so cross-validation around it does not leak.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted on the augmented rows.
+    augmenter : estimator with ``fit`` and ``sample``
+        Such as `GANAugmenter`. Its own ``sampling_strategy`` and ``ratio`` are not used: ``dose`` rules. Where it has
+        ``resample(X, y, labels=...)``, rows come from that, which may start from the real ones.
+    dose : float or "cv", default=1.0
+        Synthetic rows per real row, in total; allotted so that the classes end as even as possible, the
+        smallest filled up first. 0 adds none and leaves the augmenter's ``transform``. "cv" chooses among 0, 0.5, 1
+        and 2 on held-out real rows: 0, unless another does better by more than chance explains (see Notes).
+    synthetic_weight : float, default=1.0
+        A synthetic row weighs the mean ``sample_weight`` of its class times this. Other than 1 it needs a
+        classifier whose ``fit`` takes ``sample_weight``.
+    cv : int, splitter, iterable or None, default=None
+        Inner folds of ``dose="cv"``; each costs a fit of the augmenter. None: 3 stratified folds, or 2 where a class
+        has rows (groups) for no more; an int: so many. Where `fit` is given `groups`, both are by group. A splitter
+        or an iterable of (train, test) as in scikit-learn. A numeric dose does not use it.
+    random_state : int, RandomState instance or None, default=None
+        None leaves every ``random_state`` of ``estimator`` and ``augmenter`` as it is. Otherwise all of them
+        are set from this one, as in scikit-learn's ensembles.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The fitted clone of ``estimator``.
+    augmenter_ : estimator
+        The fitted clone of ``augmenter``.
+    dose_ : float
+        The dose that was used, given or chosen.
+    dose_scores_ : dict of str to ndarray of shape (4,), float64
+        Only with ``dose="cv"``: how each ``dose`` did on the rows held out. ``balanced_accuracy`` in [0, 1] and its
+        ``standard_error``; ``difference`` to dose 0 and ``behind_best``, what the dose lacks to the best one, with
+        the standard errors of these paired differences, ``difference_error`` and ``behind_best_error``.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    n_features_in_ : int
+        Features seen at ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if ``X`` has names that are all strings.
+
+    See Also
+    --------
+    Pipeline : The same as steps of a pipeline.
+
+    Notes
+    -----
+    *Choosing the dose.* With ``dose="cv"`` the rows are split once more. On each inner fold the augmenter is fitted
+    once, on the training part; for every dose the classifier is fitted on that part with so many synthetic rows, on
+    the columns of that augmenter, and predicts the held-out part, which is real rows alone. The dose is the smallest
+    whose balanced accuracy lies within one standard error of the best (the one-standard-error rule of Breiman et al.).
+    The standard error is of the paired difference between the two doses over rows, or over groups: folds are too few
+    for one over folds. Then the augmenter is fitted on all rows, whatever the dose: its ``transform`` makes the
+    columns, and ``augmenter_`` can be sampled. 0 is a result, not a fault: nothing warns of it, and ``verbose=1`` of
+    the augmenter prints a line. One standard error is weak evidence: of doses that are as good as 0, chance takes one
+    in about a third of fits.
+
+    With an integer `random_state` the fitted parts are those of the same estimator with ``dose=dose_``.
+
+    *Weights.* Estimators that look for ``sample_weight`` in the signature of ``fit``, such as
+    `CalibratedClassifierCV`, pass weights on only with metadata routing enabled: a GAN does not weigh rows, so a row
+    of weight 2 is not the same as two rows here, as that signature would promise. Held-out rows count alike.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen and Stone 1984, "Classification and Regression Trees", section 3.4.3. Hastie, Tibshirani
+    and Friedman 2009, "The Elements of Statistical Learning", 2nd edition, section 7.10.1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_medgan import AugmentedClassifier, GANAugmenter
+    >>> X, y = make_classification(60, weights=[0.8], random_state=0)
+    >>> classifier = AugmentedClassifier(SVC(), GANAugmenter(max_iter=2), dose=0.5, random_state=0)
+    >>> classifier.fit(X, y).predict(X).shape
+    (60,)
+
+    The dose chosen on held-out rows:
+
+    >>> classifier.set_params(dose="cv", cv=2).fit(X, y).dose_ in (0, 0.5, 1, 2)
+    True
+    >>> classifier.dose_scores_["dose"]
+    array([0. , 0.5, 1. , 2. ])
+    """
+
+    # As a splitter by group does, `fit` asks for groups wherever metadata is routed.
+    __metadata_request__fit: ClassVar[dict] = {"groups": True}
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "augmenter": [HasMethods(["fit", "sample"])],
+        "dose": [Interval(Real, 0, None, closed="left"), StrOptions({"cv"})],
+        "synthetic_weight": [Interval(Real, 0, None, closed="left")],
+        "cv": ["cv_object"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, estimator, augmenter, *, dose=1.0, synthetic_weight=1.0, cv=None, random_state=None):
+        self.estimator = estimator
+        self.augmenter = augmenter
+        self.dose = dose
+        self.synthetic_weight = synthetic_weight
+        self.cv = cv
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, *, groups=None, **fit_params):
+        """Fit the augmenter on the rows, then the classifier on real and synthetic rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training rows in any form that the augmenter takes: a table or a stack of images.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        groups : array-like of shape (n_samples,), default=None
+            Patient, or whatever else rows have in common: with ``dose="cv"`` no group is on both sides of an inner
+            split. With a numeric dose they go to a part whose ``fit`` takes them, if any. With metadata routing
+            enabled they are requested without ``set_fit_request(groups=True)``.
+        **fit_params : dict of str -> object
+            ``X_unlabeled`` goes to the augmenter's ``fit``; the rest, such as ``sample_weight`` of shape
+            (n_samples,), to the classifier's. With metadata routing enabled, each as requested. Inner folds get
+            their rows' values, and all of ``X_unlabeled``.
+
+        Returns
+        -------
+        self : AugmentedClassifier
+
+        Raises
+        ------
+        ValueError
+            If ``y`` holds no class labels or another number of rows than ``X``, ``synthetic_weight`` is not 1
+            and the classifier takes no weights, or metadata other than ``sample_weight`` has one value a row.
+            With ``dose="cv"`` also if ``cv`` cannot split the rows, leaves a class out of a training part, has a row
+            (group) on both sides, or holds out fewer than two rows (groups) of a class.
+        """
+        y = self._check_labels(X, y)
+        routed = self._route_fit_params(groups, fit_params)
+        self._check_metadata(X, y, routed["estimator"]["fit"])
+        rng = None if self.random_state is None else check_random_state(self.random_state)
+        parts = self._clone_parts(rng)
+        self.__dict__.pop("dose_scores_", None)
+        if self.dose == "cv":
+            self.dose_scores_ = self._judge_doses(X, y, groups, routed, rng)
+        self.dose_ = choose_dose(self.dose_scores_) if self.dose == "cv" else float(self.dose)
+        self.augmenter_ = parts.augmenter.fit(X, y, **routed["augmenter"]["fit"])
+        self.estimator_ = self._fit_classifier(parts, X, y, self.dose_, routed["estimator"]["fit"])
+        self.classes_ = np.unique(y)
+        self._take_over_features()
+        return self
+
+    @_classifier_has("predict")
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows in the form of those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._apply("predict", X)
+
+    @_classifier_has("predict_proba")
+    def predict_proba(self, X):
+        """Predict class probabilities, where the classifier has them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows in the form of those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return self._apply("predict_proba", X)
+
+    @_classifier_has("predict_log_proba")
+    def predict_log_proba(self, X):
+        """Predict the logarithm of class probabilities, where the classifier has it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows in the form of those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return self._apply("predict_log_proba", X)
+
+    @_classifier_has("decision_function")
+    def decision_function(self, X):
+        """Score the classes, where the classifier does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Rows in the form of those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        return self._apply("decision_function", X)
+
+    def get_metadata_routing(self):
+        """Metadata routing: ``fit`` to both parts, each by its own request; ``score`` takes ``sample_weight``.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=mapping)
+            .add(augmenter=self.augmenter, method_mapping=mapping)
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        of_augmenter, of_classifier = get_tags(self.augmenter), get_tags(self.estimator)
+        for name in ("two_d_array", "three_d_array", "positive_only"):
+            setattr(tags.input_tags, name, getattr(of_augmenter.input_tags, name))
+        if of_classifier.classifier_tags is not None:
+            tags.classifier_tags.multi_class = of_classifier.classifier_tags.multi_class
+            tags.classifier_tags.poor_score = of_classifier.classifier_tags.poor_score
+        tags.non_deterministic = of_augmenter.non_deterministic or of_classifier.non_deterministic
+        return tags
+
+    def _check_labels(self, X, y):
+        if y is None:
+            raise ValueError(
+                "This AugmentedClassifier estimator requires y to be passed, but the target y is None. "
+                "Pass one class label for each row of X."
+            )
+        check_consistent_length(X, y)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        return y
+
+    def _route_fit_params(self, groups, fit_params):
+        if _routing_enabled():
+            given = {} if groups is None else {"groups": groups}
+            return process_routing(self, "fit", **given, **fit_params)
+        parts = (self.augmenter, self.estimator)
+        if groups is not None and self.dose != "cv" and any(has_fit_parameter(part, "groups") for part in parts):
+            fit_params = {**fit_params, "groups": groups}
+        of_augmenter = {
+            key
+            for key in fit_params
+            if has_fit_parameter(self.augmenter, key) and not has_fit_parameter(self.estimator, key)
+        }
+        return {
+            "augmenter": {"fit": {key: fit_params[key] for key in of_augmenter}},
+            "estimator": {"fit": {k: value for k, value in fit_params.items() if k not in of_augmenter}},
+        }
+
+    def _check_metadata(self, X, y, params):
+        """Refuse, before a GAN is trained, what the classifier could not be fitted with afterwards."""
+        if self.synthetic_weight != 1 and not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ValueError(
+                f"synthetic_weight={self.synthetic_weight!r} needs a classifier whose fit takes sample_weight; "
+                f"got {self.estimator!r}. Leave synthetic_weight at 1.0 and lower dose, or change the classifier."
+            )
+        if params.get("sample_weight") is not None:
+            _check_sample_weight(params["sample_weight"], X)
+        if self.dose != "cv" and not any(dose_counts(y, self.dose).values()):
+            return
+        for key, value in params.items():
+            if key != "sample_weight" and _is_one_a_row(value, len(y)):
+                raise ValueError(
+                    f"{key!r} has one value for each of the {len(y)} rows given, but the classifier is fitted on "
+                    "synthetic rows, too, to which only sample_weight can be extended. Leave it out, or set dose=0."
+                )
+
+    def _clone_parts(self, rng):
+        augmenter, estimator = clone(self.augmenter), clone(self.estimator)
+        return _Parts(augmenter, estimator, _seed_parts(rng, augmenter, estimator))
+
+    def _judge_doses(self, X, y, groups, routed, rng):
+        """Scores of the doses on inner folds; a verbose augmenter also tells which one they lead to."""
+        X, groups = indexable(X, groups)
+        groups = None if groups is None else column_or_1d(groups)
+        splits = inner_splits(X, y, cv=self.cv, groups=groups)
+        held_out = ((test, self._predict_doses(X, y, train, test, routed, rng)) for train, test in splits)
+        scores = judge_doses(DOSES, y, groups, held_out)
+        if getattr(self.augmenter, "verbose", 0):
+            print(f"AugmentedClassifier: {describe_choice(scores)}.")
+        return scores
+
+    def _predict_doses(self, X, y, train, test, routed, rng):
+        """Labels of held-out rows, (n_doses, n_test): one augmenter, and a classifier for each dose."""
+        X_train, y_train, parts = _safe_indexing(X, train), y[train], self._clone_parts(rng)
+        parts.augmenter.fit(X_train, y_train, **_of_rows(X, train, routed["augmenter"]["fit"]))
+        params = _of_rows(X, train, routed["estimator"]["fit"])
+        columns = _transform(parts.augmenter, _safe_indexing(X, test))
+        return np.stack([self._fit_classifier(parts, X_train, y_train, d, params).predict(columns) for d in DOSES])
+
+    def _fit_classifier(self, parts, X, y, dose, params):
+        """The classifier on real rows and a dose of synthetic ones, as columns of the fitted augmenter."""
+        X_all, y_all = _add_rows(parts, X, y, dose)
+        params = self._weigh_rows(X, y, y_all, params)
+        return clone(parts.estimator).fit(_transform(parts.augmenter, X_all), y_all, **params)
+
+    def _weigh_rows(self, X, y, y_all, params):
+        """The classifier's fit parameters, its sample_weight extended to the synthetic rows."""
+        n_real = len(y)
+        if params.get("sample_weight") is None and (self.synthetic_weight == 1 or len(y_all) == n_real):
+            return params
+        weights = _check_sample_weight(params.get("sample_weight"), X)
+        added = synthetic_weights(y, weights, y_all[n_real:], self.synthetic_weight)
+        return {**params, "sample_weight": np.concatenate([weights, added])}
+
+    def _take_over_features(self):
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                delattr(self, name)
+            if hasattr(self.augmenter_, name):
+                setattr(self, name, getattr(self.augmenter_, name))
+
+    def _apply(self, method, X):
+        check_is_fitted(self)
+        return getattr(self.estimator_, method)(_transform(self.augmenter_, X))
+
+
+class _Parts(NamedTuple):
+    """Clones to be fitted together, seeded, and a seed for the rows that are drawn."""
+
+    augmenter: object
+    estimator: object
+    seed: int | None
+
+
+def _add_rows(parts, X, y, dose):
+    """Real rows with synthetic ones behind them, and their labels."""
+    counts = dose_counts(y, dose)
+    if not any(counts.values()):
+        return X, y
+    labels = np.repeat(np.unique(y), list(counts.values()))
+    X_new, y_new = draw_rows(parts.augmenter, X, y, labels, parts.seed)
+    return join_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
+
+
+def _transform(augmenter, X):
+    return augmenter.transform(X) if hasattr(augmenter, "transform") else X
+
+
+def _of_rows(X, rows, params):
+    """Metadata of some rows of X; `X_unlabeled` is not of rows, even where it is as long as X."""
+    unrelated = {key: value for key, value in params.items() if key == "X_unlabeled"}
+    return {**_check_method_params(X, params, indices=rows), **unrelated}

@@ -1,0 +1,429 @@
+"""Put a GAN in front of a classifier: a pipeline whose steps may add rows, and the same as one classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import _fit_context, clone
+from sklearn.pipeline import Pipeline as _StockPipeline
+from sklearn.pipeline import make_pipeline as _make_stock_pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils._user_interface import _print_elapsed_time
+from sklearn.utils.metadata_routing import (
+    MethodMapping,
+    _routing_enabled,
+    get_routing_for_object,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import (
+    _num_samples,
+    check_memory,
+)
+
+from .._allocation import synthetic_weights
+
+
+class Pipeline(_StockPipeline):
+    """scikit-learn's Pipeline, in which an intermediate step may also add training rows.
+
+    At ``fit``, a step with ``fit_resample`` (a `GANAugmenter`, or a sampler of imbalanced-learn) first adds its
+    rows; then, if it has ``transform``, the grown rows are transformed. At ``predict``, ``transform`` and
+    ``score`` no row is added: such a step only transforms, or, having no ``transform``, lets rows pass.
+    Everything else is scikit-learn's own.
+
+    ``fit_transform`` and ``fit_predict`` return one row for each row of ``X``: they are ``fit`` on the grown
+    rows, then ``transform`` or ``predict`` of the given ones. The same holds for a pipeline nested in another
+    one. A step that is last in the pipeline is fitted, never resampled.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator) tuples
+        As in scikit-learn; an intermediate step may also have ``fit_resample`` in place of, or beside,
+        ``transform``.
+    transform_input : list of str, default=None
+        Names of metadata that the steps ahead of their consumer transform, too. Needs metadata routing.
+    memory : str or object with the joblib.Memory interface, default=None
+        Caches the fitted intermediate steps together with the rows they made.
+    verbose : bool, default=False
+        Print the time each step takes.
+
+    Attributes
+    ----------
+    named_steps : Bunch
+        The steps by name.
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the final classifier.
+    n_features_in_ : int
+        Features seen by the first step.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if the first step saw any.
+
+    See Also
+    --------
+    AugmentedClassifier : The same in one classifier, with the dose of synthetic rows as a parameter.
+
+    Notes
+    -----
+    *Weights.* Given ``sample_weight`` for a step after the rows grew, a synthetic row weighs the mean of its
+    class. Other metadata with one value a row (``groups``, say) cannot be extended and raises.
+
+    *Unlabelled images.* ``pipe.fit(X, y, aug__X_unlabeled=XU)`` hands ``XU`` to the augmenter. Three traps:
+
+    - With metadata routing enabled it is ``pipe.fit(X, y, X_unlabeled=XU)`` and needs
+      ``GANAugmenter().set_fit_request(X_unlabeled=True)``.
+    - ``cross_validate`` and ``GridSearchCV`` take an ``X_unlabeled`` as long as ``X`` for one value a row, and
+      slice it. Make it longer or shorter by a row.
+    - Steps ahead of the augmenter do not see it. ``transform_input=["X_unlabeled"]`` passes it through them.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_medgan import GANAugmenter, Pipeline
+    >>> X, y = make_classification(60, weights=[0.8], random_state=0)
+    >>> pipe = Pipeline([("aug", GANAugmenter(max_iter=2, random_state=0)), ("clf", SVC())])
+    >>> pipe.fit(X, y).predict(X).shape
+    (60,)
+    """
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **params):
+        """Fit all steps, adding rows where a step does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training rows, as the first step takes them.
+        y : array-like of shape (n_samples,), default=None
+            Class labels; needed if a step adds rows.
+        **params : dict of str -> object
+            As in scikit-learn: ``step__name=value``, or by name with metadata routing enabled. What is meant
+            for the ``fit`` of a step that adds rows goes to its ``fit_resample``.
+
+        Returns
+        -------
+        self : Pipeline
+
+        Raises
+        ------
+        ValueError
+            If a step adds rows and ``y`` is None, or metadata other than ``sample_weight`` has one value a row
+            for a step after the rows grew.
+        """
+        if not self._adds_rows():
+            return super().fit(X, y, **params)
+        self._check_growing_fit(y)
+        context = _callback_context(self)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        routed = self._check_method_params(method="fit", props=params)
+        X, y, growths = self._fit_intermediate(X, y, routed, params, context)
+        self._fit_final(X, y, growths, routed, params, context)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+    @available_if(lambda self: self._can_fit_transform() and self._keeps_rows_with("transform"))
+    def fit_transform(self, X, y=None, **params):
+        """Fit, then transform the given rows: equal to ``fit(X, y).transform(X)``, one row for each row of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Class labels; needed if a step adds rows.
+        **params : dict of str -> object
+            As in `fit`; with metadata routing, what ``transform`` requests, too.
+
+        Returns
+        -------
+        ndarray, sparse matrix or DataFrame of shape (n_samples, n_transformed_features)
+        """
+        if not self._adds_rows():
+            return super().fit_transform(X, y, **params)
+        fit_params, transform_params = self._split_params(params, "transform")
+        return self.fit(X, y, **fit_params).transform(X, **transform_params)
+
+    @available_if(lambda self: hasattr(self._final_estimator, "fit_predict") and self._keeps_rows_with("predict"))
+    def fit_predict(self, X, y=None, **params):
+        """Fit, then predict the given rows: equal to ``fit(X, y).predict(X)`` where a step adds rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Class labels; needed if a step adds rows.
+        **params : dict of str -> object
+            As in `fit`; with metadata routing, what ``predict`` requests, too.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        if not self._adds_rows():
+            return super().fit_predict(X, y, **params)
+        fit_params, predict_params = self._split_params(params, "predict")
+        return self.fit(X, y, **fit_params).predict(X, **predict_params)
+
+    def get_metadata_routing(self):
+        """Metadata routing of the pipeline; a step that adds rows requests by its ``fit``.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        router = super().get_metadata_routing()
+        for name, step in self.steps[:-1]:
+            if _is_sampler(step):
+                mapping = MethodMapping().add(caller="fit", callee="fit")
+                # imbalanced-learn, once imported, makes fit_resample a method that can request metadata.
+                if hasattr(get_routing_for_object(step), "fit_resample"):
+                    mapping.add(caller="fit", callee="fit_resample")
+                router.add(method_mapping=mapping, **{name: step})
+        return router
+
+    def _adds_rows(self):
+        try:
+            return any(_is_resampler(step) for _, step in self.steps[:-1])
+        except (TypeError, ValueError):  # malformed steps: scikit-learn's validation reports them at fit
+            return False
+
+    def _keeps_rows_with(self, method):
+        """Whether the rows given can be had back after a fit that adds some."""
+        return not self._adds_rows() or hasattr(self, method)
+
+    def _iter(self, with_final=True, filter_passthrough=True):
+        # What has no `transform` passes rows at predict, as "passthrough" does.
+        for index, name, step in super()._iter(with_final, filter_passthrough):
+            if not (filter_passthrough and _is_sampler(step)):
+                yield index, name, step
+
+    def _validate_steps(self):
+        for name, step in self.steps[:-1]:
+            if _is_sampler(step) and isinstance(step, _StockPipeline):
+                raise TypeError(
+                    f"Step {name!r} is a pipeline that ends in a sampler: its transformers would be left out "
+                    "at predict. Put its steps into this pipeline, one by one."
+                )
+        stand_ins = [(name, "passthrough" if _is_sampler(step) else step) for name, step in self.steps[:-1]]
+        _StockPipeline([*stand_ins, *self.steps[-1:]])._validate_steps()
+
+    def _check_growing_fit(self, y):
+        if y is None:
+            name = next(name for name, step in self.steps[:-1] if _is_resampler(step))
+            raise ValueError(
+                f"Step {name!r} adds labelled rows and needs y; got y=None. "
+                "Pass the class labels, or use sklearn.pipeline.Pipeline, which adds no row."
+            )
+        if self.transform_input is not None and not _routing_enabled():
+            raise ValueError(
+                "The `transform_input` parameter can only be set if metadata routing is enabled. You can enable "
+                "metadata routing using `sklearn.set_config(enable_metadata_routing=True)`."
+            )
+
+    def _fit_intermediate(self, X, y, routed, params, context):
+        """Fit all steps but the last; return the rows they made of X and y, and how the rows grew."""
+        self.steps = list(self.steps)
+        self._validate_steps()
+        memory = check_memory(self.memory)
+        fit_step = memory.cache(_fit_step, ignore=["context"])
+        caches = getattr(memory, "location", "unknown") is not None
+        growths = []
+        for index, name, step in self._iter(with_final=False, filter_passthrough=False):
+            subcontext = context.subcontext(task_name=f"fit-transform-{name}")
+            subcontext.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            with _print_elapsed_time("Pipeline", self._log_message(index)):
+                if step is not None and step != "passthrough":
+                    step = clone(step) if caches else step
+                    step_params = self._grown_params(index, name, growths, routed, params)
+                    X_before, y_before = X, y
+                    X, y, step = fit_step(step, X, y, step_params, context=subcontext)
+                    self.steps[index] = (name, step)
+                    if _is_resampler(step):
+                        growths.append(_Growth(name, y_before, y, _origins(step, X_before, X)))
+            subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return X, y, growths
+
+    def _fit_final(self, X, y, growths, routed, params, context):
+        index, (name, step) = len(self.steps) - 1, self.steps[-1]
+        subcontext = context.subcontext(task_name="fit-final-estimator")
+        subcontext.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        with _print_elapsed_time("Pipeline", self._log_message(index)):
+            if step is not None and step != "passthrough":
+                step_params = self._grown_params(index, name, growths, routed, params)
+                with subcontext.propagate_callback_context(step):
+                    step.fit(X, y, **step_params.get("fit", {}))
+        subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
+
+    def _grown_params(self, index, name, growths, routed, params):
+        """Metadata of a step, its values of one a row extended to the rows that were added before it."""
+        by_method = self._get_metadata_for_step(step_idx=index, step_params=routed[name], all_params=params)
+        if not growths:
+            return by_method
+        unrelated_to_rows = {"X_unlabeled", *(self.transform_input or ())}
+        return {
+            method: {
+                key: value if key in unrelated_to_rows else _grow(value, key, name, growths)
+                for key, value in values.items()
+            }
+            for method, values in by_method.items()
+        }
+
+    def _split_params(self, params, method):
+        """Part the parameters of a fit-and-apply call into those of ``fit`` and those of ``method``."""
+        if not _routing_enabled():
+            return params, {}
+        routing = get_routing_for_object(self)
+        of_fit = routing.consumes(method="fit", params=params)
+        of_method = routing.consumes(method=method, params=params)
+        return (
+            {key: value for key, value in params.items() if key in of_fit or key not in of_method},
+            {key: value for key, value in params.items() if key in of_method},
+        )
+
+
+def make_pipeline(*steps, memory=None, transform_input=None, verbose=False):
+    """Build a `Pipeline` whose steps are named by their lowercase class names.
+
+    Parameters
+    ----------
+    *steps : estimators
+        The steps in order.
+    memory : str or object with the joblib.Memory interface, default=None
+        Caches the fitted intermediate steps.
+    transform_input : list of str, default=None
+        Names of metadata that the steps ahead of their consumer transform, too.
+    verbose : bool, default=False
+        Print the time each step takes.
+
+    Returns
+    -------
+    Pipeline
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_medgan import GANAugmenter, make_pipeline
+    >>> make_pipeline(GANAugmenter(), SVC())
+    Pipeline(steps=[('ganaugmenter', GANAugmenter()), ('svc', SVC())])
+    """
+    named = _make_stock_pipeline(*steps).steps
+    return Pipeline(named, memory=memory, transform_input=transform_input, verbose=verbose)
+
+
+class _Growth(NamedTuple):
+    """Rows that one step added."""
+
+    step: str
+    y_before: object
+    y_after: object
+    origins: np.ndarray | None  # row that each row is a copy of, -1 for a synthetic one; None: unknown
+
+
+class _NoCallbacks:
+    """Stands in for the callback context that scikit-learn has from 1.9."""
+
+    def subcontext(self, **_):
+        return self
+
+    def propagate_callback_context(self, _):
+        return nullcontext()
+
+    def call_on_fit_task_begin(self, **_):
+        return self
+
+    call_on_fit_task_end = call_on_fit_task_begin
+
+
+def _callback_context(pipeline):
+    init = getattr(pipeline, "_init_callback_context", None)
+    return _NoCallbacks() if init is None else init(max_subtasks=len(pipeline.steps))
+
+
+def _is_resampler(step):
+    return hasattr(step, "fit_resample")
+
+
+def _is_sampler(step):
+    """Whether a step only resamples, as those of imbalanced-learn."""
+    return _is_resampler(step) and not hasattr(step, "transform")
+
+
+def _fit_step(step, X, y, params, *, context):
+    of_fit, of_transform = params.get("fit", {}), params.get("transform", {})
+    # scikit-learn hands what `fit` and `transform` request to `fit_transform`, where a step has it.
+    of_both = params.get("fit_transform", {}) if hasattr(step, "fit_transform") else of_fit
+    with context.propagate_callback_context(step):
+        if _is_sampler(step):
+            X, y = step.fit_resample(X, y, **{**of_both, **params.get("fit_resample", {})})
+        elif _is_resampler(step):
+            X, y = step.fit_resample(X, y, **of_both)
+            X = step.transform(X, **of_transform)
+        elif hasattr(step, "fit_transform"):
+            X = step.fit_transform(X, y, **of_both)
+        else:
+            X = step.fit(X, y, **of_fit).transform(X, **of_transform)
+    return X, y, step
+
+
+def _origins(step, X, X_grown):
+    """Row of ``X`` that each grown row is a copy of, -1 for a synthetic one; None where it cannot be told."""
+    n_before, n_after = _num_samples(X), _num_samples(X_grown)
+    if hasattr(step, "sample_indices_"):
+        return np.asarray(step.sample_indices_)
+    if _is_sampler(step) and not _starts_with(X_grown, X):
+        return None
+    return np.where(np.arange(n_after) < n_before, np.arange(n_after), -1)
+
+
+def _starts_with(X_grown, X):
+    n_before = _num_samples(X)
+    if _num_samples(X_grown) < n_before:
+        return False
+    head = _safe_indexing(X_grown, slice(n_before))
+    if sparse.issparse(X):
+        return (head != X).nnz == 0
+    return np.array_equal(np.asarray(head), np.asarray(X))
+
+
+def _grow(value, key, step, growths):
+    """Extend metadata of one value a row to the rows that were added since."""
+    for growth in growths:
+        n_before = _num_samples(growth.y_before)
+        weighs = key == "sample_weight" and np.ndim(value) > 0
+        if not weighs and not _is_one_a_row(value, n_before):
+            continue
+        if growth.origins is None:
+            reason = "mixes real rows with new ones and does not tell which is which"
+        elif not weighs and np.any(growth.origins < 0):
+            reason = "adds synthetic rows, to which only sample_weight can be extended"
+        else:
+            value = _grow_weights(value, growth) if weighs else _safe_indexing(value, growth.origins)
+            continue
+        raise ValueError(
+            f"{key!r} of step {step!r} has one value for each of the {n_before} rows given, but step "
+            f"{growth.step!r} {reason}. Leave out {key!r}, or step {growth.step!r}."
+        )
+    return value
+
+
+def _is_one_a_row(value, n_samples):
+    if isinstance(value, (str, bytes, Mapping)):
+        return False
+    try:
+        return _num_samples(value) == n_samples
+    except TypeError:
+        return False
+
+
+def _grow_weights(sample_weight, growth):
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    synthetic = growth.origins < 0
+    added = synthetic_weights(growth.y_before, weights, np.asarray(growth.y_after)[synthetic])
+    grown = weights[growth.origins]
+    grown[synthetic] = added
+    return grown

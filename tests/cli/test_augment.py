@@ -1,0 +1,497 @@
+"""The command `medgan augment` against files read back by other means; the network matters in the last test only."""
+
+import contextlib
+import csv
+import json
+import signal
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_medgan import __version__, cli
+from sklearn_medgan.cli import _augment as _augment_command
+from sklearn_medgan.datasets import load_images
+
+
+class Painter:
+    """Keeps the interface of GANAugmenter; a synthetic image is the first of its class, its first pixel counts up."""
+
+    last = None
+    interrupted = False
+
+    def __init__(self, *, ratio=2.0, max_iter=300, max_time=None, random_state=None, verbose=0):
+        self.ratio, self.max_iter, self.max_time = ratio, max_iter, max_time
+        self.random_state, self.verbose = random_state, verbose
+        Painter.last = self
+
+    def get_params(self, deep=True):
+        return {name: getattr(self, name) for name in ("ratio", "max_iter", "max_time", "random_state", "verbose")}
+
+    def fit(self, X, y):
+        if self.interrupted:
+            with contextlib.suppress(KeyboardInterrupt):  # as training does
+                signal.raise_signal(signal.SIGINT)
+        warnings.warn("one note", ConvergenceWarning, stacklevel=2)
+        self.seen, self.seen_y = X, y
+        self.image_shape_, self.n_iter_ = (*X.shape[1:], 1)[:3], self.max_iter
+        self.classes_, first = np.unique(y, return_index=True)
+        self.first_of = dict(zip(self.classes_.tolist(), X[first], strict=True))
+        return self
+
+    def sample(self, n_samples, *, y, random_state):
+        self.state = random_state.get_state()[1][:4].tolist()
+        X = np.stack([self.first_of[label] for label in np.asarray(y).tolist()])
+        X[:, 0, 0] = np.arange(len(X)).reshape(-1, *[1] * (X.ndim - 3))
+        return X, np.asarray(y)
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    monkeypatch.setattr(_augment_command, "GANAugmenter", Painter)
+    monkeypatch.setattr(_augment_command, "save", lambda estimator, path: path.write_text("model"))
+    monkeypatch.setattr(cli, "_import_tensorflow_quietly", lambda: None)
+    monkeypatch.setattr(Painter, "interrupted", False)
+    monkeypatch.setattr(Painter, "last", None)
+    return Painter
+
+
+def augment(*arguments):
+    return cli.main(["augment", *map(str, arguments)])
+
+
+def images(n, shape=(9, 12), dtype=np.uint8, seed=0):
+    return np.random.default_rng(seed).integers(0, 100, (n, *shape)).astype(dtype)
+
+
+def png(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def folder(path, counts, seed=0):
+    """PNG files, a subfolder a class; returns {relative name: bytes}."""
+    for k, (name, n) in enumerate(counts.items()):
+        for i, pixels in enumerate(images(n, seed=seed + k)):
+            png(path / name / f"scan{i}.png", pixels)
+    return contents(path)
+
+
+def archive(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def contents(path):
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def read(path):
+    with Image.open(path) as file:
+        return np.asarray(file)
+
+
+def manifest(path):
+    with open(path / "manifest.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+LABELS = np.array([1, 0, 0, 1, 0, 0, 0])  # 5 and 2: three to draw
+
+# ------------------------------------------------------------------------------------------------------ what is written
+
+
+def test_a_folder_comes_back_byte_by_byte_with_marked_images_beside(fake, tmp_path, capsys):
+    before = folder(tmp_path / "in", {"ill": 2, "well": 5})
+    (tmp_path / "in" / "notes.txt").write_text("not an image")
+    assert augment(tmp_path / "in", tmp_path / "out", "--max-iter", 7, "--seed", 3) == 0
+    after = contents(tmp_path / "out")
+    new = {f"ill/synthetic_0000{i}.png" for i in range(3)}
+    assert set(after) == {*before, *new, "manifest.csv"}
+    assert {name: after[name] for name in before} == before
+    expected = images(1)[0]
+    for i in range(3):
+        expected[0, 0] = i
+        assert np.array_equal(read(tmp_path / "out" / f"ill/synthetic_0000{i}.png"), expected)
+    rows = manifest(tmp_path / "out")
+    assert {row["file"] for row in rows if row["synthetic"] == "true"} == new
+    assert {row["file"] for row in rows if row["synthetic"] == "false"} == set(before)
+    last = rows[-1]
+    assert (last["class"], last["seed"], last["package_version"]) == ("ill", "3", __version__)
+    assert (last["ratio"], last["n_iter"], json.loads(last["parameters"])) == ("1.0", "7", {"max_iter": 7})
+    out, error = capsys.readouterr()
+    assert error == ""
+    for part in (
+        "in: 7 images of 9x12 uint8, 2 of ill, 5 of well.",
+        "To draw: 3 of ill.",
+        "note: one note\n",
+        "note: load_images ignored 1 file(s)",
+        "11 file(s) written, 7 original and 3 synthetic images in",
+        "may resemble those they were learned from",
+    ):
+        assert part in out
+    assert out.endswith("Research use; not a medical device.\n")
+
+
+def test_the_result_is_loaded_as_a_balanced_set_without_a_warning(fake, tmp_path):
+    folder(tmp_path / "in", {"ill": 2, "well": 5})
+    augment(tmp_path / "in", tmp_path / "out")
+    loaded = load_images(tmp_path / "out")  # warnings are errors
+    assert np.bincount(loaded.target).tolist() == [5, 5]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_an_archive_keeps_its_rows_first_and_marks_the_others(fake, tmp_path, dtype, channels):
+    X = images(7, (8, 10, *channels), dtype)
+    path = archive(tmp_path / "in.npz", X=X, y=LABELS, group=list("aabbccd"), class_names=["w", "i"], spacing=0.5)
+    assert augment(path, tmp_path / "out.npz") == 0
+    with np.load(tmp_path / "out.npz") as out:
+        assert out["X"].dtype == dtype
+        assert np.array_equal(out["X"][:7], X)
+        assert out["synthetic"].tolist() == [False] * 7 + [True] * 3
+        assert out["y"].tolist() == [*LABELS, 1, 1, 1]
+        assert out["group"].tolist() == [*"aabbccd"] + ["synthetic"] * 3
+        assert out["class_names"].tolist() == ["w", "i"]
+        told = json.loads(str(out["provenance"]))
+    assert (told["seed"], told["package_version"], told["parameters"]) == (0, __version__, {})
+    loaded = load_images(tmp_path / "out.npz")
+    assert loaded.spacing == (0.5, 0.5)
+    assert set(loaded.split) == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        (np.arange(7, dtype=np.uint8), -1),
+        (np.arange(7) - 3, -4),
+        (np.arange(7) / 2, -1.0),
+        (np.arange(7) % 2 == 0, -1),
+        (np.array([b"a"] * 7), "synthetic"),
+        (np.array(["synthetic", *"abcdef"]), "synthetic_"),
+    ],
+)
+def test_synthetic_images_are_of_no_patient(fake, tmp_path, groups, expected):
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS, group=groups)
+    augment(path, tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as out:
+        assert out["group"][7:].tolist() == [expected] * 3
+        assert expected not in out["group"][:7].tolist()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "suffix"),
+    [((9, 12), np.uint16, ".png"), ((9, 12), np.float32, ".tif"), ((9, 12, 2), np.int16, ".tif")],
+)
+def test_files_are_of_a_format_that_holds_the_images(fake, tmp_path, shape, dtype, suffix):
+    X = images(7, shape, dtype)
+    path = archive(tmp_path / "in.npz", X=X, y=LABELS + 9, group=np.arange(7) // 2)
+    assert augment(path, tmp_path / "out") == 0
+    originals = list((tmp_path / "out").glob(f"*/original_*{suffix}"))
+    assert sorted(file.stem for file in originals) == [f"original_0000{i}" for i in range(7)]
+    assert {file.parent.name for file in originals} == {"09", "10"}  # sorted as numbers are
+    for file in originals:
+        found = read(file) if suffix == ".png" else tifffile.imread(file)
+        assert found.dtype == dtype
+        assert np.array_equal(found, X[int(file.stem[-1])])
+    rows = manifest(tmp_path / "out")
+    assert [row["group"] for row in rows] == ["0", "0", "1", "1", "2", "2", "3", "", "", ""]
+    assert [row["file"] for row in rows[7:]] == [f"10/synthetic_0000{i}{suffix}" for i in range(3)]
+
+
+@pytest.mark.parametrize("form", ["plain", "medmnist"])
+def test_of_a_file_with_splits_only_training_rows_are_used(fake, tmp_path, capsys, form):
+    X, y = images(7), LABELS
+    if form == "plain":
+        path = archive(tmp_path / "in.npz", X=X, y=y, split=["train"] * 5 + ["test"] * 2, group=np.arange(7))
+    else:
+        parts = {"train_images": X[:5], "train_labels": y[:5, None], "test_images": X[5:], "test_labels": y[5:, None]}
+        path = archive(tmp_path / "in.npz", **parts)
+    assert augment(path, tmp_path / "out.npz") == 0
+    assert np.array_equal(fake.last.seen, X[:5])
+    with np.load(tmp_path / "out.npz") as out:
+        assert np.array_equal(out["X"][:5], X[:5])
+        assert out["y"].tolist() == [1, 0, 0, 1, 0, 1]
+        assert out["split"].tolist() == ["train"] * 6
+    assert "Only its 'train' rows are used, 'test' left out." in capsys.readouterr().out
+
+
+def test_only_synthetic_leaves_the_originals_out(fake, tmp_path):
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS, group=np.arange(7))
+    assert augment(path, tmp_path / "out.npz", "--only-synthetic") == 0
+    with np.load(tmp_path / "out.npz") as out:
+        assert (out["X"].shape, out["y"].tolist(), out["synthetic"].tolist()) == ((3, 9, 12), [1] * 3, [True] * 3)
+    assert augment(path, tmp_path / "out", "--only-synthetic") == 0
+    assert set(contents(tmp_path / "out")) == {"manifest.csv", *(f"1/synthetic_0000{i}.png" for i in range(3))}
+
+
+@pytest.mark.parametrize(("ratio", "drawn"), [(1.0, [0, 3]), (2.0, [5, 8]), (0.8, [0, 2]), (0.3, [0, 0])])
+def test_ratio_lifts_each_class_to_that_many_times_the_largest(fake, tmp_path, ratio, drawn):
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS)
+    assert augment(path, tmp_path / "out.npz", "--ratio", ratio) == 0
+    with np.load(tmp_path / "out.npz") as out:
+        assert np.bincount(out["y"][7:], minlength=2).tolist() == drawn
+
+
+def test_a_balanced_set_is_copied_and_nothing_is_learned(fake, tmp_path, capsys):
+    before = folder(tmp_path / "in", {"ill": 3, "well": 3})
+    assert augment(tmp_path / "in", tmp_path / "out", "--save", tmp_path / "m") == 0
+    assert set(contents(tmp_path / "out")) == {*before, "manifest.csv"}
+    assert {row["synthetic"] for row in manifest(tmp_path / "out")} == {"false"}
+    out = capsys.readouterr().out
+    assert "Nothing was added: each class has the 1 x 3 images that --ratio asks for. No model was fitted, so" in out
+    assert fake.last is None
+    assert augment(tmp_path / "in", tmp_path / "none", "--only-synthetic") == 0
+    assert not (tmp_path / "none").exists()
+    assert "0 file(s) written" in capsys.readouterr().out
+
+
+def test_options_reach_the_estimator_and_classes_keep_their_names(fake, tmp_path):
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS, class_names=["well", "ill"])
+    options = ["--max-iter", 9, "--max-time", 1.5, "--seed", 4, "--ratio", 1.5, "--save", tmp_path / "m.medgan"]
+    assert augment(path, tmp_path / "out.npz", *options) == 0
+    expected = {"ratio": 1.5, "max_iter": 9, "max_time": 1.5, "random_state": 4, "verbose": 1}
+    assert fake.last.get_params() == expected
+    assert fake.last.seen_y.tolist() == [["well", "ill"][code] for code in LABELS]
+    assert (tmp_path / "m.medgan").read_text() == "model"
+
+
+def test_the_seed_decides_what_is_drawn(fake, tmp_path):
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS)
+    streams = []
+    for seed in (0, 0, 1):
+        augment(path, tmp_path / "out.npz", "--seed", seed, "--force")
+        streams.append(fake.last.state)
+    assert streams[0] == streams[1] != streams[2]
+
+
+def test_how_close_they_come_is_told_where_the_package_can(fake, tmp_path, monkeypatch, capsys):
+    seen = {}
+
+    def memorisation_ratio(X_train, X_synthetic):
+        seen.update(train=X_train, synthetic=X_synthetic)
+        return types.SimpleNamespace(ratio=0.625)
+
+    module = types.ModuleType("sklearn_medgan.metrics")
+    module.memorisation_ratio = memorisation_ratio
+    monkeypatch.setitem(sys.modules, "sklearn_medgan.metrics", module)
+    X = images(7)
+    path = archive(tmp_path / "in.npz", X=X, y=LABELS)
+    augment(path, tmp_path / "out.npz")
+    assert np.array_equal(seen["train"], X)
+    assert len(seen["synthetic"]) == 3
+    assert "Memorisation ratio 0.62" in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "sklearn_medgan.metrics", None)
+    augment(path, tmp_path / "out.npz", "--force")
+    assert "was not measured" in capsys.readouterr().out
+
+
+def test_existing_files_are_replaced_only_when_asked(fake, tmp_path, capsys):
+    folder(tmp_path / "in", {"ill": 2, "well": 5})
+    out = tmp_path / "out"
+    png(out / "ill" / "scan0.png", images(1, seed=9)[0])
+    before = contents(out)
+    assert augment(tmp_path / "in", out) == 2
+    assert "exists and holds 1 file(s). Name another folder, or pass --force." in capsys.readouterr().err
+    assert contents(out) == before
+    assert augment(tmp_path / "in", out, "--force") == 0
+    assert len(contents(out)) == 11
+
+
+def test_images_of_an_earlier_run_do_not_slip_into_the_new_set(fake, tmp_path, capsys):
+    folder(tmp_path / "in", {"ill": 2, "well": 5})
+    assert augment(tmp_path / "in", tmp_path / "out", "--ratio", 2) == 0
+    before = contents(tmp_path / "out")
+    assert augment(tmp_path / "in", tmp_path / "out", "--force") == 2
+    assert "image(s) that would pass for part of the new set" in capsys.readouterr().err
+    assert contents(tmp_path / "out") == before
+
+
+# ------------------------------------------------------------------------------------------------------------ bad input
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory):
+    """Made once: what is refused leaves all as it was."""
+    tmp_path, X = tmp_path_factory.mktemp("bad"), images(7)
+    folder(tmp_path / "in", {"ill": 2, "well": 5})
+    folder(tmp_path / "one", {"ill": 3})
+    folder(tmp_path / "lone", {"ill": 1, "well": 3})
+    folder(tmp_path / "sizes", {"ill": 2, "well": 2})
+    png(tmp_path / "sizes" / "ill" / "z.png", images(1, (20, 20))[0])
+    folder(tmp_path / "again", {"ill": 2, "well": 3})
+    png(tmp_path / "again" / "ill" / "synthetic_00000.png", X[0])
+    png(tmp_path / "flat" / "a.png", X[0])
+    png(tmp_path / "a.png", X[0])
+    (tmp_path / "words.txt").write_text("no image")
+    archive(tmp_path / "in.npz", X=X, y=LABELS)
+    archive(tmp_path / "there.npz", X=X, y=LABELS)
+    archive(tmp_path / "bare.npz", X=X)
+    archive(tmp_path / "single.npz", X=X, y=0 * LABELS)
+    archive(tmp_path / "small.npz", X=images(7, (7, 9)), y=LABELS)
+    archive(tmp_path / "nan.npz", X=np.full((7, 9, 9), np.nan), y=LABELS)
+    archive(tmp_path / "split.npz", X=X, y=LABELS, split=["a"] * 7)
+    archive(tmp_path / "slash.npz", X=X, y=LABELS, class_names=["a/b", "c"])
+    archive(tmp_path / "twins.npz", X=X, y=LABELS, class_names=["mass", "mass"])
+    archive(tmp_path / "again.npz", X=X, y=LABELS, synthetic=LABELS == 1)
+    archive(tmp_path / "objects.npz", X=X, y=np.array([None] * 7, object))
+    archive(tmp_path / "bools.npz", X=np.ones((7, 9, 9, 3), bool), y=LABELS)
+    (tmp_path / "empty.medgan").write_text("no model")
+    (tmp_path / "dir.npz").mkdir()
+    return tmp_path
+
+
+BAD = {
+    "no input": ("gone", "out", [], "There is no file or folder gone"),
+    "a file": ("a.png", "out", [], "IN was expected to be a folder with one subfolder per class"),
+    "no classes": ("flat", "out", [], "holds no labels"),
+    "no labels": ("bare.npz", "out", [], "holds no labels"),
+    "one class in a folder": ("one", "out", [], "has images of 1 class(es)"),
+    "one class in a file": ("single.npz", "out", [], "has images of 1 class(es)"),
+    "one image": ("lone", "out", [], "lone has 1 image of class ill; a class needs 2 or more"),
+    "sizes": ("sizes", "out", [], "were expected to have one shape"),
+    "small": ("small.npz", "out", [], "at least 8 pixels high and wide; got 7x9"),
+    "NaN": ("nan.npz", "out", [], "NaN or infinity"),
+    "split": ("split.npz", "out", [], "name its training rows 'train'; its splits are ['a']"),
+    "objects": ("objects.npz", "out", [], "never unpickles"),
+    "augmented folder": ("again", "out", [], "holds images that medgan augment has drawn"),
+    "augmented file": ("again.npz", "out", [], "holds images that medgan augment has drawn"),
+    "class name": ("slash.npz", "out", [], "'a/b' cannot name a folder"),
+    "classes of one name": ("twins.npz", "out", [], "2 classes are named 'mass'"),
+    "dtype": ("bools.npz", "out", [], "TIFF cannot hold bool of 3 channels"),
+    "output is an image": ("in", "b.png", [], "OUT was expected to be a folder or to end in .npz"),
+    "output is a file": ("in", "words.txt", [], "OUT was expected to be a folder or to end in .npz"),
+    "output is a folder": ("in", "dir.npz", [], "is a folder, and a file was to be written there"),
+    "output below a file": ("in", "words.txt/out", [], "cannot be written"),
+    "output inside": ("in", "in/out", [], "OUT was expected to lie outside of IN"),
+    "output exists": ("in", "there.npz", [], "there.npz exists"),
+    "onto itself": ("in.npz", "in.npz", ["--force"], "would be written, and is read from"),
+    "model exists": ("in", "out", ["--save", "words.txt"], "words.txt exists"),
+    "model is the output": ("in", "out.npz", ["--save", "out.npz"], "written twice: two outputs have"),
+    "fit option with a model": ("in", "out", ["--model", "m", "--max-iter", "3"], "--max-iter is for fitting"),
+    "save with a model": ("in", "out", ["--model", "m", "--save", "n"], "--save is for fitting"),
+    "no model": ("in", "out", ["--model", "m"], "--model was expected to name a file; there is none"),
+    "broken model": ("in", "out", ["--model", "empty.medgan"], "is not a file that sklearn_medgan.save wrote"),
+    "ratio": ("in", "out", ["--ratio", "0"], "--ratio: expected a number above 0; got '0'"),
+    "time": ("in", "out", ["--max-time", "nan"], "--max-time: expected a number of seconds above 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_code_2_and_leaves_nothing(case, fake, bad, capsys, monkeypatch):
+    source, out, options, message = BAD[case]
+    monkeypatch.chdir(bad)
+    before, folders = contents(bad), {path for path in bad.rglob("*") if path.is_dir()}
+    try:
+        code = augment(source, out, *options)
+    except SystemExit as stop:
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code == 2
+    assert error.startswith("medgan augment: error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert contents(bad) == before
+    assert {path for path in bad.rglob("*") if path.is_dir()} == folders
+
+
+def fake_model(monkeypatch, tmp_path, X, y, **attributes):
+    model = Painter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y)
+    vars(model).update(attributes)
+    monkeypatch.setattr(_augment_command, "read_header", lambda path: {"estimator": "GANAugmenter"})
+    monkeypatch.setattr(_augment_command, "load", lambda path: model)
+    (tmp_path / "m.medgan").write_text("model")
+    return tmp_path / "m.medgan"
+
+
+@pytest.mark.parametrize("labels", [LABELS, np.array(["well", "ill"])[LABELS]])
+def test_a_saved_model_is_drawn_from_by_number_or_name(fake, tmp_path, monkeypatch, labels):
+    other = images(7, seed=5)
+    model = fake_model(monkeypatch, tmp_path, other, labels)
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS, class_names=["well", "ill"])
+    assert augment(path, tmp_path / "out.npz", "--model", model) == 0
+    with np.load(tmp_path / "out.npz") as out:
+        assert np.array_equal(out["X"][7:, 1:], np.stack([other[0, 1:]] * 3))
+        assert json.loads(str(out["provenance"]))["model"] == "m.medgan"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image_shape_": None}, "was fitted on a table"),
+        ({"image_shape_": (8, 8, 1)}, "draws images of shape (8, 8, 1); those of"),
+        ({"classes_": np.array([0, 7])}, "knows the classes [0, 7];"),
+        ({"classes_": np.array(["a", "b"])}, "knows the classes ['a', 'b'];"),
+        ({"first_of": {1: np.zeros((9, 12), np.float32)}}, "draws float32; the images of"),
+    ],
+)
+def test_a_model_of_other_images_is_refused(fake, tmp_path, monkeypatch, capsys, arguments, message):
+    model = fake_model(monkeypatch, tmp_path, images(7), LABELS, **arguments)
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS)
+    assert augment(path, tmp_path / "out.npz", "--model", model) == 2
+    assert message in capsys.readouterr().err
+    assert set(contents(tmp_path)) == {"in.npz", "m.medgan"}
+
+
+def test_another_estimator_is_no_model_for_it(fake, tmp_path, monkeypatch, capsys):
+    model = fake_model(monkeypatch, tmp_path, images(7), LABELS)
+    monkeypatch.setattr(_augment_command, "read_header", lambda path: {"estimator": "GANEnhancer"})
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS)
+    assert augment(path, tmp_path / "out.npz", "--model", model) == 2
+    assert "holds a GANEnhancer" in capsys.readouterr().err
+
+
+def test_an_error_while_writing_leaves_nothing(fake, tmp_path, monkeypatch, capsys):
+    before = folder(tmp_path / "in", {"ill": 2, "well": 5})
+
+    def full(path, image):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_augment_command, "write_image", full)
+    assert augment(tmp_path / "in", tmp_path / "out", "--save", tmp_path / "m") == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert contents(tmp_path) == {f"in/{name}": pixels for name, pixels in before.items()}
+
+
+def test_interrupt_is_code_130_and_writes_nothing(fake, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fake, "interrupted", True)  # and training swallows it
+    path, before = archive(tmp_path / "in.npz", X=images(7), y=LABELS), signal.getsignal(signal.SIGINT)
+    assert augment(path, tmp_path / "out.npz", "--save", tmp_path / "m") == 130
+    assert capsys.readouterr().err == "medgan: interrupted\n"
+    assert set(contents(tmp_path)) == {"in.npz"}
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+# --------------------------------------------------------------------------------------------------- the real estimator
+
+
+@pytest.mark.slow
+def test_a_fit_is_saved_and_draws_the_same_again(tmp_path, capsys):
+    path = archive(tmp_path / "in.npz", X=images(7, (8, 8)), y=LABELS, class_names=["well", "ill"])
+    assert augment(path, tmp_path / "out.npz", "--max-iter", 2, "--save", tmp_path / "m.medgan") == 0
+    assert "2/2" in capsys.readouterr().out  # the progress bar
+    assert augment(path, tmp_path / "again.npz", "--model", tmp_path / "m.medgan") == 0
+    assert augment(path, tmp_path / "other.npz", "--model", tmp_path / "m.medgan", "--seed", 1) == 0
+    capsys.readouterr()
+    with np.load(tmp_path / "out.npz") as out, np.load(tmp_path / "again.npz") as again:
+        assert out["X"].dtype == np.uint8
+        assert np.array_equal(out["X"], again["X"])
+        with np.load(tmp_path / "other.npz") as other:
+            assert not np.array_equal(out["X"][7:], other["X"][7:])
+    assert cli.main(["info", str(tmp_path / "m.medgan")]) == 0
+    told = capsys.readouterr().out
+    assert "GANAugmenter" in told
+    assert "images of 8x8x1" in told
+    assert "ill, well" in told
+    assert "max_iter=2" in told
+    assert Path(tmp_path / "m.medgan").stat().st_size > 1000

@@ -1,0 +1,184 @@
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sklearn_medgan import __version__, cli
+from sklearn_medgan.cli import _demo
+
+
+def medgan(*arguments, **options):
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "sklearn_medgan.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def refused(capsys, *arguments):
+    """Exit code and the error line of a call that must fail before training."""
+    try:
+        code = cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert error.startswith("medgan")
+    return code, error
+
+
+@pytest.fixture(autouse=True)
+def _no_training(monkeypatch):
+    """What should have been refused must not run for minutes."""
+    monkeypatch.setattr(_demo, "run", lambda *_, **__: pytest.fail("the input was accepted"))
+
+
+def save(tmp_path, **arrays):
+    path = tmp_path / "scans.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+IMAGES, LABELS = np.zeros((12, 8, 8), np.uint8), np.repeat([0, 1], 6)
+BAD_FILES = {
+    "no labels": ({"X": IMAGES}, "holds no labels"),
+    "one class": ({"X": IMAGES, "y": 0 * LABELS}, "holds 1 class"),
+    "few rows": ({"X": IMAGES, "y": [0] * 10 + [1] * 2}, "has 2 rows of class 1; 3 folds need 3"),
+    "few groups": ({"X": IMAGES, "y": LABELS, "group": np.repeat([0, 1], 6)}, "comes from 1 group"),
+    "small": ({"X": IMAGES[:, :7], "y": LABELS}, "at least 8 pixels high and wide; got 7x8"),
+    "NaN": ({"X": np.full((12, 8, 8), np.nan), "y": LABELS}, "NaN or infinity"),
+    "infinity": ({"X": np.full((12, 8, 8), np.inf), "y": LABELS}, "NaN or infinity"),
+    "five channels": ({"X": np.zeros((12, 8, 8, 5)), "y": LABELS}, "1 to 4 channels"),
+    "a table": ({"X": np.zeros((12, 8)), "y": LABELS}, "expected images of shape"),
+    "text for pixels": ({"X": np.full((12, 8, 8), "a"), "y": LABELS}, "images of numbers"),
+    "complex": ({"X": np.zeros((12, 8, 8), complex), "y": LABELS}, "images of numbers"),
+    "objects": ({"X": np.array([None, [1]], object), "y": [0, 1]}, "never unpickles"),
+    "lengths": ({"X": IMAGES, "y": LABELS[1:]}, "equal lengths"),
+    "fractions": ({"X": IMAGES, "y": LABELS / 2}, "whole numbers or text"),
+    "empty": ({"X": IMAGES[:0], "y": LABELS[:0]}, "holds 0 class"),
+    "other keys": ({"scans": IMAGES}, "its keys are"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_bad_file_is_one_line_and_code_2(case, tmp_path, capsys):
+    arrays, message = BAD_FILES[case]
+    code, error = refused(capsys, "demo", "--data", save(tmp_path, **arrays), "--out", tmp_path / "out")
+    assert code == 2
+    assert message in error
+
+
+def test_missing_file(tmp_path, capsys):
+    code, error = refused(capsys, "demo", "--data", tmp_path / "none.npz", "--out", tmp_path)
+    assert code == 2
+    assert "there is none" in error
+
+
+@pytest.mark.parametrize(("name", "message"), [("scan.npz", "not one"), ("scan.txt", "suffix '.txt'")])
+def test_file_of_another_kind(name, message, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_text("no archive")
+    code, error = refused(capsys, "demo", "--data", path, "--out", tmp_path)
+    assert code == 2
+    assert message in error
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_folder_that_cannot_be_written(below, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    code, error = refused(capsys, "demo", "--out", tmp_path / "file" / below)
+    assert code == 2
+    assert "cannot be written to" in error
+    assert "--out" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--max-iter", "-1"], "--max-iter: expected a whole number of 1 or more; got '-1'"),
+        (["--max-iter", "0"], "--max-iter"),
+        (["--max-iter", "1.5"], "--max-iter"),
+        (["--seed", "-3"], "--seed"),
+        (["--seed", "4294967296"], "--seed: expected a whole number of 0 to 2147483647"),
+        (["--image-size", "7"], "--image-size: expected a whole number of 8 or more"),
+        (["--image-size", "big"], "--image-size"),
+        (["--dta", "x.npz"], "unrecognized arguments: --dta"),
+    ],
+)
+def test_bad_option_is_one_line_and_code_2(arguments, message, capsys):
+    code, error = refused(capsys, "demo", *arguments)
+    assert code == 2
+    assert message in error
+
+
+@pytest.mark.parametrize("arguments", [[], ["demonstrate"]])
+def test_command_must_be_known(arguments, capsys):
+    assert refused(capsys, *arguments)[0] == 2
+
+
+def test_help_and_version_answer_without_heavy_imports():
+    code = (
+        "import sys; from sklearn_medgan.cli import main\n"
+        "try: main([sys.argv[1]])\n"
+        "except SystemExit as stop: print(stop.code, {'numpy', 'sklearn', 'tensorflow'} & set(sys.modules))"
+    )
+    for option, text in (("--help", "demo"), ("--version", f"medgan {__version__}")):
+        done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, check=True)
+        assert text in done.stdout
+        assert done.stdout.endswith("0 set()\n")
+
+
+def test_interrupt_is_code_130(monkeypatch, capsys, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_demo, "embedded_tasks", interrupted)
+    assert cli.main(["demo", "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "medgan: interrupted\n"
+
+
+def test_a_reader_that_goes_away_ends_it_without_a_traceback(tmp_path):
+    code = "import sys; from sklearn_medgan.cli import main; sys.exit(main(sys.argv[1:]))"
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", code, "demo", "--out", str(tmp_path)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_codes_of_the_demo_are_the_codes_of_the_command(monkeypatch, tmp_path):
+    monkeypatch.setattr(_demo, "run", lambda *_, **__: 130)
+    path = save(tmp_path, X=IMAGES, y=LABELS)
+    assert cli.main(["demo", "--data", str(path), "--out", str(tmp_path)]) == 130
+
+
+def test_options_reach_the_demo(monkeypatch, tmp_path):
+    received = {}
+    monkeypatch.setattr(_demo, "run", lambda tasks, folder, **more: received.update(more, task=tasks[0], folder=folder))
+    path = save(tmp_path, X=np.zeros((12, 40, 40), np.uint8), y=LABELS)
+    options = {"--data": path, "--out": tmp_path / "new" / "out", "--max-iter": 7, "--seed": 3, "--image-size": 20}
+    cli.main(["demo", *(str(part) for pair in options.items() for part in pair)])
+    assert received["task"].max_iter == 7
+    assert received["task"].X.shape == (12, 20, 20)
+    assert received["seed"] == 3
+    assert received["folder"] == tmp_path / "new" / "out"
+    assert received["folder"].is_dir()
+
+
+@pytest.mark.slow
+def test_demo_on_an_own_file_from_end_to_end(tmp_path):
+    rng = np.random.RandomState(0)
+    y = np.tile([0, 1], 18)
+    X = (rng.rand(36, 8, 8, 3) * 40 + 150 * y[:, None, None, None]).astype(np.uint8)
+    path = save(tmp_path, X=X, y=y, group=np.arange(36) // 4, class_names=["dark", "bright"])
+    done = medgan(
+        "demo", "--data", path, "--out", tmp_path / "out", "--max-iter", 2, cwd=tmp_path, env=dict(os.environ)
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # TensorFlow's start-up log is silenced
+    assert "36 images of 8x8x3, 2 classes, 3 folds by group (9 groups)" in done.stdout
+    assert len(re.findall(r"^  fold \d of 3", done.stdout, re.M)) == 9
+    assert re.search(r"StandardScaler \+ SVC +1\.000 ± 0\.000", done.stdout)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["own_history.png", "own_samples.png"]
