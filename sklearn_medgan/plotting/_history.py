@@ -73,7 +73,7 @@ class TrainingHistoryDisplay:
         NotFittedError, TypeError, ValueError
             For an estimator that is not fitted, holds no augmenter, or an `ax` that is neither.
         """
-        from .gan.losses import OBJECTIVES
+        from ..gan.losses import OBJECTIVES
 
         augmenter = find_augmenter(estimator)
         config = augmenter._config  # what was fitted; parameters may have been set since

@@ -787,8 +787,8 @@ def test_arms_do_not_share_the_fit_of_another_function():
 KILLED = textwrap.dedent(
     """
     import os, signal, sys, time
-    sys.path[:0] = [{tests!r}]
-    import test_benchmark
+    sys.path[:0] = [{tests!r}, os.path.dirname({tests!r})]
+    from tests.benchmark import test_benchmark
     for moment in {moments!r}:
         child = os.fork()
         if child == 0:

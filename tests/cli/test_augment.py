@@ -56,7 +56,7 @@ class Painter:
 def fake(monkeypatch):
     monkeypatch.setattr(_augment_command, "GANAugmenter", Painter)
     monkeypatch.setattr(_augment_command, "save", lambda estimator, path: path.write_text("model"))
-    monkeypatch.setattr(cli, "_import_tensorflow_quietly", lambda: None)
+    monkeypatch.setattr(cli._parser, "_import_tensorflow_quietly", lambda: None)
     monkeypatch.setattr(Painter, "interrupted", False)
     monkeypatch.setattr(Painter, "last", None)
     return Painter

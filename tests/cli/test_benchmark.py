@@ -31,7 +31,7 @@ def images(n=48, side=8, seed=0):
 def _here(tmp_path, monkeypatch):
     """The file of results appears in a folder of its own; TensorFlow does not come in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_import_tensorflow_quietly", lambda: pytest.fail("nothing here trains a network"))
+    monkeypatch.setattr(cli._parser, "_import_tensorflow_quietly", lambda: pytest.fail("nothing here trains a network"))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def calls(monkeypatch, small_result):
         return small_result
 
     monkeypatch.setattr(benchmark, "diagnostic_benchmark", stand_in)
-    monkeypatch.setattr(cli, "_import_tensorflow_quietly", lambda: calls.append("TensorFlow"))
+    monkeypatch.setattr(cli._parser, "_import_tensorflow_quietly", lambda: calls.append("TensorFlow"))
     return calls
 
 

@@ -61,7 +61,7 @@ class Inverter:
 def fake(monkeypatch):
     monkeypatch.setattr(_enhance, "GANEnhancer", Inverter)
     monkeypatch.setattr(_enhance, "save", lambda estimator, path: path.write_text("model"))
-    monkeypatch.setattr(cli, "_import_tensorflow_quietly", lambda: None)
+    monkeypatch.setattr(cli._parser, "_import_tensorflow_quietly", lambda: None)
     monkeypatch.setattr(Inverter, "interrupted", False)
     return Inverter
 

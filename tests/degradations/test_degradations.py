@@ -14,6 +14,7 @@ from scipy import ndimage, stats
 from skimage.transform import iradon, radon
 
 from sklearn_medgan import degradations as dg
+from sklearn_medgan.degradations import _tomography
 
 FUNCTIONS = {name: entry.function for name, entry in dg.DEGRADATIONS.items()}
 RANDOM = sorted(set(FUNCTIONS) - {"downscale"})
@@ -372,12 +373,12 @@ def test_rays_and_back_projection_are_scikit_images():
     # An odd side, for which both turn about the middle of the middle pixel.
     image = ndimage.gaussian_filter(np.pad(some_images((1, 21, 21, 1))[0, :, :, 0], 6), 1.5)
     theta = np.arange(40) * 180 / 40
-    sinogram = dg._project(image.reshape(-1, 1), image.shape, 40)
+    sinogram = _tomography._project(image.reshape(-1, 1), image.shape, 40)
     expected = radon(image, theta, circle=False)
     margin = (sinogram.shape[1] - len(expected)) // 2
     ours = sinogram[:, margin : margin + len(expected), 0].T
     np.testing.assert_allclose(ours, expected, atol=0.02 * expected.max())
-    back = dg._filtered_back_projection(sinogram, image.shape).reshape(image.shape)
+    back = _tomography._filtered_back_projection(sinogram, image.shape).reshape(image.shape)
     theirs = iradon(sinogram[..., 0].T, theta, output_size=SIDE, circle=False)
     np.testing.assert_allclose(back, theirs, atol=1e-9)
 
@@ -435,7 +436,7 @@ def test_a_starved_scan_is_finite():
 
 
 def test_images_scanned_in_chunks_are_still_scanned_alike(monkeypatch):
-    monkeypatch.setattr(dg, "CT_CHUNK_PIXELS", 3 * SIDE * SIDE)
+    monkeypatch.setattr(_tomography, "CT_CHUNK_PIXELS", 3 * SIDE * SIDE)
     noise = ct_noise(disc(0.5, n=10), photons=1e4)
     spread = noise.std(axis=(1, 2))
     assert len(np.unique(spread)) == 10
