@@ -6,9 +6,10 @@ from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import _num_samples, check_array, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from ._containers import Form
+from ._sklearn_compat import _num_samples
 
 SMALLEST_SIDE = 8
 MOST_CHANNELS = 4

@@ -8,17 +8,16 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_feature_names_in, _check_y, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .._allocation import synthetic_counts
 from .._base import NetworkEstimator
 from .._codecs import learn_codec
 from .._containers import join_rows
+from .._sklearn_compat import Interval, StrOptions, _check_feature_names_in, _check_y, _fit_context, _safe_indexing
 from .._validation import check_rows, check_same_length
 from ._class_scores import ClassScores
 from ._patch_learning import learn_patches

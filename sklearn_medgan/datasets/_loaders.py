@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import validate_params
 
 from .._containers import cast
+from .._sklearn_compat import validate_params
 from ._images import IMAGE_SUFFIXES, read_stack
 
 MEDMNIST_SPLITS = ("train", "val", "test")

@@ -6,7 +6,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+
+from .._sklearn_compat import Interval, validate_params
 
 LUNG_HU = -850.0  # aerated lung; soft tissue lies near +40 HU
 VESSEL_HU = 350.0  # above the lung: a vessel of a few pixels, blurred by partial volume

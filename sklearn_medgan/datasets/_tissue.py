@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from .._sklearn_compat import Interval, StrOptions, validate_params
 
 DAB_DENSITY = 0.06  # Otsu's threshold on the DAB channel of the section is 0.062
 DAB_SHARE = 0.5

@@ -8,23 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline as _StockPipeline
 from sklearn.pipeline import make_pipeline as _make_stock_pipeline
-from sklearn.utils import _safe_indexing
-from sklearn.utils._user_interface import _print_elapsed_time
-from sklearn.utils.metadata_routing import (
-    MethodMapping,
-    _routing_enabled,
-    get_routing_for_object,
-)
+from sklearn.utils.metadata_routing import MethodMapping, get_routing_for_object
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _num_samples,
-    check_memory,
-)
+from sklearn.utils.validation import check_memory
 
 from .._allocation import synthetic_weights
+from .._sklearn_compat import _fit_context, _num_samples, _print_elapsed_time, _routing_enabled, _safe_indexing
 
 
 class Pipeline(_StockPipeline):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sklearn.utils import check_random_state
 
+from .._sklearn_compat import _set_random_states
+
 
 def draw_rows(augmenter, X, y, labels, random_state):
     """Synthetic rows of these labels, and the labels: by `resample` where an augmenter has it, else its samples."""
@@ -18,6 +20,5 @@ def _seed_parts(random_state, *estimators):
         return None
     rng = check_random_state(random_state)
     for estimator in estimators:
-        names = sorted(n for n in estimator.get_params() if n.split("__")[-1] == "random_state")
-        estimator.set_params(**{name: int(rng.randint(2**31 - 1)) for name in names})
+        _set_random_states(estimator, rng)
     return int(rng.randint(2**31 - 1))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length
 
+from .._sklearn_compat import _safe_indexing
 from .._validation import check_rows, n_rows
 from ..metrics._images import decibels
 from ._axes import (

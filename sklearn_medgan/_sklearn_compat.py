@@ -1,0 +1,50 @@
+"""Every name that scikit-learn keeps private and this package uses, imported once.
+
+scikit-learn may move or change them in any release: this is the one file to look at then. All are there in 1.6.1 and in
+the newest. The public interface has no counterpart for them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sklearn.base import _fit_context  # validates parameters ahead of `fit`
+from sklearn.utils import _safe_indexing  # rows of any container
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params  # one wording of errors
+from sklearn.utils._user_interface import _print_elapsed_time  # `verbose` of a pipeline
+from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_method_params,  # metadata of some rows
+    _check_sample_weight,
+    _check_y,  # labels alone: the public check_X_y wants rows, too
+    _num_samples,
+)
+
+if TYPE_CHECKING:
+    from numpy.random import RandomState
+    from sklearn.base import BaseEstimator
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "_check_feature_names_in",
+    "_check_method_params",
+    "_check_sample_weight",
+    "_check_y",
+    "_fit_context",
+    "_num_samples",
+    "_print_elapsed_time",
+    "_routing_enabled",
+    "_safe_indexing",
+    "_set_random_states",
+    "validate_params",
+]
+
+
+def _set_random_states(estimator: BaseEstimator, random_state: RandomState | int | None) -> None:
+    """Set every ``random_state`` of an estimator, nested ones too, from one."""
+    from sklearn.ensemble import _base  # a tenth of the time that importing scikit-learn takes
+
+    _base._set_random_states(estimator, random_state)
