@@ -1,6 +1,8 @@
 import importlib
+import platform
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -18,6 +20,7 @@ PUBLIC = {
     "metrics",
     "plotting",
     "save",
+    "show_versions",
 }
 
 
@@ -66,7 +69,7 @@ def test_every_public_name_resolves(name):
 
 
 def test_unknown_name_is_an_attribute_error_like_any_other():
-    with pytest.raises(AttributeError, match="GANAugmentor"):
+    with pytest.raises(AttributeError, match=r"^module 'sklearn_medgan' has no attribute 'GANAugmentor'"):
         sklearn_medgan.GANAugmentor  # noqa: B018
     with pytest.raises(ImportError, match="nothing_of_the_kind"):
         importlib.import_module("sklearn_medgan.nothing_of_the_kind")
@@ -77,3 +80,17 @@ def test_star_import_takes_the_public_names_only():
     exec("from sklearn_medgan import *", names)
     assert set(names) >= PUBLIC
     assert not {name for name in names if name.startswith("_")} - {"__builtins__", "__version__"}
+
+
+def test_versions_are_told_without_importing_what_they_are_of():
+    code = (
+        "import sys, sklearn_medgan; sklearn_medgan.show_versions(); "
+        "assert not {'tensorflow', 'keras', 'sklearn', 'numpy'} & set(sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    told = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert told["sklearn_medgan"] == sklearn_medgan.__version__
+    assert told["Python"] == platform.python_version()
+    assert told["sklearn"].split()[0] == importlib.import_module("sklearn").__version__
+    assert told["keras"].split()[0] == metadata.version("keras")
+    assert {"numpy", "skimage", "tensorflow"} <= set(told)

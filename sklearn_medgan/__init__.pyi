@@ -1,0 +1,14 @@
+from . import benchmark as benchmark
+from . import datasets as datasets
+from . import metrics as metrics
+from . import plotting as plotting
+from ._show_versions import show_versions as show_versions
+from ._version import __version__ as __version__
+from .augmentation._augmenter import GANAugmenter as GANAugmenter
+from .augmentation._oversampler import GANOverSampler as GANOverSampler
+from .enhancement._enhancer import GANEnhancer as GANEnhancer
+from .persistence import load as load
+from .persistence import save as save
+from .pipeline import AugmentedClassifier as AugmentedClassifier
+from .pipeline import Pipeline as Pipeline
+from .pipeline import make_pipeline as make_pipeline

@@ -1,0 +1,36 @@
+"""What a report of a fault should say of the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+
+from ._version import __version__
+
+PACKAGES = ("numpy", "scipy", "sklearn", "skimage", "keras", "tensorflow", "imblearn", "pandas", "polars", "matplotlib")
+
+
+def show_versions() -> None:
+    """Print the versions of this package, of Python and of what it builds on, for a report of a fault.
+
+    Nothing is imported for it: what fails to import is listed, too.
+
+    Examples
+    --------
+    >>> from sklearn_medgan import show_versions
+    >>> show_versions()  # doctest: +ELLIPSIS
+    sklearn_medgan  ...
+    Python          3...
+    """
+    installed = metadata.packages_distributions()  # "tensorflow" may be there as tensorflow-cpu, say
+    versions = {package: installed.get(package, [])[:1] for package in PACKAGES}
+    lines = {
+        "sklearn_medgan": __version__,
+        "Python": platform.python_version(),
+        "platform": platform.platform(),
+        "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "not set"),
+        **{p: f"{metadata.version(name[0])} ({name[0]})" if name else "not installed" for p, name in versions.items()},
+    }
+    for name, value in lines.items():
+        print(f"{name:<15} {value}")
