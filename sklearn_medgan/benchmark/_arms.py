@@ -14,6 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 from .._allocation import class_counts, synthetic_counts
 from ..augmentation._patch_learning import learn_patches
 from ..augmentation._patches import PatchDictionary
+from ._journal import parameters_of
 from ._plan import derive_seed
 
 KINDS = ("rows", "columns", "enhancement")
@@ -156,6 +157,11 @@ class Arm:
             raise TypeError(f"prepare must be a callable (fold, shared, classifier) -> Columns; got {self.prepare!r}.")
         if self.fit_shared is not None and self.share is None:
             raise ValueError("An arm with fit_shared needs share, the key of the arms that use the same fit.")
+
+    def describe(self) -> str:
+        """Return the kind and the parameters bound to both functions, but not which functions these are."""
+        given = (parameters_of(function) for function in (self.fit_shared, self.prepare))
+        return f"{self.kind}({', '.join(filter(None, given))})"
 
     def missing(self, is_images: bool) -> str | None:
         """Why the arm cannot run here, or None."""

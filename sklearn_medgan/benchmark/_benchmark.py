@@ -7,7 +7,8 @@ of arms, which any estimator extends: ``arms={**ARMS, "mine": MyTransformer()}``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from numbers import Integral
 from types import MappingProxyType
 
@@ -19,7 +20,7 @@ from ._arms import KINDS, REFERENCES, Arm, Columns, Fold, classical_arm
 from ._enhancement_arms import enhancement_arms
 from ._estimator_arms import as_arm, default_arms, gan_arms
 from ._ill import ill_classes
-from ._journal import Journal, describe
+from ._journal import Journal, describe, parameters_of
 from ._plan import Plan, Rows, check_folds, check_regimes, check_rows, check_sizes
 from ._result import BenchmarkResult
 from ._run import run
@@ -109,7 +110,8 @@ def diagnostic_benchmark(
     results : path-like, default=None
         JSON-lines file to which every finished cell is appended at once (of a parallel run: when its task is
         finished). A call with the same settings goes on where the file ends; cells that failed are tried again.
-        Functions of yours count by their names: name another file after you have changed what one does.
+        An arm is known by its name and its parameters, wherever its code stands; what a function of yours does is not
+        looked at: give the arm another name, or name another file, after you have changed it.
     n_jobs : int, default=None
         Tasks at a time, by joblib: ``joblib.parallel_config("dask")`` puts them on a cluster. Classifiers that share
         the fit of a GAN or enhancer are one task.
@@ -234,11 +236,18 @@ def _reference_of(name: str, arm: Arm, reference) -> str:
 def _check_shares(arms: Mapping[str, Arm]) -> None:
     fits: dict[str, object] = {}
     for name, arm in arms.items():
-        if arm.share is not None and describe(fits.setdefault(arm.share, arm.fit_shared)) != describe(arm.fit_shared):
+        if arm.share is not None and not _is_same_fit(fits.setdefault(arm.share, arm.fit_shared), arm.fit_shared):
             raise ValueError(
                 f"Arm {name!r} has share={arm.share!r} of another arm, but another fit_shared. Give it a key of its "
                 "own (gan_arms: another name)."
             )
+
+
+def _is_same_fit(first: Callable | None, second: Callable | None) -> bool:
+    """Return whether two functions are one, or one with equal parameters bound to it."""
+    if isinstance(first, partial) and isinstance(second, partial):
+        return first.func == second.func and parameters_of(first) == parameters_of(second)
+    return first == second
 
 
 def _resolve_classifiers(classifiers) -> dict:
@@ -260,6 +269,6 @@ def _settings(plan: Plan) -> dict:
         "n_splits": len(next(iter(plan.folds.values()))),
         "seeds": list(plan.folds),
         "regimes": [regime.name for regime in plan.regimes],
-        "arms": {name: describe(arm) for name, arm in plan.arms.items()},
+        "arms": {name: arm.describe() for name, arm in plan.arms.items()},
         "classifiers": {name: describe(classifier) for name, classifier in plan.classifiers.items()},
     }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import CodeType, MethodType
+from types import BuiltinFunctionType, FunctionType
 
 import numpy as np
 
@@ -144,25 +143,24 @@ def _difference(key: str, found, expected) -> str:
     return f"{key} was {found!r}, is {expected!r}"
 
 
-def describe(value, within: tuple[int, ...] = ()) -> str:
-    """What a setting is, in words that are the same in another process.
+def describe(value: object, within: tuple[int, ...] = ()) -> str:
+    """Return what a setting is, in words that are the same in another process and after code has moved.
 
-    A function is its name, so that one that failed can be mended and the run goes on; those that names do not tell
-    apart, lambdas and functions made in functions, are also what they hold. `within` names what is being described.
+    An estimator is its class's name with its parameters; a function among them is its name. `within` holds the
+    identities of what is being described.
     """
     if id(value) in within:
         return "itself"
     part = partial(describe, within=(*within, id(value)))
+    if isinstance(value, type | FunctionType | BuiltinFunctionType | np.ufunc):
+        return value.__name__
     if isinstance(value, partial):
-        arguments = [part(a) for a in value.args]
-        arguments += [f"{name}={part(a)}" for name, a in sorted(value.keywords.items())]
-        return f"{part(value.func)}({', '.join(arguments)})"
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        parameters = sorted(value.get_params(deep=False).items())
-        return f"{type(value).__qualname__}({', '.join(f'{name}={part(p)}' for name, p in parameters)})"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
-        return f"{type(value).__qualname__}({', '.join(f'{name}={part(v)}' for name, v in fields)})"
+        return f"{part(value.func)}({parameters_of(value, part)})"
+    if hasattr(value, "get_params"):
+        return f"{type(value).__name__}({_named(value.get_params(deep=False), part)})"
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return f"{type(value).__name__}({_named(fields, part)})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{part(k)}: {part(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
@@ -171,43 +169,17 @@ def describe(value, within: tuple[int, ...] = ()) -> str:
         return f"{{{', '.join(sorted(map(part, value)))}}}"
     if isinstance(value, np.ndarray):
         return f"array({value.tolist()})"
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}{_particulars(value, part)}"
+    if type(value).__repr__ is object.__repr__:
+        return type(value).__name__
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
-def _particulars(function, part: Callable) -> str:
-    """What tells functions of one name apart, in brackets; empty for most."""
-    if isinstance(function, MethodType):
-        return f"[{part(function.__self__)}]"
-    code = getattr(function, "__code__", None)
-    if code is None or ("<locals>" not in function.__qualname__ and function.__name__ != "<lambda>"):
-        return ""
-    cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
-    held = {name: _held(cell) for name, cell in cells}
-    held.update((function.__kwdefaults__ or {}).items())
-    held.update(enumerate(function.__defaults__ or ()))
-    told = [f"{name}={part(v) if _is_constant(v) else type(v).__qualname__}" for name, v in held.items()]
-    digest = [hashlib.blake2b(_steps(code), digest_size=4).hexdigest()] if function.__name__ == "<lambda>" else []
-    return f"[{', '.join(digest + told)}]" if digest or told else ""
+def parameters_of(function: object, part: Callable[[object], str] = describe) -> str:
+    """Return the parameters that are bound to a function; which function it is does not count."""
+    if isinstance(function, partial):
+        return ", ".join([*map(part, function.args), *filter(None, [_named(function.keywords, part)])])
+    return part(function) if hasattr(function, "get_params") or dataclasses.is_dataclass(function) else ""
 
 
-def _held(cell):
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return None
-
-
-def _is_constant(value) -> bool:
-    """Whether a function cannot change it between two calls, as it can a list of what it has seen."""
-    if isinstance(value, tuple):
-        return all(map(_is_constant, value))
-    plain = isinstance(value, str | bytes | int | float | complex | np.generic | None)
-    return plain or callable(value) or hasattr(value, "get_params")
-
-
-def _steps(code: CodeType) -> bytes:
-    """What a function does, without where it stands in its file."""
-    constants = [_steps(c) if isinstance(c, CodeType) else describe(c).encode() for c in code.co_consts]
-    return b"|".join([code.co_code, *map(str.encode, code.co_names), *constants])
+def _named(values: Mapping[str, object], part: Callable[[object], str]) -> str:
+    return ", ".join(f"{name}={part(value)}" for name, value in sorted(values.items()))

@@ -31,7 +31,6 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_medgan import AugmentedClassifier, benchmark
 from sklearn_medgan.benchmark import ARMS, Arm, Columns, diagnostic_benchmark, gan_arms
 from sklearn_medgan.benchmark import _plan as _benchmark_design
-from sklearn_medgan.benchmark._journal import describe
 from sklearn_medgan.benchmark._plan import Task
 from sklearn_medgan.benchmark._run import Progress
 
@@ -717,60 +716,6 @@ def test_two_runs_do_not_write_to_one_file(tmp_path):
         return clues(fold)
 
     assert not run({"clues": Arm("columns", second)}, results=path).failures
-
-
-def test_settings_are_described_alike_in_every_process():
-    class Thing:
-        pass
-
-    assert describe(Thing()) == describe(Thing())
-    assert describe(SVC(C=2)) != describe(SVC(C=3))
-    assert describe(ARMS["GAN rows"]) != describe(gan_arms(FakeAugmenter())["GAN rows"])
-
-
-def shifted(by):
-    """An arm of columns with a constant in it."""
-
-    def prepare(fold, shared, classifier):
-        return Columns(fold.X[:, 2:] + by, fold.y, fold.X_test[:, 2:] + by)
-
-    return Arm("columns", prepare)
-
-
-def test_functions_of_one_name_are_told_apart():
-    assert describe(shifted(1)) == describe(shifted(1))
-    assert describe(shifted(1)) != describe(shifted(2))
-    assert describe(lambda fold: 1) != describe(lambda fold: 2)
-    assert describe(lambda fold, k=1: k) != describe(lambda fold, k=2: k)
-    assert describe(lambda fold: fold.X) != describe(lambda fold: fold.y)
-    one, same = (lambda fold: 1 for _ in "ab")
-    assert describe(one) == describe(same)
-    assert describe(PCA(2).fit) != describe(PCA(3).fit)
-
-    def recursive(n):
-        return recursive(n - 1) if n else 0
-
-    assert describe(recursive).endswith("[recursive=itself]")
-
-
-def test_descriptions_of_lambdas_are_the_same_in_another_process():
-    code = (
-        "from sklearn_medgan.benchmark._journal import describe\n"
-        "print(describe(lambda x, k=frozenset(['a', 'b', 'c']): x in {'a', 'b', 'c', 'd'} or (lambda y: y)(x)))"
-    )
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
-        ).stdout
-        for seed in "12"
-    }
-    assert len(found) == 1
-
-
-def test_a_file_of_another_function_of_that_name_is_refused(tmp_path):
-    run({"mine": shifted(1)}, results=tmp_path / "cells.jsonl")
-    with pytest.raises(ValueError, match=r"arms\['mine'\] was .*by=1.*, is .*by=2"):
-        run({"mine": shifted(2)}, results=tmp_path / "cells.jsonl")
 
 
 def test_arms_do_not_share_the_fit_of_another_function():

@@ -13,7 +13,6 @@ import pytest
 
 from sklearn_medgan import benchmark, cli, plotting
 from sklearn_medgan.benchmark import Arm, Columns, diagnostic_benchmark
-from sklearn_medgan.benchmark._journal import describe
 from sklearn_medgan.cli import _benchmark as command
 
 LABELS = np.tile([0, 1], 24)
@@ -84,6 +83,10 @@ def refused(capsys, *arguments):
     return lines[-1]
 
 
+def described(arms):
+    return {name: arm.describe() for name, arm in arms.items()}
+
+
 def header(path="medgan_benchmark.jsonl"):
     with open(path, encoding="utf-8") as file:
         return json.loads(file.readline())
@@ -131,7 +134,7 @@ def test_own_images_get_the_whole_protocol(calls, scans):
     assert np.array_equal(call["X"], images())
     assert np.array_equal(call["groups"], GROUPS)
     assert (call["n_splits"], call["seeds"], call["regimes"]) == (4, [0, 1, 2], ["all"])
-    assert describe(call["arms"]) == describe(dict(benchmark.ARMS))
+    assert described(call["arms"]) == described(benchmark.ARMS)
     assert call["classifiers"] == list(benchmark.CLASSIFIERS)
     assert (str(call["results"]), call["n_jobs"], call["verbose"]) == ("medgan_benchmark.jsonl", None, 1)
 
@@ -168,7 +171,7 @@ def test_without_data_three_sets_are_compared_on_a_reduced_plan(calls, capsys):
     for call, steps in zip(calls[1:], (80, 80, 300), strict=True):
         assert (call["n_splits"], call["seeds"], call["classifiers"]) == (2, [0], ["SVC", "forest"])
         assert set(call["arms"]) == set(command.REDUCED.arms)
-        assert f"max_iter={steps}," in describe(call["arms"]["GAN rows"])
+        assert f"max_iter={steps}," in call["arms"]["GAN rows"].describe()
     assert [call["results"].name for call in calls[1:]] == [
         f"all-{word}.jsonl" for word in ("nodules", "tissue", "breast_cancer")
     ]
@@ -185,7 +188,7 @@ def test_without_data_nothing_is_written_unasked(calls, few, tmp_path):
 
 def test_updates_reach_every_network():
     arms = command.arms_named("rows,columns,enhancement", 7)
-    texts = {name: describe(arm) for name, arm in arms.items()}
+    texts = described(arms)
     assert "max_iter=7," in texts["GAN rows, chosen dose"]
     assert "max_iter=14," in texts["conv net (class head only)"]
     assert "max_iter=7," in texts["noise 25, clean-trained: GANEnhancer"]
