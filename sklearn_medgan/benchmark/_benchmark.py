@@ -19,9 +19,8 @@ from sklearn.svm import SVC
 from ._arms import KINDS, REFERENCES, Arm, Columns, Fold, classical_arm
 from ._enhancement_arms import enhancement_arms
 from ._estimator_arms import as_arm, default_arms, gan_arms
-from ._ill import ill_classes
 from ._journal import Journal, describe, parameters_of
-from ._plan import Plan, Rows, check_folds, check_regimes, check_rows, check_sizes
+from ._plan import Plan, Rows, check_diseased, check_folds, check_regimes, check_rows, check_sizes
 from ._result import BenchmarkResult
 from ._run import run
 from ._table import all_notes, build_table, last_of_each
@@ -95,11 +94,10 @@ def diagnostic_benchmark(
     target_names : list of str, default=None
         Names of the sorted classes.
     diseased : label or list of labels, default=None
-        Classes that count as ill. Sensitivity is the share of their rows that are called any of them, whichever: what
-        is missed is who is sent home. Specificity is the share of the other rows that are called none of them. None:
-        all classes whose names do not mean healthy (no_*, non_*, normal, healthy, negative, benign, control and the
-        like); where no name does, the second of two classes, else the one with fewest rows. Either way, in a regime
-        with a rare class it is that one, unless its name means healthy. The notes of the result name them.
+        Classes that count as diseased. Sensitivity is the share of their rows that are called any of them, whichever:
+        what is missed is who is sent home. Specificity is the share of the other rows that are called none of them.
+        None: the class that a regime makes rare, else the second of two classes, else there is neither figure. The
+        notes of the result name the classes, and the rule where it decided.
     n_splits : int, default=4
         Folds.
     seeds : int or list of int, default=(0, 1, 2)
@@ -169,12 +167,12 @@ def diagnostic_benchmark(
         classifiers=_resolve_classifiers(classifiers),
     )
     notes += check_sizes(plan)
-    ill, of_whom = ill_classes(plan, diseased)
+    of_regime, of_whom = check_diseased(diseased, rows, plan.regimes)
     settings = _settings(plan)
     with Journal(results, settings) as journal:
         run(plan, journal, n_jobs, verbose)
     cells = last_of_each(plan, journal.cells)
-    table = build_table(plan, cells, references, ill, int(n_resamples))
+    table = build_table(plan, cells, references, of_regime, int(n_resamples))
     return BenchmarkResult(table, cells, all_notes(plan, [*of_whom, *notes], cells), settings)
 
 

@@ -200,6 +200,58 @@ def _regime(value, rows: Rows) -> Regime:
     )
 
 
+# ---------------------------------------------------------------------------------------------------------- diseased
+
+
+def check_diseased(diseased: object, rows: Rows, regimes: tuple[Regime, ...]) -> tuple[dict, list[str]]:
+    """Return the positions of the classes that count as diseased, by regime, and notes on them.
+
+    What the user names holds in every regime. Where nothing is named, it is the class that a regime makes rare, else
+    the second of two classes, as `pos_label` of scikit-learn has it, else none: names are not read.
+    """
+    given = None if diseased is None else _diseased_given(diseased, rows)
+    found = {regime.name: given or _diseased_by_rule(regime, rows) for regime in regimes}
+    regimes_of = {codes: [name for name, other in found.items() if other == codes] for codes in found.values()}
+    notes = [_on_diseased(rows, codes, names) for codes, names in regimes_of.items()]
+    if given is None:
+        notes.append(
+            "Which classes are diseased was not said: it is the one made rare, else the second of two, else none. Name "
+            "them (diseased)."
+        )
+    return found, notes
+
+
+def _diseased_given(diseased: object, rows: Rows) -> tuple[int, ...]:
+    labels = diseased.ravel().tolist() if isinstance(diseased, np.ndarray) else diseased
+    several = isinstance(labels, list | tuple | set | frozenset)
+    codes = tuple(sorted({rows.code_of(label, "diseased") for label in (labels if several else [labels])}))
+    if not 0 < len(codes) < len(rows.classes):
+        raise ValueError(
+            f"diseased must name one or more of the classes {list(rows.names)}, and leave one that is not; got "
+            f"{diseased!r}."
+        )
+    return codes
+
+
+def _diseased_by_rule(regime: Regime, rows: Rows) -> tuple[int, ...]:
+    if regime.rare is not None:
+        return (regime.rare,)
+    return (1,) if len(rows.classes) == 2 else ()
+
+
+def _on_diseased(rows: Rows, codes: tuple[int, ...], regimes: list[str]) -> str:
+    names, others = ([repr(n) for k, n in enumerate(rows.names) if (k in codes) == wanted] for wanted in (True, False))
+    where = f" ({'; '.join(regimes)})."
+    if not codes:
+        return f"There is no sensitivity or specificity{where}"
+    if len(codes) == 1:
+        return f"Sensitivity and specificity are those of class {names[0]}{where}"
+    return (
+        f"Sensitivity and specificity are those of {', '.join(names[:-1])} and {names[-1]} together, against "
+        f"{' and '.join(others)}: one taken for another of them counts as found{where}"
+    )
+
+
 # ------------------------------------------------------------------------------------------------------------ folds
 
 

@@ -85,8 +85,8 @@ def last_of_each(plan: Plan, cells: list[dict]) -> list[dict]:
     return [last[key] for key in keys if key in last]
 
 
-def build_table(plan: Plan, cells: list[dict], references: dict, ill: dict, n_resamples: int) -> list[dict]:
-    """Rows of the table as dicts of `COLUMNS`; `references` by arm, `ill` the positions of ill classes by regime."""
+def build_table(plan: Plan, cells: list[dict], references: dict, diseased: dict, n_resamples: int) -> list[dict]:
+    """Return rows of the table, dicts of `COLUMNS`; `references` by arm, positions of `diseased` classes by regime."""
     lines = _lines(plan, cells)
     n_folds = sum(map(len, plan.folds.values()))
     whole = {line.key: line for line in lines if not line.error(n_folds)}
@@ -102,7 +102,7 @@ def build_table(plan: Plan, cells: list[dict], references: dict, ill: dict, n_re
         row["error"] = line.error(n_folds)
         if line.key in whole:
             row["balanced_accuracy"] = compared.accuracy(line.key)
-            row.update(_figures(plan, line, predictions[line.key], ill[line.regime]))
+            row.update(_figures(plan, line, predictions[line.key], diseased[line.regime]))
             row.update(_against_reference(line, references, compared, whole))
             row.update(_against_best(line, plan, references, compared, whole))
         table.append(row)
@@ -135,12 +135,14 @@ def _by_row(plan: Plan, line: Line, name: str, dtype) -> np.ndarray:
     return result
 
 
-def _figures(plan: Plan, line: Line, predicted: np.ndarray, ill: tuple[int, ...]) -> dict:
+def _figures(plan: Plan, line: Line, predicted: np.ndarray, diseased: tuple[int, ...]) -> dict:
     """What needs no other arm; means over seeds."""
     codes = plan.rows.codes
-    is_ill = np.isin(codes, ill)
-    own = np.mean([statistics.sensitivity_specificity(is_ill, np.isin(row, ill)) for row in predicted], axis=0)
-    figures = {"sensitivity": float(own[0]), "specificity": float(own[1])}
+    figures = {}
+    if diseased:
+        is_ill = np.isin(codes, diseased)
+        own = [statistics.sensitivity_specificity(is_ill, np.isin(row, diseased)) for row in predicted]
+        figures["sensitivity"], figures["specificity"] = map(float, np.mean(own, axis=0))
     cells = list(line.cells.values())
     if any(cell["scores"] is None for cell in cells):
         return figures
@@ -149,12 +151,13 @@ def _figures(plan: Plan, line: Line, predicted: np.ndarray, ill: tuple[int, ...]
     areas = [statistics.macro_auc(codes[test], scores[i, test]) for i, test in parts]
     figures["auc"] = float(np.nanmean(areas)) if not np.isnan(areas).all() else NAN
     are_probabilities = all(cell["probabilities"] for cell in cells)
-    suspicions = [statistics.suspicion(row, ill, are_probabilities) for row in scores]
-    at_90 = [
-        statistics.sensitivity_specificity(is_ill, statistics.at_specificity(row, is_ill, _fold_of(folds)))
-        for row, folds in zip(suspicions, plan.folds.values(), strict=True)
-    ]
-    figures["sensitivity_at_90"], figures["specificity_at_90"] = map(float, np.mean(at_90, axis=0))
+    if diseased:
+        suspicions = [statistics.suspicion(row, diseased, are_probabilities) for row in scores]
+        at_90 = [
+            statistics.sensitivity_specificity(is_ill, statistics.at_specificity(row, is_ill, _fold_of(folds)))
+            for row, folds in zip(suspicions, plan.folds.values(), strict=True)
+        ]
+        figures["sensitivity_at_90"], figures["specificity_at_90"] = map(float, np.mean(at_90, axis=0))
     if are_probabilities:
         figures["brier"] = float(np.mean([statistics.brier(codes, row) for row in scores]))
     return figures

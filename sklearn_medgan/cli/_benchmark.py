@@ -17,8 +17,7 @@ from .._validation import check_sides
 from ..augmentation._augmenter import GANAugmenter
 from ..benchmark._arms import KINDS, Arm
 from ..benchmark._estimator_arms import default_arms
-from ..benchmark._ill import ill_classes
-from ..benchmark._plan import Plan, check_folds, check_regimes, check_rows, check_sizes
+from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, check_rows, check_sizes
 from ..datasets import load_images, load_tissue_patches, make_nodules
 from ..datasets._loaders import MEDMNIST_SPLITS
 from ..enhancement._enhancer import GANEnhancer
@@ -130,6 +129,7 @@ class Data:
     groups: np.ndarray | None
     class_names: list[str]
     notes: tuple[str, ...] = ()
+    diseased: list | None = None
 
     @property
     def labels(self) -> dict:
@@ -153,16 +153,22 @@ def embedded() -> dict[str, Data]:
     nodules, tissue, cancer = make_nodules(240, **NODULES), load_tissue_patches(), load_breast_cancer()
     names = [str(name) for name in nodules.target_names]
     return {
-        "nodules": Data("Lung nodules (simulated)", nodules.data, nodules.target, None, names),
+        "nodules": Data("Lung nodules (simulated)", nodules.data, nodules.target, None, names, diseased=["nodule"]),
         "tissue": Data(
-            "Tissue patches (microscopy and retina)", tissue.data, tissue.target, tissue.groups, tissue.target_names
+            "Tissue patches (microscopy and retina)",
+            tissue.data,
+            tissue.target,
+            tissue.groups,
+            tissue.target_names,
+            diseased=["DAB stained", "large vessel"],  # none is an illness: these are what a pathologist looks for
         ),
         "breast_cancer": Data(
             "Breast cancer, a table of 30 measurements",
             cancer.data,
-            1 - cancer.target,  # the second of two classes counts as ill
+            cancer.target,
             None,
-            cancer.target_names[::-1].tolist(),
+            cancer.target_names.tolist(),
+            diseased=["malignant"],
         ),
     }
 
@@ -260,7 +266,7 @@ class Job:
             regimes, folds = check_regimes(self.regimes, rows), check_folds(rows, self.folds, self.seeds)
             plan = Plan(rows, regimes, folds, self.arms, self.classifiers)
             check_sizes(plan)
-            ill_classes(plan, self.diseased)
+            check_diseased(self.diseased, rows, regimes)
         except ValueError as error:
             raise ValueError(in_options(f"{self.data.name}: {error}")) from error
 
@@ -321,7 +327,7 @@ def _job(options, data: Data, extent: Extent, max_iter: int | None, files: dict)
         arms=arms_named(extent.arms if options.arms is None else options.arms, max_iter),
         classifiers=named("--classifiers", classifiers, benchmark.CLASSIFIERS),
         regimes=[*(options.per_class or ["all"]), *_rare_regimes(options, data)],
-        diseased=_labels_named("--diseased", options.diseased, data),
+        diseased=_labels_named("--diseased", options.diseased, data) or data.diseased,
         folds=options.folds or extent.folds,
         seeds=list(extent.seeds if options.seeds is None else options.seeds),
         max_iter=max_iter,

@@ -135,8 +135,8 @@ def _add_benchmark_plan(compare) -> None:
         "--diseased",
         metavar="LABEL",
         action="append",
-        help="a class that counts as ill for sensitivity and specificity; may be repeated (those whose names do not "
-        "mean healthy)",
+        help="a class that counts as diseased, for sensitivity and specificity; may be repeated (a rare class, else "
+        "the second of two, else none)",
     )
     plan.add_argument("--folds", metavar="N", type=_whole(2), help="folds by group (4; without --data 2)")
     plan.add_argument(
