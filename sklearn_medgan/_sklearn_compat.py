@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
     _check_method_params,  # metadata of some rows
     _check_sample_weight,
     _check_y,  # labels alone: the public check_X_y wants rows, too
+    _estimator_has,  # what a part can do, its owner can
     _num_samples,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "_check_method_params",
     "_check_sample_weight",
     "_check_y",
+    "_estimator_has",
     "_fit_context",
     "_num_samples",
     "_print_elapsed_time",

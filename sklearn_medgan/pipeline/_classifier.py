@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import assert_all_finite, check_random_state, get_tags, indexable
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils import Tags, assert_all_finite, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, has_fit_parameter
 
-from .._allocation import dose_counts, synthetic_weights
-from .._containers import join_rows
+from .._allocation import dose_counts
 from .._sklearn_compat import (
     HasMethods,
     Interval,
     StrOptions,
-    _check_method_params,
     _check_sample_weight,
+    _estimator_has,
     _fit_context,
     _routing_enabled,
-    _safe_indexing,
 )
 from ._dose import DOSES, choose_dose, describe_choice, inner_splits, judge_doses
-from ._pipeline import _is_one_a_row
-from ._rows import _seed_parts, draw_rows
-
-
-def _classifier_has(method):
-    """Whether the classifier, the fitted one if there is one, has the method."""
-    return available_if(lambda self: hasattr(getattr(self, "estimator_", self.estimator), method))
+from ._parts import Parts, transform
+from ._rows import is_one_a_row
 
 
 class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -140,7 +135,16 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimator, augmenter, *, dose=1.0, synthetic_weight=1.0, cv=None, random_state=None):
+    def __init__(
+        self,
+        estimator: Any,
+        augmenter: Any,
+        *,
+        dose: float | str = 1.0,
+        synthetic_weight: float = 1.0,
+        cv: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.augmenter = augmenter
         self.dose = dose
@@ -149,7 +153,9 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, groups=None, **fit_params):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, *, groups: ArrayLike | None = None, **fit_params: Any
+    ) -> AugmentedClassifier:
         """Fit the augmenter on the rows, then the classifier on real and synthetic rows.
 
         Parameters
@@ -179,7 +185,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             With ``dose="cv"`` also if ``cv`` cannot split the rows, leaves a class out of a training part, has a row
             (group) on both sides, or holds out fewer than two rows (groups) of a class.
         """
-        y = self._check_labels(X, y)
+        y = _check_labels(X, y)
         routed = self._route_fit_params(groups, fit_params)
         self._check_metadata(X, y, routed["estimator"]["fit"])
         rng = None if self.random_state is None else check_random_state(self.random_state)
@@ -189,13 +195,13 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.dose_scores_ = self._judge_doses(X, y, groups, routed, rng)
         self.dose_ = choose_dose(self.dose_scores_) if self.dose == "cv" else float(self.dose)
         self.augmenter_ = parts.augmenter.fit(X, y, **routed["augmenter"]["fit"])
-        self.estimator_ = self._fit_classifier(parts, X, y, self.dose_, routed["estimator"]["fit"])
+        self.estimator_ = parts.fit_classifier(X, y, self.dose_, routed["estimator"]["fit"])
         self.classes_ = np.unique(y)
         self._take_over_features()
         return self
 
-    @_classifier_has("predict")
-    def predict(self, X):
+    @available_if(_estimator_has("predict"))
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict class labels.
 
         Parameters
@@ -206,11 +212,18 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If ``X`` is not in the form of the rows given to `fit`.
         """
         return self._apply("predict", X)
 
-    @_classifier_has("predict_proba")
-    def predict_proba(self, X):
+    @available_if(_estimator_has("predict_proba"))
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict class probabilities, where the classifier has them.
 
         Parameters
@@ -221,11 +234,18 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If ``X`` is not in the form of the rows given to `fit`.
         """
         return self._apply("predict_proba", X)
 
-    @_classifier_has("predict_log_proba")
-    def predict_log_proba(self, X):
+    @available_if(_estimator_has("predict_log_proba"))
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the logarithm of class probabilities, where the classifier has it.
 
         Parameters
@@ -236,11 +256,18 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If ``X`` is not in the form of the rows given to `fit`.
         """
         return self._apply("predict_log_proba", X)
 
-    @_classifier_has("decision_function")
-    def decision_function(self, X):
+    @available_if(_estimator_has("decision_function"))
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Score the classes, where the classifier does.
 
         Parameters
@@ -251,11 +278,20 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If ``X`` is not in the form of the rows given to `fit`.
         """
         return self._apply("decision_function", X)
 
-    def get_metadata_routing(self):
-        """Metadata routing: ``fit`` to both parts, each by its own request; ``score`` takes ``sample_weight``.
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return the metadata routing: ``fit`` to both parts, each by its own request.
+
+        ``score`` takes ``sample_weight``.
 
         Returns
         -------
@@ -269,7 +305,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             .add(augmenter=self.augmenter, method_mapping=mapping)
         )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         of_augmenter, of_classifier = get_tags(self.augmenter), get_tags(self.estimator)
         for name in ("two_d_array", "three_d_array", "positive_only"):
@@ -280,19 +316,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags.non_deterministic = of_augmenter.non_deterministic or of_classifier.non_deterministic
         return tags
 
-    def _check_labels(self, X, y):
-        if y is None:
-            raise ValueError(
-                "This AugmentedClassifier estimator requires y to be passed, but the target y is None. "
-                "Pass one class label for each row of X."
-            )
-        check_consistent_length(X, y)
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        return y
-
-    def _route_fit_params(self, groups, fit_params):
+    def _route_fit_params(self, groups: ArrayLike | None, fit_params: dict[str, Any]) -> Mapping[str, Any]:
         if _routing_enabled():
             given = {} if groups is None else {"groups": groups}
             return process_routing(self, "fit", **given, **fit_params)
@@ -300,16 +324,14 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if groups is not None and self.dose != "cv" and any(has_fit_parameter(part, "groups") for part in parts):
             fit_params = {**fit_params, "groups": groups}
         of_augmenter = {
-            key
-            for key in fit_params
+            key: value
+            for key, value in fit_params.items()
             if has_fit_parameter(self.augmenter, key) and not has_fit_parameter(self.estimator, key)
         }
-        return {
-            "augmenter": {"fit": {key: fit_params[key] for key in of_augmenter}},
-            "estimator": {"fit": {k: value for k, value in fit_params.items() if k not in of_augmenter}},
-        }
+        of_estimator = {key: value for key, value in fit_params.items() if key not in of_augmenter}
+        return {"augmenter": {"fit": of_augmenter}, "estimator": {"fit": of_estimator}}
 
-    def _check_metadata(self, X, y, params):
+    def _check_metadata(self, X: ArrayLike, y: np.ndarray, params: Mapping[str, Any]) -> None:
         """Refuse, before a GAN is trained, what the classifier could not be fitted with afterwards."""
         if self.synthetic_weight != 1 and not has_fit_parameter(self.estimator, "sample_weight"):
             raise ValueError(
@@ -321,85 +343,53 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self.dose != "cv" and not any(dose_counts(y, self.dose).values()):
             return
         for key, value in params.items():
-            if key != "sample_weight" and _is_one_a_row(value, len(y)):
+            if key != "sample_weight" and is_one_a_row(value, len(y)):
                 raise ValueError(
                     f"{key!r} has one value for each of the {len(y)} rows given, but the classifier is fitted on "
                     "synthetic rows, too, to which only sample_weight can be extended. Leave it out, or set dose=0."
                 )
 
-    def _clone_parts(self, rng):
-        augmenter, estimator = clone(self.augmenter), clone(self.estimator)
-        return _Parts(augmenter, estimator, _seed_parts(rng, augmenter, estimator))
+    def _clone_parts(self, rng: np.random.RandomState | None) -> Parts:
+        return Parts.of(self.augmenter, self.estimator, self.synthetic_weight, rng)
 
-    def _judge_doses(self, X, y, groups, routed, rng):
+    def _judge_doses(
+        self,
+        X: ArrayLike,
+        y: np.ndarray,
+        groups: ArrayLike | None,
+        routed: Mapping[str, Any],
+        rng: np.random.RandomState | None,
+    ) -> dict[str, np.ndarray]:
         """Scores of the doses on inner folds; a verbose augmenter also tells which one they lead to."""
         X, groups = indexable(X, groups)
         groups = None if groups is None else column_or_1d(groups)
         splits = inner_splits(X, y, cv=self.cv, groups=groups)
-        held_out = ((test, self._predict_doses(X, y, train, test, routed, rng)) for train, test in splits)
+        held_out = ((s[1], self._clone_parts(rng).predict_doses(X, y, s, DOSES, routed)) for s in splits)
         scores = judge_doses(DOSES, y, groups, held_out)
         if getattr(self.augmenter, "verbose", 0):
             print(f"AugmentedClassifier: {describe_choice(scores)}.")
         return scores
 
-    def _predict_doses(self, X, y, train, test, routed, rng):
-        """Labels of held-out rows, (n_doses, n_test): one augmenter, and a classifier for each dose."""
-        X_train, y_train, parts = _safe_indexing(X, train), y[train], self._clone_parts(rng)
-        parts.augmenter.fit(X_train, y_train, **_of_rows(X, train, routed["augmenter"]["fit"]))
-        params = _of_rows(X, train, routed["estimator"]["fit"])
-        columns = _transform(parts.augmenter, _safe_indexing(X, test))
-        return np.stack([self._fit_classifier(parts, X_train, y_train, d, params).predict(columns) for d in DOSES])
-
-    def _fit_classifier(self, parts, X, y, dose, params):
-        """The classifier on real rows and a dose of synthetic ones, as columns of the fitted augmenter."""
-        X_all, y_all = _add_rows(parts, X, y, dose)
-        params = self._weigh_rows(X, y, y_all, params)
-        return clone(parts.estimator).fit(_transform(parts.augmenter, X_all), y_all, **params)
-
-    def _weigh_rows(self, X, y, y_all, params):
-        """The classifier's fit parameters, its sample_weight extended to the synthetic rows."""
-        n_real = len(y)
-        if params.get("sample_weight") is None and (self.synthetic_weight == 1 or len(y_all) == n_real):
-            return params
-        weights = _check_sample_weight(params.get("sample_weight"), X)
-        added = synthetic_weights(y, weights, y_all[n_real:], self.synthetic_weight)
-        return {**params, "sample_weight": np.concatenate([weights, added])}
-
-    def _take_over_features(self):
+    def _take_over_features(self) -> None:
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 delattr(self, name)
             if hasattr(self.augmenter_, name):
                 setattr(self, name, getattr(self.augmenter_, name))
 
-    def _apply(self, method, X):
+    def _apply(self, method: str, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
-        return getattr(self.estimator_, method)(_transform(self.augmenter_, X))
+        return getattr(self.estimator_, method)(transform(self.augmenter_, X))
 
 
-class _Parts(NamedTuple):
-    """Clones to be fitted together, seeded, and a seed for the rows that are drawn."""
-
-    augmenter: object
-    estimator: object
-    seed: int | None
-
-
-def _add_rows(parts, X, y, dose):
-    """Real rows with synthetic ones behind them, and their labels."""
-    counts = dose_counts(y, dose)
-    if not any(counts.values()):
-        return X, y
-    labels = np.repeat(np.unique(y), list(counts.values()))
-    X_new, y_new = draw_rows(parts.augmenter, X, y, labels, parts.seed)
-    return join_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
-
-
-def _transform(augmenter, X):
-    return augmenter.transform(X) if hasattr(augmenter, "transform") else X
-
-
-def _of_rows(X, rows, params):
-    """Metadata of some rows of X; `X_unlabeled` is not of rows, even where it is as long as X."""
-    unrelated = {key: value for key, value in params.items() if key == "X_unlabeled"}
-    return {**_check_method_params(X, params, indices=rows), **unrelated}
+def _check_labels(X: ArrayLike, y: ArrayLike | None) -> np.ndarray:
+    if y is None:
+        raise ValueError(
+            "This AugmentedClassifier estimator requires y to be passed, but the target y is None. "
+            "Pass one class label for each row of X."
+        )
+    check_consistent_length(X, y)
+    labels = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    return labels

@@ -6,10 +6,15 @@ choose by them alike.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.model_selection import StratifiedGroupKFold, check_cv
+
+Splits = list[tuple[np.ndarray, np.ndarray]]  # rows to train on, rows held out
 
 DOSES = (0.0, 0.5, 1.0, 2.0)  # synthetic rows per real row, ascending
 # A GAN of two thirds of the rows tells more of one of all rows than a GAN of half of them does; more folds, more fits.
@@ -19,8 +24,8 @@ N_FOLDS = 3
 # ------------------------------------------------------------------------------------------------------------ folds
 
 
-def inner_splits(X, y, *, cv=None, groups=None):
-    """Folds of the training rows, of which every one trains on every class.
+def inner_splits(X: ArrayLike, y: np.ndarray, *, cv: Any = None, groups: ArrayLike | None = None) -> Splits:
+    """Split the training rows into folds, of which every one trains on every class.
 
     Parameters
     ----------
@@ -66,7 +71,7 @@ def inner_splits(X, y, *, cv=None, groups=None):
     return splits
 
 
-def _splitter(y, cv, groups):
+def _splitter(y: np.ndarray, cv: Any, groups: ArrayLike | None) -> Any:
     if cv is None:
         cv = min(N_FOLDS, _fewest_of_a_class(y, groups))
     if isinstance(cv, Integral) and groups is not None:
@@ -74,12 +79,12 @@ def _splitter(y, cv, groups):
     return check_cv(cv, y, classifier=True)
 
 
-def _name(cv) -> str:
+def _name(cv: Any) -> str:
     """For messages: rows of splits that were given one by one would fill pages."""
     return repr(cv) if cv is None or isinstance(cv, Integral) or hasattr(cv, "split") else "[...]"
 
 
-def _fewest_of_a_class(y, groups) -> int:
+def _fewest_of_a_class(y: np.ndarray, groups: ArrayLike | None) -> int:
     """Rows, or groups, of the class that has fewest: as many folds can hold some of it out."""
     what = "row" if groups is None else "group"
     labels = np.unique(y)
@@ -93,11 +98,11 @@ def _fewest_of_a_class(y, groups) -> int:
     return min(counts)
 
 
-def _n_clusters(mask, groups) -> int:
+def _n_clusters(mask: np.ndarray, groups: ArrayLike | None) -> int:
     return int(np.count_nonzero(mask)) if groups is None else len(np.unique(np.asarray(groups)[mask]))
 
 
-def _check_parts(splits, y, cv, groups) -> None:
+def _check_parts(splits: Splits, y: np.ndarray, cv: Any, groups: ArrayLike | None) -> None:
     labels, clusters = np.unique(y), np.arange(len(y)) if groups is None else np.asarray(groups)
     for number, (train, test) in enumerate(splits):
         fold = f"dose='cv': inner fold {number} of cv={_name(cv)}"
@@ -115,7 +120,7 @@ def _check_parts(splits, y, cv, groups) -> None:
             raise ValueError(f"{fold} has {shared} on both sides. Pass a cv that keeps them apart{by_group}.")
 
 
-def _check_held_out(splits, y, cv, groups) -> None:
+def _check_held_out(splits: Splits, y: np.ndarray, cv: Any, groups: ArrayLike | None) -> None:
     held_out = np.zeros(len(y), bool)
     for _, test in splits:
         held_out[test] = True
@@ -132,8 +137,13 @@ def _check_held_out(splits, y, cv, groups) -> None:
 # ----------------------------------------------------------------------------------------------------------- choice
 
 
-def judge_doses(doses, y, groups, held_out):
-    """What each dose scores on held-out rows, and how much of a difference may be chance.
+def judge_doses(
+    doses: Sequence[float],
+    y: np.ndarray,
+    groups: ArrayLike | None,
+    held_out: Iterable[tuple[np.ndarray, ArrayLike]],
+) -> dict[str, np.ndarray]:
+    """Score each dose on held-out rows, and tell how much of a difference may be chance.
 
     Balanced accuracy is that of all rows held out, pooled. A standard error is of what the doses differ by on the same
     rows, so that rows which are hard for all of them do not blur it: that of a mean recall with classes as strata, from
@@ -175,7 +185,8 @@ def judge_doses(doses, y, groups, held_out):
     times, correct = np.zeros(len(y)), np.zeros((len(doses), len(y)))
     for test, predicted in held_out:
         np.add.at(times, test, 1.0)
-        np.add.at(correct, (slice(None), test), np.asarray(predicted) == y[test])
+        for row, is_correct in zip(correct, np.asarray(predicted) == y[test], strict=True):
+            np.add.at(row, test, is_correct)
     codes = np.unique(y, return_inverse=True)[1]
     clusters = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
     recalls, deviations = _recalls_and_deviations(correct, times, codes, clusters)
@@ -192,7 +203,9 @@ def judge_doses(doses, y, groups, held_out):
     }
 
 
-def _recalls_and_deviations(correct, times, codes, clusters):
+def _recalls_and_deviations(
+    correct: np.ndarray, times: np.ndarray, codes: np.ndarray, clusters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Recalls (n_doses, n_classes), and what each group moves balanced accuracy by, (n_doses, n_clusters).
 
     The root of the sum of squared deviations is the standard error. They are linear in `correct`: those of a difference
@@ -208,8 +221,8 @@ def _recalls_and_deviations(correct, times, codes, clusters):
     return recalls, np.stack([np.bincount(clusters, row) for row in of_rows])
 
 
-def choose_dose(scores) -> float:
-    """The smallest dose that lies within one standard error of the best one.
+def choose_dose(scores: Mapping[str, np.ndarray]) -> float:
+    """Return the smallest dose that lies within one standard error of the best one.
 
     The standard error is that of the paired difference between the two doses. Without groups, a single row that one
     of them gets right and the other wrong makes exactly one standard error, and so never decides.
@@ -243,8 +256,8 @@ def choose_dose(scores) -> float:
     return float(scores["dose"][is_within].min())
 
 
-def describe_choice(scores) -> str:
-    """The choice in one line.
+def describe_choice(scores: Mapping[str, np.ndarray]) -> str:
+    """Tell the choice in one line.
 
     Examples
     --------

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline as _StockPipeline
 from sklearn.pipeline import make_pipeline as _make_stock_pipeline
-from sklearn.utils.metadata_routing import MethodMapping, get_routing_for_object
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_memory
 
 from .._allocation import synthetic_weights
 from .._sklearn_compat import _fit_context, _num_samples, _print_elapsed_time, _routing_enabled, _safe_indexing
+from ._rows import is_one_a_row
 
 
 class Pipeline(_StockPipeline):
@@ -82,8 +84,10 @@ class Pipeline(_StockPipeline):
     (60,)
     """
 
+    steps: list[tuple[str, Any]]
+
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **params):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> Pipeline:
         """Fit all steps, adding rows where a step does.
 
         Parameters
@@ -118,7 +122,7 @@ class Pipeline(_StockPipeline):
         return self
 
     @available_if(lambda self: self._can_fit_transform() and self._keeps_rows_with("transform"))
-    def fit_transform(self, X, y=None, **params):
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> Any:
         """Fit, then transform the given rows: equal to ``fit(X, y).transform(X)``, one row for each row of X.
 
         Parameters
@@ -140,7 +144,7 @@ class Pipeline(_StockPipeline):
         return self.fit(X, y, **fit_params).transform(X, **transform_params)
 
     @available_if(lambda self: hasattr(self._final_estimator, "fit_predict") and self._keeps_rows_with("predict"))
-    def fit_predict(self, X, y=None, **params):
+    def fit_predict(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> np.ndarray:
         """Fit, then predict the given rows: equal to ``fit(X, y).predict(X)`` where a step adds rows.
 
         Parameters
@@ -161,8 +165,8 @@ class Pipeline(_StockPipeline):
         fit_params, predict_params = self._split_params(params, "predict")
         return self.fit(X, y, **fit_params).predict(X, **predict_params)
 
-    def get_metadata_routing(self):
-        """Metadata routing of the pipeline; a step that adds rows requests by its ``fit``.
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return the metadata routing of the pipeline; a step that adds rows requests by its ``fit``.
 
         Returns
         -------
@@ -178,23 +182,23 @@ class Pipeline(_StockPipeline):
                 router.add(method_mapping=mapping, **{name: step})
         return router
 
-    def _adds_rows(self):
+    def _adds_rows(self) -> bool:
         try:
             return any(_is_resampler(step) for _, step in self.steps[:-1])
         except (TypeError, ValueError):  # malformed steps: scikit-learn's validation reports them at fit
             return False
 
-    def _keeps_rows_with(self, method):
+    def _keeps_rows_with(self, method: str) -> bool:
         """Whether the rows given can be had back after a fit that adds some."""
         return not self._adds_rows() or hasattr(self, method)
 
-    def _iter(self, with_final=True, filter_passthrough=True):
+    def _iter(self, with_final: bool = True, filter_passthrough: bool = True) -> Iterator[tuple[int, str, Any]]:
         # What has no `transform` passes rows at predict, as "passthrough" does.
         for index, name, step in super()._iter(with_final, filter_passthrough):
             if not (filter_passthrough and _is_sampler(step)):
                 yield index, name, step
 
-    def _validate_steps(self):
+    def _validate_steps(self) -> None:
         for name, step in self.steps[:-1]:
             if _is_sampler(step) and isinstance(step, _StockPipeline):
                 raise TypeError(
@@ -204,7 +208,7 @@ class Pipeline(_StockPipeline):
         stand_ins = [(name, "passthrough" if _is_sampler(step) else step) for name, step in self.steps[:-1]]
         _StockPipeline([*stand_ins, *self.steps[-1:]])._validate_steps()
 
-    def _check_growing_fit(self, y):
+    def _check_growing_fit(self, y: ArrayLike | None) -> None:
         if y is None:
             name = next(name for name, step in self.steps[:-1] if _is_resampler(step))
             raise ValueError(
@@ -217,14 +221,16 @@ class Pipeline(_StockPipeline):
                 "metadata routing using `sklearn.set_config(enable_metadata_routing=True)`."
             )
 
-    def _fit_intermediate(self, X, y, routed, params, context):
+    def _fit_intermediate(
+        self, X: Any, y: Any, routed: Mapping[str, Any], params: Mapping[str, Any], context: Any
+    ) -> tuple[Any, Any, list[_Growth]]:
         """Fit all steps but the last; return the rows they made of X and y, and how the rows grew."""
         self.steps = list(self.steps)
         self._validate_steps()
         memory = check_memory(self.memory)
         fit_step = memory.cache(_fit_step, ignore=["context"])
         caches = getattr(memory, "location", "unknown") is not None
-        growths = []
+        growths: list[_Growth] = []
         for index, name, step in self._iter(with_final=False, filter_passthrough=False):
             subcontext = context.subcontext(task_name=f"fit-transform-{name}")
             subcontext.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -240,7 +246,15 @@ class Pipeline(_StockPipeline):
             subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
         return X, y, growths
 
-    def _fit_final(self, X, y, growths, routed, params, context):
+    def _fit_final(
+        self,
+        X: Any,
+        y: Any,
+        growths: list[_Growth],
+        routed: Mapping[str, Any],
+        params: Mapping[str, Any],
+        context: Any,
+    ) -> None:
         index, (name, step) = len(self.steps) - 1, self.steps[-1]
         subcontext = context.subcontext(task_name="fit-final-estimator")
         subcontext.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -251,7 +265,9 @@ class Pipeline(_StockPipeline):
                     step.fit(X, y, **step_params.get("fit", {}))
         subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
 
-    def _grown_params(self, index, name, growths, routed, params):
+    def _grown_params(
+        self, index: int, name: str, growths: list[_Growth], routed: Mapping[str, Any], params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         """Metadata of a step, its values of one a row extended to the rows that were added before it."""
         by_method = self._get_metadata_for_step(step_idx=index, step_params=routed[name], all_params=params)
         if not growths:
@@ -265,7 +281,7 @@ class Pipeline(_StockPipeline):
             for method, values in by_method.items()
         }
 
-    def _split_params(self, params, method):
+    def _split_params(self, params: dict[str, Any], method: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Part the parameters of a fit-and-apply call into those of ``fit`` and those of ``method``."""
         if not _routing_enabled():
             return params, {}
@@ -278,7 +294,9 @@ class Pipeline(_StockPipeline):
         )
 
 
-def make_pipeline(*steps, memory=None, transform_input=None, verbose=False):
+def make_pipeline(
+    *steps: Any, memory: Any = None, transform_input: list[str] | None = None, verbose: bool = False
+) -> Pipeline:
     """Build a `Pipeline` whose steps are named by their lowercase class names.
 
     Parameters
@@ -311,41 +329,41 @@ class _Growth(NamedTuple):
     """Rows that one step added."""
 
     step: str
-    y_before: object
-    y_after: object
+    y_before: Any
+    y_after: Any
     origins: np.ndarray | None  # row that each row is a copy of, -1 for a synthetic one; None: unknown
 
 
 class _NoCallbacks:
     """Stands in for the callback context that scikit-learn has from 1.9."""
 
-    def subcontext(self, **_):
+    def subcontext(self, **_: Any) -> _NoCallbacks:
         return self
 
-    def propagate_callback_context(self, _):
+    def propagate_callback_context(self, _: object) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def call_on_fit_task_begin(self, **_):
+    def call_on_fit_task_begin(self, **_: Any) -> _NoCallbacks:
         return self
 
     call_on_fit_task_end = call_on_fit_task_begin
 
 
-def _callback_context(pipeline):
+def _callback_context(pipeline: Pipeline) -> Any:
     init = getattr(pipeline, "_init_callback_context", None)
     return _NoCallbacks() if init is None else init(max_subtasks=len(pipeline.steps))
 
 
-def _is_resampler(step):
+def _is_resampler(step: object) -> bool:
     return hasattr(step, "fit_resample")
 
 
-def _is_sampler(step):
+def _is_sampler(step: object) -> bool:
     """Whether a step only resamples, as those of imbalanced-learn."""
     return _is_resampler(step) and not hasattr(step, "transform")
 
 
-def _fit_step(step, X, y, params, *, context):
+def _fit_step(step: Any, X: Any, y: Any, params: Mapping[str, Any], *, context: Any) -> tuple[Any, Any, Any]:
     of_fit, of_transform = params.get("fit", {}), params.get("transform", {})
     # scikit-learn hands what `fit` and `transform` request to `fit_transform`, where a step has it.
     of_both = params.get("fit_transform", {}) if hasattr(step, "fit_transform") else of_fit
@@ -362,7 +380,7 @@ def _fit_step(step, X, y, params, *, context):
     return X, y, step
 
 
-def _origins(step, X, X_grown):
+def _origins(step: object, X: ArrayLike, X_grown: ArrayLike) -> np.ndarray | None:
     """Row of ``X`` that each grown row is a copy of, -1 for a synthetic one; None where it cannot be told."""
     n_before, n_after = _num_samples(X), _num_samples(X_grown)
     if hasattr(step, "sample_indices_"):
@@ -372,7 +390,7 @@ def _origins(step, X, X_grown):
     return np.where(np.arange(n_after) < n_before, np.arange(n_after), -1)
 
 
-def _starts_with(X_grown, X):
+def _starts_with(X_grown: ArrayLike, X: Any) -> bool:
     n_before = _num_samples(X)
     if _num_samples(X_grown) < n_before:
         return False
@@ -382,12 +400,12 @@ def _starts_with(X_grown, X):
     return np.array_equal(np.asarray(head), np.asarray(X))
 
 
-def _grow(value, key, step, growths):
+def _grow(value: Any, key: str, step: str, growths: list[_Growth]) -> Any:
     """Extend metadata of one value a row to the rows that were added since."""
     for growth in growths:
         n_before = _num_samples(growth.y_before)
         weighs = key == "sample_weight" and np.ndim(value) > 0
-        if not weighs and not _is_one_a_row(value, n_before):
+        if not weighs and not is_one_a_row(value, n_before):
             continue
         if growth.origins is None:
             reason = "mixes real rows with new ones and does not tell which is which"
@@ -403,19 +421,11 @@ def _grow(value, key, step, growths):
     return value
 
 
-def _is_one_a_row(value, n_samples):
-    if isinstance(value, (str, bytes, Mapping)):
-        return False
-    try:
-        return _num_samples(value) == n_samples
-    except TypeError:
-        return False
-
-
-def _grow_weights(sample_weight, growth):
+def _grow_weights(sample_weight: ArrayLike, growth: _Growth) -> np.ndarray:
     weights = np.asarray(sample_weight, dtype=np.float64)
-    synthetic = growth.origins < 0
+    origins = np.asarray(growth.origins)
+    synthetic = origins < 0
     added = synthetic_weights(growth.y_before, weights, np.asarray(growth.y_after)[synthetic])
-    grown = weights[growth.origins]
+    grown = weights[origins]
     grown[synthetic] = added
     return grown

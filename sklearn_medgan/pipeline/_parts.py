@@ -1,0 +1,88 @@
+"""An augmenter and a classifier that are fitted together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+
+from .._allocation import dose_counts, synthetic_weights
+from .._containers import join_rows
+from .._sklearn_compat import _check_method_params, _check_sample_weight, _safe_indexing
+from ._rows import _seed_parts, draw_rows
+
+
+class Parts(NamedTuple):
+    """Unfitted clones of an augmenter and a classifier, seeded from one generator.
+
+    `seed` is that of the synthetic rows, each of which weighs `synthetic_weight` times the mean of its class.
+    """
+
+    augmenter: Any
+    estimator: Any
+    synthetic_weight: float
+    seed: int | None
+
+    @classmethod
+    def of(
+        cls, augmenter: Any, estimator: Any, synthetic_weight: float, random_state: np.random.RandomState | None
+    ) -> Parts:
+        """Clone both; every ``random_state`` in them is set where one is given."""
+        augmenter, estimator = clone(augmenter), clone(estimator)
+        return cls(augmenter, estimator, synthetic_weight, _seed_parts(random_state, augmenter, estimator))
+
+    def fit_classifier(self, X: ArrayLike, y: np.ndarray, dose: float, params: Mapping[str, Any]) -> Any:
+        """Fit a clone of the classifier on real rows and a dose of synthetic ones, as columns of the augmenter."""
+        X_all, y_all = self._add_rows(X, y, dose)
+        params = self._weigh_rows(X, y, y_all, params)
+        return clone(self.estimator).fit(transform(self.augmenter, X_all), y_all, **params)
+
+    def predict_doses(
+        self,
+        X: ArrayLike,
+        y: np.ndarray,
+        split: tuple[np.ndarray, np.ndarray],
+        doses: tuple[float, ...],
+        routed: Mapping[str, Any],
+    ) -> np.ndarray:
+        """Predict held-out rows, (n_doses, n_test), by one augmenter and a classifier for each dose."""
+        train, test = split
+        X_train, y_train = _safe_indexing(X, train), y[train]
+        self.augmenter.fit(X_train, y_train, **_of_rows(X, train, routed["augmenter"]["fit"]))
+        params = _of_rows(X, train, routed["estimator"]["fit"])
+        columns = transform(self.augmenter, _safe_indexing(X, test))
+        return np.stack([self.fit_classifier(X_train, y_train, dose, params).predict(columns) for dose in doses])
+
+    def _add_rows(self, X: ArrayLike, y: np.ndarray, dose: float) -> tuple[ArrayLike, np.ndarray]:
+        """Real rows with synthetic ones behind them, and their labels."""
+        counts = dose_counts(y, dose)
+        if not any(counts.values()):
+            return X, y
+        labels = np.repeat(np.unique(y), list(counts.values()))
+        X_new, y_new = draw_rows(self.augmenter, X, y, labels, self.seed)
+        return join_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
+
+    def _weigh_rows(
+        self, X: ArrayLike, y: np.ndarray, y_all: np.ndarray, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The classifier's fit parameters, its sample_weight extended to the synthetic rows."""
+        n_real = len(y)
+        if params.get("sample_weight") is None and (self.synthetic_weight == 1 or len(y_all) == n_real):
+            return params
+        weights = _check_sample_weight(params.get("sample_weight"), X)
+        added = synthetic_weights(y, weights, y_all[n_real:], self.synthetic_weight)
+        return {**params, "sample_weight": np.concatenate([weights, added])}
+
+
+def transform(augmenter: Any, X: ArrayLike) -> Any:
+    """Return the augmenter's columns of the rows; the rows themselves, where it makes none."""
+    return augmenter.transform(X) if hasattr(augmenter, "transform") else X
+
+
+def _of_rows(X: ArrayLike, rows: np.ndarray, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of some rows of X; `X_unlabeled` is not of rows, even where it is as long as X."""
+    unrelated = {key: value for key, value in params.items() if key == "X_unlabeled"}
+    return {**_check_method_params(X, params, indices=rows), **unrelated}
