@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.metrics import recall_score
 
 from ..pipeline._rows import _seed_parts
 from ._arms import Fold
@@ -44,13 +45,21 @@ def run_task(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]
     with _recorded() as caught:
         shared.get()
     of_shared = _messages(caught)
+    truth = plan.rows.codes[plan.split_of(task)[1]]
     for arm in dict.fromkeys(arm for arm, _ in wanted):
         prepared = _Once(plan.arms[arm].prepare)
         for name in (c for a, c in wanted if a == arm):
             with _recorded() as caught:
                 outcome = _outcome(plan, fold, arm, name, shared, prepared)
+            if "predicted" in outcome:
+                outcome["balanced_accuracy"] = balanced_accuracy(truth, unpack(outcome["predicted"]))
             cell = {**task._asdict(), "arm": arm, "classifier": name, **outcome}
             yield {**cell, "shared_seconds": shared.seconds, "warnings": of_shared + _messages(caught)}
+
+
+def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the mean recall of the classes that have rows."""
+    return float(recall_score(truth, predicted, labels=np.unique(truth), average="macro"))
 
 
 def list_cells(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]]) -> list[dict]:

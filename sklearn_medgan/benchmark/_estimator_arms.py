@@ -73,6 +73,15 @@ def _predicted(classifier, columns: Columns):
     return clone(classifier).fit(columns.X, columns.y).predict(columns.X_test)
 
 
+def gan_rows_and_columns(fold, shared, classifier, *, name):
+    """Return what `sklearn_medgan.Pipeline` hands to its classifier: real and synthetic rows, on the GAN's columns."""
+    gan = shared.gan
+    counts = synthetic_counts(fold.y, getattr(gan, "sampling_strategy", "auto"), getattr(gan, "ratio", 2.0))
+    X_new, y_new = _draw(gan, fold, counts, name)
+    X, X_test = (gan.transform(rows_for(gan, rows)) for rows in (np.concatenate([fold.X, X_new]), fold.X_test))
+    return Columns(X, np.concatenate([fold.y, y_new]), X_test)
+
+
 def _gan_columns(fold, shared, classifier):
     gan = shared.gan
     return Columns(gan.transform(rows_for(gan, fold.X)), fold.y, gan.transform(rows_for(gan, fold.X_test)))

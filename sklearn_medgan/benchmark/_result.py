@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,15 +113,22 @@ class BenchmarkResult:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
 
-    def to_text(self) -> str:
-        """The table for a terminal.
+    def to_text(self, columns: Sequence[str] | None = None) -> str:
+        """Return the table for a terminal.
+
+        Parameters
+        ----------
+        columns : sequence of str, default=None
+            Which columns of `to_frame`, in this order. None: the most important, some 200 characters wide.
 
         Returns
         -------
         str
+            A line for the names of the columns, and one a row.
         """
-        rows = [list(SHOWN.values()), *self._shown()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(SHOWN))]
+        names = list(SHOWN if columns is None else columns)
+        rows = [[SHOWN.get(name, name) for name in names], *self._shown(names)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(names))]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
         )
@@ -182,8 +190,8 @@ class BenchmarkResult:
         lines += [sentence(row, n) for rows in by_verdict.values() for row in rows]
         return "\n".join([*lines, *self.failures, *self.notes])
 
-    def _shown(self) -> list[list[str]]:
-        return [[_cell(row, name) for name in SHOWN] for row in self.table]
+    def _shown(self, columns: Sequence[str] = tuple(SHOWN)) -> list[list[str]]:
+        return [[_cell(row, name) for name in columns] for row in self.table]
 
 
 def _plain(value):

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import importlib.util
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer
 
 from .. import benchmark
-from .._validation import check_sides
 from ..augmentation._augmenter import GANAugmenter
 from ..benchmark._arms import KINDS, Arm
 from ..benchmark._estimator_arms import default_arms
 from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, check_rows, check_sizes
-from ..datasets import load_images, load_tissue_patches, make_nodules
-from ..datasets._loaders import MEDMNIST_SPLITS
 from ..enhancement._enhancer import GANEnhancer
-from ._demo import IMAGE_STEPS, reduce_images
+from ._data import Data, embedded, load_own
 from ._staging import Staging
 
 RESULTS = "medgan_benchmark.jsonl"
 REPORTS = (".md", ".html", ".json")
 PICTURES = (".png", ".svg", ".pdf")
-OFFICIAL = "test"  # split of a MedMNIST file that is left out
+IMAGE_STEPS = 80  # updates a fit on embedded images, fewer than the default, to take minutes
 N_OTHER = 300  # most training rows of a class where another one is rare
-NODULES = {"image_size": 24, "prevalence": 0.25, "random_state": 0}
 WIDTH, PANEL, ROW = 10.0, 1.2, 0.27  # inches of a picture: its width, a panel without rows, a row
 DISCLAIMER = "Research use; not a medical device."
 
@@ -116,121 +111,6 @@ def check_options(options) -> None:
         raise ValueError(f"--picture needs {' and '.join(absent)}: pip install {' '.join(absent)}")
 
 
-# ------------------------------------------------------------------------------------------------------------ data
-
-
-@dataclass(frozen=True)
-class Data:
-    """Labelled rows, and what a reader has to know of them."""
-
-    name: str
-    X: np.ndarray
-    y: np.ndarray
-    groups: np.ndarray | None
-    class_names: list[str]
-    notes: tuple[str, ...] = ()
-    diseased: list | None = None
-
-    @property
-    def labels(self) -> dict:
-        """Label of each class, by its name, and by its number in the file."""
-        labels = np.unique(self.y).tolist()
-        named = dict(zip(self.class_names, labels, strict=True))
-        return {**named, **{str(label): label for label in labels if str(label) not in named}}
-
-    def describe(self) -> str:
-        """Rows, classes with their counts, and groups."""
-        size = "x".join(map(str, self.X.shape[1:]))
-        what = f"{len(self.X)} images of {size}" if self.X.ndim > 2 else f"{len(self.X)} rows of {size} columns"
-        counts = np.unique(self.y, return_counts=True)[1]
-        classes = ", ".join(f"{n} of {name}" for name, n in zip(self.class_names, counts, strict=True))
-        groups = "no groups" if self.groups is None else f"{len(np.unique(self.groups))} groups"
-        return f"{self.name}: {what} ({classes}), {groups}."
-
-
-def embedded() -> dict[str, Data]:
-    """Sets that need no download, by the word that tells their files apart."""
-    nodules, tissue, cancer = make_nodules(240, **NODULES), load_tissue_patches(), load_breast_cancer()
-    names = [str(name) for name in nodules.target_names]
-    return {
-        "nodules": Data("Lung nodules (simulated)", nodules.data, nodules.target, None, names, diseased=["nodule"]),
-        "tissue": Data(
-            "Tissue patches (microscopy and retina)",
-            tissue.data,
-            tissue.target,
-            tissue.groups,
-            tissue.target_names,
-            diseased=["DAB stained", "large vessel"],  # none is an illness: these are what a pathologist looks for
-        ),
-        "breast_cancer": Data(
-            "Breast cancer, a table of 30 measurements",
-            cancer.data,
-            cancer.target,
-            None,
-            cancer.target_names.tolist(),
-            diseased=["malignant"],
-        ),
-    }
-
-
-def load_own(path: Path, image_size: int | None) -> Data:
-    """The user's labelled images, reduced where asked for, with notes on what is left out."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        images = load_images(path)
-    if images.target is None:
-        raise ValueError(
-            f"{path} holds no labels, and arms are compared by them. Save it with y (or train_labels), or sort image "
-            "files into one subfolder per class."
-        )
-    kept, notes = _cross_validated(path, images)
-    notes += [str(warning.message) for warning in caught]
-    X, y, groups = images.data[kept], images.target[kept], _groups(images)
-    _check_images(path, X)
-    if image_size is not None and (reduced := reduce_images(X, image_size)).shape != X.shape:
-        notes.append(f"Images are reduced from {X.shape[1]}x{X.shape[2]} to {reduced.shape[1]}x{reduced.shape[2]}.")
-        X = reduced
-    names = [str(c if images.target_names is None else images.target_names[c]) for c in np.unique(y)]
-    return Data(path.absolute().name, X, y, None if groups is None else groups[kept], names, tuple(notes))
-
-
-def _cross_validated(path: Path, images) -> tuple[np.ndarray, list[str]]:
-    """Which rows take part, and a note where the file has splits: the official test set of MedMNIST does not."""
-    rows = np.ones(len(images.data), bool)
-    splits = [] if images.split is None else list(dict.fromkeys(images.split.tolist()))
-    if len(splits) < 2:
-        return rows, []
-    if not (_is_medmnist(path) and OFFICIAL in splits):
-        return rows, [f"Rows of all its splits ({', '.join(splits)}) are pooled and split anew."]
-    others = [name for name in splits if name != OFFICIAL]
-    left_out = f"its official {OFFICIAL!r} rows are left out: they may be of another domain."
-    return images.split != OFFICIAL, [
-        f"Rows of {' and '.join(map(repr, others))} are pooled and split anew; {left_out}"
-    ]
-
-
-def _is_medmnist(path: Path) -> bool:
-    with np.load(path, allow_pickle=False) as archive:
-        return "X" not in archive and any(f"{split}_images" in archive for split in MEDMNIST_SPLITS)
-
-
-def _groups(images) -> np.ndarray | None:
-    """Groups where they are known; pages of one file are a group too."""
-    if images.groups is not None or images.filenames is None:
-        return images.groups
-    files = np.array(images.filenames)
-    return files if len(np.unique(files)) < len(files) else None
-
-
-def _check_images(path: Path, X: np.ndarray) -> None:
-    try:
-        check_sides((*X.shape[1:], 1)[:3])
-        if not np.isfinite(X).all():
-            raise ValueError("It holds NaN or infinity. Replace them, and save it again.")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
 # ------------------------------------------------------------------------------------------------------------- plan
 
 
@@ -240,16 +120,17 @@ class Job:
 
     data: Data
     arms: dict[str, Arm]
-    classifiers: list[str]
+    classifiers: Any
     regimes: list
     diseased: list | None
     folds: int
     seeds: list[int]
     max_iter: int | None
-    out: Path | None
-    report: Path | None
-    picture: Path | None
-    resume: bool
+    out: Path | None = None
+    report: Path | None = None
+    picture: Path | None = None
+    resume: bool = False
+    reference: str | None = None
 
     @property
     def trains_networks(self) -> bool:
@@ -295,6 +176,7 @@ class Job:
             target_names=self.data.class_names,
             n_splits=self.folds,
             seeds=self.seeds,
+            reference=self.reference,
             results=self.out,
             n_jobs=n_jobs,
             verbose=1,

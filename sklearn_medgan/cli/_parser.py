@@ -307,22 +307,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     write("Loading scikit-learn and the data ...")
     from . import _demo as demo
 
-    try:
-        folder = demo.prepare_folder(arguments.out)
-        if arguments.data is None:
-            tasks = demo.embedded_tasks(arguments.max_iter)
-        else:
-            options = {"image_size": arguments.image_size, "seed": arguments.seed}
-            tasks = [demo.own_task(arguments.data, max_iter=arguments.max_iter, **options)]
-        for task in tasks:
-            demo.folds(task, arguments.seed)
-    except (OSError, ValueError) as error:
-        print(f"medgan demo: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    write("Loading TensorFlow ...")
-    _import_tensorflow_quietly()
-    code = demo.run(tasks, folder, seed=arguments.seed, write=write)
-    write(f"{time.monotonic() - started:.0f} s in all.")
+    code = _checked("demo", demo.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
+    if code == 0:
+        write(f"{time.monotonic() - started:.0f} s in all.")
     return code
 
 

@@ -31,7 +31,7 @@ def refused(capsys, *arguments):
 @pytest.fixture(autouse=True)
 def _no_training(monkeypatch):
     """What should have been refused must not run for minutes."""
-    monkeypatch.setattr(_demo, "run", lambda *_, **__: pytest.fail("the input was accepted"))
+    monkeypatch.setattr(_demo.Demonstration, "run", lambda *_: pytest.fail("the input was accepted"))
 
 
 def save(tmp_path, **arrays):
@@ -44,8 +44,8 @@ IMAGES, LABELS = np.zeros((12, 8, 8), np.uint8), np.repeat([0, 1], 6)
 BAD_FILES = {
     "no labels": ({"X": IMAGES}, "holds no labels"),
     "one class": ({"X": IMAGES, "y": 0 * LABELS}, "holds 1 class"),
-    "few rows": ({"X": IMAGES, "y": [0] * 10 + [1] * 2}, "has 2 rows of class 1; 3 folds need 3"),
-    "few groups": ({"X": IMAGES, "y": LABELS, "group": np.repeat([0, 1], 6)}, "comes from 1 group"),
+    "few rows": ({"X": IMAGES, "y": [0] * 11 + [1]}, "Class '1' is in one group only"),
+    "few groups": ({"X": IMAGES, "y": LABELS, "group": np.repeat([0, 1], 6)}, "need as many groups; got 2"),
     "small": ({"X": IMAGES[:, :7], "y": LABELS}, "at least 8 pixels high and wide; got 7x8"),
     "NaN": ({"X": np.full((12, 8, 8), np.nan), "y": LABELS}, "NaN or infinity"),
     "infinity": ({"X": np.full((12, 8, 8), np.inf), "y": LABELS}, "NaN or infinity"),
@@ -56,7 +56,7 @@ BAD_FILES = {
     "objects": ({"X": np.array([None, [1]], object), "y": [0, 1]}, "never unpickles"),
     "lengths": ({"X": IMAGES, "y": LABELS[1:]}, "equal lengths"),
     "fractions": ({"X": IMAGES, "y": LABELS / 2}, "whole numbers or text"),
-    "empty": ({"X": IMAGES[:0], "y": LABELS[:0]}, "holds 0 class"),
+    "empty": ({"X": IMAGES[:0], "y": LABELS[:0]}, "Found array with 0 sample(s)"),
     "other keys": ({"scans": IMAGES}, "its keys are"),
 }
 
@@ -133,7 +133,7 @@ def test_interrupt_is_code_130(monkeypatch, capsys, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_demo, "embedded_tasks", interrupted)
+    monkeypatch.setattr(_demo, "embedded", interrupted)
     assert cli.main(["demo", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "medgan: interrupted\n"
 
@@ -156,13 +156,15 @@ def test_the_codes_of_the_demo_are_the_codes_of_the_command(monkeypatch, tmp_pat
 
 def test_options_reach_the_demo(monkeypatch, tmp_path):
     received = {}
-    monkeypatch.setattr(_demo, "run", lambda tasks, folder, **more: received.update(more, task=tasks[0], folder=folder))
+    monkeypatch.setattr(
+        _demo.Demonstration, "run", lambda demo, folder, _: received.update(job=demo.job, folder=folder)
+    )
     path = save(tmp_path, X=np.zeros((12, 40, 40), np.uint8), y=LABELS)
     options = {"--data": path, "--out": tmp_path / "new" / "out", "--max-iter": 7, "--seed": 3, "--image-size": 20}
     cli.main(["demo", *(str(part) for pair in options.items() for part in pair)])
-    assert received["task"].max_iter == 7
-    assert received["task"].X.shape == (12, 20, 20)
-    assert received["seed"] == 3
+    assert received["job"].max_iter == 7
+    assert received["job"].data.X.shape == (12, 20, 20)
+    assert received["job"].seeds == [3, 4]
     assert received["folder"] == tmp_path / "new" / "out"
     assert received["folder"].is_dir()
 
@@ -177,8 +179,10 @@ def test_demo_on_an_own_file_from_end_to_end(tmp_path):
         "demo", "--data", path, "--out", tmp_path / "out", "--max-iter", 2, cwd=tmp_path, env=dict(os.environ)
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""  # TensorFlow's start-up log is silenced
-    assert "36 images of 8x8x3, 2 classes, 3 folds by group (9 groups)" in done.stdout
-    assert len(re.findall(r"^  fold \d of 3", done.stdout, re.M)) == 9
-    assert re.search(r"StandardScaler \+ SVC +1\.000 ± 0\.000", done.stdout)
+    progress = done.stderr.splitlines()  # TensorFlow's start-up log is silenced
+    assert len(progress) == 2 * 3 * 2
+    assert all(line.startswith("[") for line in progress)
+    assert "36 images of 8x8x3 (18 of dark, 18 of bright), 9 groups.\n3 folds, seeds 0, 1." in done.stdout
+    assert re.search(r"StandardScaler \+ SVC +1\.000 +reference", done.stdout)
+    assert "2 comparisons with a reference" in done.stdout
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["own_history.png", "own_samples.png"]

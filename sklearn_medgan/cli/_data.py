@@ -1,0 +1,143 @@
+"""Labelled rows that `medgan demo` and `medgan benchmark` compare on: the user's images, or sets without a download."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+
+from .._containers import cast
+from .._validation import SMALLEST_SIDE, check_sides
+from ..datasets import load_images, load_tissue_patches, make_nodules
+from ..datasets._loaders import MEDMNIST_SPLITS
+
+OFFICIAL = "test"  # split of a MedMNIST file that is left out
+NODULES = {"image_size": 24, "prevalence": 0.25, "random_state": 0}
+
+
+@dataclass(frozen=True)
+class Data:
+    """Labelled rows, and what a reader has to know of them."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray | None
+    class_names: list[str]
+    notes: tuple[str, ...] = ()
+    diseased: list | None = None
+
+    @property
+    def labels(self) -> dict:
+        """Label of each class, by its name, and by its number in the file."""
+        labels = np.unique(self.y).tolist()
+        named = dict(zip(self.class_names, labels, strict=True))
+        return {**named, **{str(label): label for label in labels if str(label) not in named}}
+
+    def describe(self) -> str:
+        """Rows, classes with their counts, and groups."""
+        size = "x".join(map(str, self.X.shape[1:]))
+        what = f"{len(self.X)} images of {size}" if self.X.ndim > 2 else f"{len(self.X)} rows of {size} columns"
+        counts = np.unique(self.y, return_counts=True)[1]
+        classes = ", ".join(f"{n} of {name}" for name, n in zip(self.class_names, counts, strict=True))
+        groups = "no groups" if self.groups is None else f"{len(np.unique(self.groups))} groups"
+        return f"{self.name}: {what} ({classes}), {groups}."
+
+
+def embedded() -> dict[str, Data]:
+    """Sets that need no download, by the word that tells their files apart."""
+    nodules, tissue, cancer = make_nodules(240, **NODULES), load_tissue_patches(), load_breast_cancer()
+    names = [str(name) for name in nodules.target_names]
+    return {
+        "nodules": Data("Lung nodules (simulated)", nodules.data, nodules.target, None, names, diseased=["nodule"]),
+        "tissue": Data(
+            "Tissue patches (microscopy and retina)",
+            tissue.data,
+            tissue.target,
+            tissue.groups,
+            tissue.target_names,
+            diseased=["DAB stained", "large vessel"],  # none is an illness: these are what a pathologist looks for
+        ),
+        "breast_cancer": Data(
+            "Breast cancer, a table of 30 measurements",
+            cancer.data,
+            cancer.target,
+            None,
+            cancer.target_names.tolist(),
+            diseased=["malignant"],
+        ),
+    }
+
+
+def load_own(path: Path, image_size: int | None) -> Data:
+    """The user's labelled images, reduced where asked for, with notes on what is left out."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        images = load_images(path)
+    if images.target is None:
+        raise ValueError(
+            f"{path} holds no labels, and arms are compared by them. Save it with y (or train_labels), or sort image "
+            "files into one subfolder per class."
+        )
+    kept, notes = _cross_validated(path, images)
+    notes += [str(warning.message) for warning in caught]
+    X, y, groups = images.data[kept], images.target[kept], _groups(images)
+    _check_images(path, X)
+    if image_size is not None and (reduced := reduce_images(X, image_size)).shape != X.shape:
+        notes.append(f"Images are reduced from {X.shape[1]}x{X.shape[2]} to {reduced.shape[1]}x{reduced.shape[2]}.")
+        X = reduced
+    names = [str(c if images.target_names is None else images.target_names[c]) for c in np.unique(y)]
+    return Data(path.absolute().name, X, y, None if groups is None else groups[kept], names, tuple(notes))
+
+
+def _cross_validated(path: Path, images) -> tuple[np.ndarray, list[str]]:
+    """Which rows take part, and a note where the file has splits: the official test set of MedMNIST does not."""
+    rows = np.ones(len(images.data), bool)
+    splits = [] if images.split is None else list(dict.fromkeys(images.split.tolist()))
+    if len(splits) < 2:
+        return rows, []
+    if not (_is_medmnist(path) and OFFICIAL in splits):
+        return rows, [f"Rows of all its splits ({', '.join(splits)}) are pooled and split anew."]
+    others = [name for name in splits if name != OFFICIAL]
+    left_out = f"its official {OFFICIAL!r} rows are left out: they may be of another domain."
+    return images.split != OFFICIAL, [
+        f"Rows of {' and '.join(map(repr, others))} are pooled and split anew; {left_out}"
+    ]
+
+
+def _is_medmnist(path: Path) -> bool:
+    with np.load(path, allow_pickle=False) as archive:
+        return "X" not in archive and any(f"{split}_images" in archive for split in MEDMNIST_SPLITS)
+
+
+def _groups(images) -> np.ndarray | None:
+    """Groups where they are known; pages of one file are a group too."""
+    if images.groups is not None or images.filenames is None:
+        return images.groups
+    files = np.array(images.filenames)
+    return files if len(np.unique(files)) < len(files) else None
+
+
+def _check_images(path: Path, X: np.ndarray) -> None:
+    try:
+        check_sides((*X.shape[1:], 1)[:3])
+        if not np.isfinite(X).all():
+            raise ValueError("It holds NaN or infinity. Replace them, and save it again.")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def reduce_images(X: np.ndarray, size: int) -> np.ndarray:
+    """Images whose longer side is at most `size`, and the shorter one still large enough for the networks."""
+    from skimage.transform import resize
+
+    height, width = X.shape[1:3]
+    factor = max(size / max(height, width), SMALLEST_SIDE / min(height, width))
+    if factor >= 1:
+        return X
+    shape = (max(SMALLEST_SIDE, round(height * factor)), max(SMALLEST_SIDE, round(width * factor)), *X.shape[3:])
+    small = [resize(image.astype(np.float64), shape, anti_aliasing=True, preserve_range=True) for image in X]
+    return cast(np.stack(small), X.dtype)
