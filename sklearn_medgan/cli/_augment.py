@@ -21,8 +21,9 @@ from .._validation import check_sides
 from .._version import __version__
 from ..augmentation._augmenter import GANAugmenter
 from ..datasets import load_images
+from ..datasets._archives import split_names
+from ..datasets._folders import MANIFEST, SYNTHETIC
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, write_image
-from ..datasets._loaders import MANIFEST, SYNTHETIC, split_names
 from ..persistence import changed_parameters, load, read_header, save
 from ._staging import Staging, reserve_outputs, write_npz
 

@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer
 from .._containers import cast
 from .._validation import SMALLEST_SIDE, check_sides
 from ..datasets import load_images, load_tissue_patches, make_nodules
-from ..datasets._loaders import MEDMNIST_SPLITS
+from ..datasets._archives import MEDMNIST_SPLITS
 
 OFFICIAL = "test"  # split of a MedMNIST file that is left out
 NODULES = {"image_size": 24, "prevalence": 0.25, "random_state": 0}

@@ -14,8 +14,9 @@ import numpy as np
 from .._interrupt import Interrupt
 from .._validation import check_sides
 from ..datasets import load_images
+from ..datasets._archives import read_image_arrays
+from ..datasets._folders import list_folder
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, image_kind, read_stack, write_stack
-from ..datasets._loaders import list_folder, read_image_arrays
 from ..degradations._registry import resolve
 from ..enhancement._enhancer import GANEnhancer
 from ..persistence import load, read_header, save

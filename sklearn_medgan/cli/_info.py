@@ -149,8 +149,8 @@ def describe_image(path: Path) -> tuple[str, dict]:
 
 def describe_folder(path: Path) -> tuple[str, dict]:
     """A folder of images, with or without subfolders as classes."""
+    from ..datasets._folders import SYNTHETIC, list_folder
     from ..datasets._images import read_stack
-    from ..datasets._loaders import SYNTHETIC, list_folder
 
     classes = list_folder(path)
     files = [file for members in classes.values() for file in members]
@@ -169,7 +169,7 @@ def describe_folder(path: Path) -> tuple[str, dict]:
 
 def describe_archive(path: Path) -> tuple[str, dict]:
     """An .npz file in one of the two forms that `load_images` reads."""
-    from ..datasets._loaders import read_image_arrays
+    from ..datasets._archives import read_image_arrays
 
     arrays, keys = read_image_arrays(path)
     pixels = Pixels()

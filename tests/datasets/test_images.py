@@ -1,38 +1,19 @@
-"""Image files against what pillow and tifffile wrote, and what they read back."""
+"""PNG, JPEG and writing, against what pillow and tifffile wrote, and what they read back."""
 
 import struct
-import zlib
 
 import numpy as np
 import pytest
 import tifffile
+from pictures import assert_same, pixels, save_png
 from PIL import Image
 
-from sklearn_medgan.datasets._images import read_image, read_stack, write_image, write_stack
+from sklearn_medgan.datasets._images import read_stack, write_image, write_stack
 
 
-def pixels(shape=(9, 11), dtype=np.uint8, seed=0):
-    values = np.random.default_rng(seed).integers(0, 2**63, size=shape, dtype=np.int64)
-    if np.dtype(dtype).kind == "f":
-        return (values / 2**60).astype(dtype)
-    return values % 2 == 1 if dtype is bool else values.astype(dtype)
-
-
-def save_png(path, array, colour_type):
-    """A 16-bit PNG byte by byte: pillow writes none in colour."""
-
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
-    header = struct.pack(">IIBBBBB", array.shape[1], array.shape[0], 16, colour_type, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
-
-
-def assert_same(got, expected):
-    assert got.dtype == expected.dtype
-    np.testing.assert_array_equal(got, expected)
+def read_image(path):
+    (image,) = read_stack(path)
+    return image
 
 
 # --- read_image -------------------------------------------------------------------------------------------
@@ -45,23 +26,40 @@ def test_8_bit_png_comes_back(tmp_path, shape):
     assert_same(read_image(tmp_path / "a.png"), image)
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, bool])
-def test_16_and_1_bit_png_come_back(tmp_path, dtype):
-    image = pixels(dtype=dtype)
+def test_16_bit_png_comes_back(tmp_path):
+    image = pixels(dtype=np.uint16)
     Image.fromarray(image).save(tmp_path / "a.PNG")
     assert_same(read_image(str(tmp_path / "a.PNG")), image)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_grey_of_few_bits_is_spread_over_the_range_of_eight(tmp_path, depth):
+    highest = 2**depth - 1
+    image = pixels() % (highest + 1)
+    save_png(tmp_path / "a.png", image, depth, 0)
+    assert_same(read_image(tmp_path / "a.png"), (image * (255 // highest)).astype(np.uint8))
+    assert set(np.unique(read_image(tmp_path / "a.png"))) >= {0, 255}
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_a_grey_that_stands_for_transparent_becomes_alpha(tmp_path, depth):
+    image, factor = pixels(dtype=np.uint16) & np.uint16(2**depth - 1), 255 // (2**depth - 1) or 1
+    save_png(tmp_path / "a.png", image, depth, 0, (b"tRNS", struct.pack(">H", image[0, 0])))
+    opaque = np.where(image == image[0, 0], 0, 65535 if depth == 16 else 255)
+    got = read_image(tmp_path / "a.png")
+    assert_same(got, np.stack([image * factor, opaque], axis=-1).astype(np.uint16 if depth == 16 else np.uint8))
+
+
 def test_16_bit_grey_png_from_another_writer_comes_back(tmp_path):
     image = pixels(dtype=np.uint16)
-    save_png(tmp_path / "a.png", image, colour_type=0)
+    save_png(tmp_path / "a.png", image, 16, 0)
     assert_same(read_image(tmp_path / "a.png"), image)
 
 
 @pytest.mark.parametrize(("n_channels", "colour_type"), [(2, 4), (3, 2), (4, 6)])
 def test_16_bit_colour_png_is_refused_and_not_reduced(tmp_path, n_channels, colour_type):
-    save_png(tmp_path / "a.png", pixels((9, 11, n_channels), np.uint16), colour_type)
-    with pytest.raises(ValueError, match=r"a\.png cannot be read exactly: .* reduces to 8; save it as TIFF"):
+    save_png(tmp_path / "a.png", pixels((9, 11, n_channels), np.uint16), 16, colour_type)
+    with pytest.raises(ValueError, match=r"a\.png cannot be read: .* reduces to 8; save it as TIFF"):
         read_image(tmp_path / "a.png")
 
 
@@ -112,51 +110,6 @@ def test_a_jpeg_named_png_is_read(tmp_path):
     assert read_image(tmp_path / "a.png").shape == (9, 11)
 
 
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64])
-@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"byteorder": ">"}, {"bigtiff": True}])
-def test_tiff_of_any_dtype_comes_back(tmp_path, dtype, options):
-    image = pixels(dtype=dtype)
-    options = {"photometric": "minisblack"} if dtype is bool else options
-    tifffile.imwrite(tmp_path / "a.tif", image, **options)
-    assert_same(read_image(tmp_path / "a.tif"), image)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("n_channels", [3, 4])
-@pytest.mark.parametrize("plane", ["contig", "separate"])
-def test_tiff_in_colour_has_its_channels_last(tmp_path, dtype, n_channels, plane):
-    image = pixels((9, 11, n_channels), dtype)
-    stored = image if plane == "contig" else np.moveaxis(image, -1, 0)
-    tifffile.imwrite(tmp_path / "a.tiff", stored, photometric="rgb", planarconfig=plane)
-    assert_same(read_image(tmp_path / "a.tiff"), image)
-
-
-@pytest.mark.parametrize("shape", [(5, 9, 11), (2, 9, 11, 3), (3, 4, 9, 11)])
-@pytest.mark.parametrize("options", [{}, {"metadata": None}, {"imagej": True}])
-def test_pages_of_a_tiff_are_a_stack(tmp_path, shape, options):
-    image = pixels(shape)
-    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb" if shape[-1] == 3 else "minisblack", **options)
-    expected = image if shape[-1] == 3 else image.reshape(-1, 9, 11)
-    assert_same(read_stack(tmp_path / "a.tif"), expected)
-    with pytest.raises(ValueError, match=rf"hold one image; it holds {len(expected)} pages"):
-        read_image(tmp_path / "a.tif")
-
-
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16])
-def test_pages_with_lzw_come_back(tmp_path, dtype):
-    images = [pixels(dtype=dtype, seed=k) for k in range(3)]
-    first, *rest = map(Image.fromarray, images)
-    first.save(tmp_path / "a.tif", save_all=True, append_images=rest, compression="tiff_lzw")
-    assert_same(read_stack(tmp_path / "a.tif"), np.stack(images))
-
-
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16])
-def test_white_zero_is_turned_round(tmp_path, dtype):
-    image = pixels(dtype=dtype)
-    tifffile.imwrite(tmp_path / "a.tif", image, photometric="miniswhite")
-    assert_same(read_image(tmp_path / "a.tif"), np.invert(image))
-
-
 def save_turned(path):
     tifffile.imwrite(path, pixels(), extratags=[(274, "H", 1, 6, True)])
 
@@ -188,7 +141,7 @@ REFUSED = {
 def test_what_cannot_be_had_exactly_is_refused(tmp_path, case):
     name, save, message = REFUSED[case]
     save(tmp_path / name)
-    with pytest.raises(ValueError, match=rf"{name} cannot be read exactly: .*{message}"):
+    with pytest.raises(ValueError, match=rf"{name} cannot be read: .*{message}"):
         read_image(tmp_path / name)
 
 
