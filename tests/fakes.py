@@ -1,14 +1,14 @@
-"""An augmenter that keeps the interface of `GANAugmenter` and draws class means with noise, in microseconds."""
+"""Estimators in place of real ones: an augmenter that draws in microseconds, a classifier that keeps what it saw."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from sklearn_medgan._allocation import synthetic_counts
 
@@ -38,8 +38,8 @@ class FakeAugmenter(TransformerMixin, BaseEstimator):
         rows = self._check_rows(X, reset=True)
         self.seen.append(rows)
         self.seen_unlabeled.append(None if X_unlabeled is None else np.asarray(X_unlabeled))
-        self.classes_, codes = np.unique(np.zeros(len(rows)) if y is None else y, return_inverse=True)
-        check_classification_targets(codes)
+        labels = np.zeros(len(rows)) if y is None else _check_labels(rows, y)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
         self.means_ = np.stack([rows[codes == code].mean(axis=0) for code in range(len(self.classes_))])
         self.like_, self.rng_ = X, check_random_state(self.random_state)
         return self
@@ -60,8 +60,9 @@ class FakeAugmenter(TransformerMixin, BaseEstimator):
 
     def fit_resample(self, X, y, *, X_unlabeled=None):
         self.fit(X, y, X_unlabeled=X_unlabeled)
-        counts = synthetic_counts(y, self.sampling_strategy, self.ratio)
+        counts = synthetic_counts(_check_labels(X, y), self.sampling_strategy, self.ratio)
         X_new, y_new = self.sample(y=np.repeat(self.classes_, list(counts.values())))
+        y = np.ravel(y) if np.asarray(y).ndim == 2 else y  # a column of labels, of which the check has warned
         return _append(X, X_new), _append(y, y_new.astype(np.asarray(y).dtype))
 
     def get_feature_names_out(self, input_features=None):
@@ -78,6 +79,30 @@ class FakeAugmenter(TransformerMixin, BaseEstimator):
         if getattr(X, "ndim", 2) > 2:
             X = np.asarray(X).reshape(len(X), -1)
         return validate_data(self, X, reset=reset, dtype=np.float64, ensure_min_samples=2 if reset else 1)
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Keeps what it was fitted on, and scores; predicts the first class."""
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        self.X_, self.y_, self.sample_weight_, self.groups_ = X, y, sample_weight, groups
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def score(self, X, y, sample_weight=None):
+        self.scored_ = X
+        return super().score(X, y, sample_weight)
+
+
+def _check_labels(X, y):
+    check_consistent_length(X, y)
+    labels = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    return labels
 
 
 def _like(rows, X):

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from fakes import FakeAugmenter
+from fakes import FakeAugmenter, Recorder
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
@@ -18,25 +18,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.utils.estimator_checks import (
-    check_dataframe_column_names_consistency,
-    check_param_validation,
-    parametrize_with_checks,
-)
 
 from sklearn_medgan import AugmentedClassifier, GANAugmenter
-
-
-class Recorder(ClassifierMixin, BaseEstimator):
-    """Keeps what it was fitted on."""
-
-    def fit(self, X, y, sample_weight=None, groups=None):
-        self.X_, self.y_, self.sample_weight_, self.groups_ = np.asarray(X), y, sample_weight, groups
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict(self, X):
-        return np.full(len(X), self.classes_[0])
 
 
 @pytest.fixture
@@ -47,23 +30,6 @@ def table():
 @pytest.fixture(autouse=True)
 def _forget():
     FakeAugmenter.forget()
-
-
-@parametrize_with_checks(
-    [
-        AugmentedClassifier(LogisticRegression(), FakeAugmenter(noise=0.1)),
-        AugmentedClassifier(KNeighborsClassifier(3), FakeAugmenter(noise=0.1), dose=0.5, random_state=0),
-        AugmentedClassifier(LogisticRegression(), FakeAugmenter(), dose=0.5, synthetic_weight=0.1),
-    ]
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
-
-
-# Checks that parametrize_with_checks leaves out.
-@pytest.mark.parametrize("check", [check_param_validation, check_dataframe_column_names_consistency])
-def test_further_estimator_checks(check):
-    check("AugmentedClassifier", AugmentedClassifier(LogisticRegression(), FakeAugmenter()))
 
 
 def test_classifier_sees_real_rows_first_then_a_dose_that_evens_out_the_classes(table):
@@ -429,17 +395,6 @@ def tiny(**params):
     return GANAugmenter(**{"max_iter": 2, "width": 8, "latent_dim": 4, "random_state": 0, **params})
 
 
-@pytest.mark.slow
-@parametrize_with_checks(
-    [
-        AugmentedClassifier(LogisticRegression(), tiny(), dose=0.5, random_state=0),
-        AugmentedClassifier(LogisticRegression(), tiny(representation="pixels"), synthetic_weight=0.1),
-    ]
-)
-def test_estimator_checks_with_the_gan(estimator, check):
-    check(estimator)
-
-
 def test_gan_rows_train_a_classifier_of_images():
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 200, (40, 8, 8), dtype=np.uint8), np.repeat([0, 1], [30, 10])
@@ -458,13 +413,6 @@ def test_gan_rows_join_any_container(form, table):
     frame = form(X, columns=[f"f{i}" for i in range(20)]) if form is pd.DataFrame else form(X)
     model = AugmentedClassifier(LogisticRegression(), tiny()).fit(frame, y)
     np.testing.assert_allclose(model.decision_function(frame), expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_two_processes_agree_with_one(table):
-    model = AugmentedClassifier(LogisticRegression(), tiny(), random_state=0)
-    one, two = (cross_validate(model, *table, cv=2, n_jobs=n_jobs)["test_score"] for n_jobs in (1, 2))
-    np.testing.assert_array_equal(one, two)
 
 
 def test_gan_trains_on_training_folds_only():

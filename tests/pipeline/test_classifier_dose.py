@@ -29,7 +29,6 @@ from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import check_random_state
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_medgan import AugmentedClassifier, GANAugmenter
 
@@ -99,11 +98,6 @@ def few_rows(seed=0, n=24):
 
 def by_cv(estimator, augmenter, **params):
     return AugmentedClassifier(estimator, augmenter, dose="cv", **params)
-
-
-@parametrize_with_checks([by_cv(LogisticRegression(), FakeAugmenter(noise=0.1))])
-def test_estimator_checks(estimator, check):
-    check(estimator)
 
 
 # What is chosen
