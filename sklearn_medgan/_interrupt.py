@@ -1,22 +1,49 @@
-"""Ctrl-C, where training would otherwise swallow it."""
+"""Ctrl-C and a scheduler's SIGTERM, where training would otherwise swallow them."""
 
 from __future__ import annotations
 
 import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+# SIGHUP: the terminal or the connection is gone.
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Interrupt:
-    """Catches Ctrl-C and remembers it: training ends on it with a warning, and the rest would go on."""
+    """Catches signals that stop a program, and remembers them: training ends on one, and the rest would go on.
 
-    def __init__(self):
-        self.seen = False
+    Each raises KeyboardInterrupt in the block, which ends it. Those that the caller ignores stay ignored; outside of
+    the main thread, where no signal arrives, nothing is caught.
 
-    def __enter__(self):
-        self._previous = signal.signal(signal.SIGINT, self._on_signal)
+    Attributes
+    ----------
+    seen : int
+        Number of the last signal; 0 if there was none.
+    held : bool
+        While true, signals are remembered and raise nothing.
+    """
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.held = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: set by other than Python
+                    self._previous[number] = signal.signal(number, self._on_signal)
         return self
 
-    def _on_signal(self, *_):
-        self.seen = True
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.seen = number
+        if self.held:
+            return
+        previous = self._previous[number]
+        if isinstance(getattr(previous, "__self__", None), Interrupt):  # one around this one sees it, too
+            previous(number, frame)
         raise KeyboardInterrupt
 
     def check(self) -> None:
@@ -24,7 +51,10 @@ class Interrupt:
         if self.seen:
             raise KeyboardInterrupt
 
-    def __exit__(self, kind, error, traceback) -> bool:
-        signal.signal(signal.SIGINT, self._previous)
-        self.seen = self.seen or kind is KeyboardInterrupt
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self.seen = self.seen or (signal.SIGINT if kind is KeyboardInterrupt else 0)
         return kind is KeyboardInterrupt

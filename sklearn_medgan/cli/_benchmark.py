@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..benchmark._estimator_arms import default_arms
 from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, check_rows, check_sizes
 from ..enhancement._enhancer import GANEnhancer
 from ._data import Data, embedded, load_own
+from ._session import Session
 from ._staging import Staging
 
 RESULTS = "medgan_benchmark.jsonl"
@@ -48,19 +49,8 @@ REDUCED = Extent(  # three sets in minutes on two cores
 )
 
 
-def run(options, *, import_tensorflow: Callable, write: Callable, show: Callable = print) -> int:
+def run(options: argparse.Namespace, session: Session) -> int:
     """Check everything, measure set by set, show each table with its verdict, and write what was asked for.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        As the parser of `cli` makes it.
-    import_tensorflow : callable
-        Called without arguments once the input is known to be good, where a network is to be trained.
-    write : callable
-        Takes lines of progress.
-    show : callable, default=print
-        Takes what was found.
 
     Returns
     -------
@@ -74,14 +64,14 @@ def run(options, *, import_tensorflow: Callable, write: Callable, show: Callable
     KeyboardInterrupt
         After Ctrl-C. Finished cells stay in the results file.
     """
-    started = time.monotonic()
+    write, show = session.progress, session.write
+    write("Loading scikit-learn and the data ...")
     check_options(options)
     jobs = plan(options)
     for job in jobs:
         job.check()
     if any(job.trains_networks for job in jobs):
-        write("Loading TensorFlow ...")
-        import_tensorflow()
+        session.load_tensorflow(write)
     tables = []
     for job in jobs:
         show(f"\n{job.describe()}\n")
@@ -92,7 +82,8 @@ def run(options, *, import_tensorflow: Callable, write: Callable, show: Callable
     if len(jobs) > 1:
         show(f"\n{in_all(tables)}")
     show(f"\n{DISCLAIMER}")
-    write(f"{time.monotonic() - started:.0f} s in all.")
+    session.tell_notes(write)
+    write(session.seconds())
     return 0
 
 

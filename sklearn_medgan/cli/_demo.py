@@ -20,6 +20,7 @@ from ..benchmark import ARMS, Arm, BenchmarkResult, gan_arms
 from ..benchmark._estimator_arms import SharedGAN, gan_rows_and_columns
 from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job
 from ._data import Data, embedded, load_own
+from ._session import Session
 
 FOLDS, N_SEEDS = 3, 2
 C = 10.0
@@ -29,17 +30,8 @@ ALONE, STOCK, GROWN = "StandardScaler + SVC", "sklearn Pipeline(aug, clf)", "skl
 SHOWN = ("arm", "balanced_accuracy", "difference", "verdict", "seconds")
 
 
-def run(options: argparse.Namespace, *, import_tensorflow: Callable[[], None], write: Callable[[str], None]) -> int:
+def run(options: argparse.Namespace, session: Session) -> int:
     """Compare the three pipelines on each set, show table, verdict and notes, and draw what the GAN has learned.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        As the parser of `cli` makes it.
-    import_tensorflow : callable
-        Called without arguments once the input is known to be good.
-    write : callable
-        Takes lines of text.
 
     Returns
     -------
@@ -53,15 +45,16 @@ def run(options: argparse.Namespace, *, import_tensorflow: Callable[[], None], w
     KeyboardInterrupt
         After Ctrl-C, when what is finished has been shown and drawn.
     """
+    session.write("Loading scikit-learn and the data ...")
     folder = prepare_folder(options.out)
     demonstrations = [Demonstration(*each) for each in jobs(options)]
     for each in demonstrations:
         each.job.check()
-    write("Loading TensorFlow ...")
-    import_tensorflow()
+    session.load_tensorflow()
     for each in demonstrations:
-        each.run(folder, write)
-    write(f"\n{DISCLAIMER}")
+        each.run(folder, session.write)
+    session.tell_notes()
+    session.write(f"\n{DISCLAIMER}\n{session.seconds()}")
     return 0
 
 

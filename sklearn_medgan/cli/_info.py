@@ -6,58 +6,47 @@ header is read, which needs neither scikit-learn nor TensorFlow.
 
 from __future__ import annotations
 
-import warnings
 import zipfile
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._version import __version__
 from ..persistence import HEADER, read_summary
+from ._session import Session, reading
+from ._streams import printable
 
 MOST_READ = 200  # files of a folder; of more, an evenly spaced choice is read
 MOST_NAMED = 12  # classes, parameters and the like on a line
 NARROW = 11  # columns of the names of lines
 
 
-def run(path, write: Callable = print) -> int:
+def run(options: Namespace, session: Session) -> int:
     """Write what is at a path.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A file or folder.
-    write : callable, default=print
-        Takes lines.
-
-    Returns
-    -------
-    int
-        0.
 
     Raises
     ------
     OSError, ValueError
         If there is nothing at the path, or something else than data or a model.
     """
-    path = Path(path)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    path = Path(options.file)
+    with reading(path):
         title, lines = describer(path)(path)
-    write(f"{path}: {title}")
-    for name, text in lines.items():
+    session.write(f"{printable(str(path))}: {title}")
+    for name, text in [*lines.items(), *(("note", text) for text in session.notes())]:
         if text:
-            write(f"  {name:<{NARROW}} {printable(text)}")
-    for warning in caught:
-        write(f"  {'note':<{NARROW}} {printable(str(warning.message))}")
+            session.write(f"  {name:<{NARROW}} {printable(text)}")
     return 0
 
 
-def describer(path: Path) -> Callable:
-    """The function that describes what is at the path, by content where names say nothing."""
+def describer(path: Path) -> Callable[[Path], tuple[str, dict[str, str]]]:
+    """Return the function that describes what is at the path, by content where names say nothing."""
     if not path.exists():
         raise ValueError(f"There is no file or folder {path}. Check the path.")
     if path.is_dir():
@@ -83,20 +72,15 @@ def _holds_a_model(path: Path) -> bool:
         return False
 
 
-def printable(text: str) -> str:
-    """The text, with control characters written out: names come from a stranger's file."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def listed(items: Iterable[str]) -> str:
-    """The first items, and how many more there are."""
+    """Return the first items, and how many more there are."""
     items = list(items)
     more = [f"and {len(items) - MOST_NAMED} more"] if len(items) > MOST_NAMED else []
     return ", ".join([*items[:MOST_NAMED], *more])
 
 
 def size(path: Path) -> str:
-    """Size of a file in decimal units."""
+    """Return the size of a file in decimal units."""
     n_bytes = float(path.stat().st_size)
     for unit in ("bytes", "kB", "MB"):
         if n_bytes < 999.5:  # what is left has three digits
@@ -126,7 +110,7 @@ class Pixels:
             self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
 
     def lines(self) -> dict[str, str]:
-        """Number, kinds and range."""
+        """Return number, kinds and range."""
         lost = f", and {self.n_lost} value(s) that are NaN or infinite" if self.n_lost else ""
         found = f"{self.low:.6g} to {self.high:.6g}" if self.low <= self.high else "none"
         return {
@@ -138,8 +122,8 @@ class Pixels:
         }
 
 
-def describe_image(path: Path) -> tuple[str, dict]:
-    """One image file, or the pages of one."""
+def describe_image(path: Path) -> tuple[str, dict[str, str]]:
+    """Tell of one image file, or the pages of one."""
     from ..datasets._images import read_stack
 
     pixels = Pixels()
@@ -147,8 +131,8 @@ def describe_image(path: Path) -> tuple[str, dict]:
     return f"image file, {size(path)}", pixels.lines()
 
 
-def describe_folder(path: Path) -> tuple[str, dict]:
-    """A folder of images, with or without subfolders as classes."""
+def describe_folder(path: Path) -> tuple[str, dict[str, str]]:
+    """Tell of a folder of images, with or without subfolders as classes."""
     from ..datasets._folders import SYNTHETIC, list_folder
     from ..datasets._images import read_stack
 
@@ -167,14 +151,16 @@ def describe_folder(path: Path) -> tuple[str, dict]:
     return f"folder of images, {len(files)} file(s)", lines
 
 
-def describe_archive(path: Path) -> tuple[str, dict]:
-    """An .npz file in one of the two forms that `load_images` reads."""
+def describe_archive(path: Path) -> tuple[str, dict[str, str]]:
+    """Tell of an .npz file in one of the two forms that `load_images` reads."""
     from ..datasets._archives import read_image_arrays
 
     arrays, keys = read_image_arrays(path)
     pixels = Pixels()
     for key in keys:
         pixels.add(arrays[key])
+    if not any(arrays[key].size for key in keys):
+        raise ValueError(f"{path} holds no image. Save some under {' or '.join(map(repr, keys))}.")
     medmnist = keys != ["X"]
     splits = {key.removesuffix("_images"): len(arrays[key]) for key in keys}
     labels = [f"{split}_labels" for split in splits] if medmnist else ["y"]
@@ -190,7 +176,7 @@ def describe_archive(path: Path) -> tuple[str, dict]:
     }
 
 
-def _counts(values) -> dict[str, int]:
+def _counts(values: ArrayLike) -> dict[str, int]:
     """Each distinct value with its count."""
     return {str(value): int(n) for value, n in zip(*np.unique(values, return_counts=True), strict=True)}
 
@@ -199,19 +185,19 @@ def _names_and_counts(counts: dict[str, int]) -> str:
     return listed(f"{name} {n}" for name, n in counts.items())
 
 
-def _classes(labels: list, names) -> str:
+def _classes(labels: list[np.ndarray], names: np.ndarray | None) -> str:
     """Classes with their counts; several labels an image are counted column by column."""
     if not labels:
         return "none"
-    labels = np.concatenate([np.atleast_1d(column) for column in labels])
-    if labels.ndim > 1 and labels.shape[1] != 1:
-        return f"{labels.shape[1]} labels an image, set in {listed(map(str, np.count_nonzero(labels, axis=0)))}"
-    names = [] if names is None else np.atleast_1d(names).astype(str).tolist()
-    known = {str(i): name for i, name in enumerate(names)} if labels.dtype.kind in "biu" else {}
-    return _names_and_counts({known.get(value, value): n for value, n in _counts(labels).items()})
+    y = np.concatenate([np.atleast_1d(column) for column in labels])
+    if y.ndim > 1 and y.shape[1] != 1:
+        return f"{y.shape[1]} labels an image, set in {listed(map(str, np.count_nonzero(y, axis=0)))}"
+    texts = [] if names is None else np.atleast_1d(names).astype(str).tolist()
+    known = {str(i): name for i, name in enumerate(texts)} if y.dtype.kind in "biu" else {}
+    return _names_and_counts({known.get(value, value): n for value, n in _counts(y).items()})
 
 
-def _groups(arrays: dict) -> str:
+def _groups(arrays: dict[str, np.ndarray]) -> str:
     """Number and size of the groups; synthetic images are of none."""
     groups, marked = np.atleast_1d(arrays.get("group", [])), arrays.get("synthetic")
     if marked is not None and marked.dtype == bool and marked.shape == groups.shape:
@@ -220,7 +206,7 @@ def _groups(arrays: dict) -> str:
     return f"{len(counts)}, of {min(counts)} to {max(counts)} images" if counts else ""
 
 
-def _synthetic(arrays: dict) -> str:
+def _synthetic(arrays: dict[str, np.ndarray]) -> str:
     """What `medgan augment` says of the images that it added."""
     if "synthetic" not in arrays:
         return ""
@@ -231,8 +217,8 @@ def _synthetic(arrays: dict) -> str:
 # ------------------------------------------------------------------------------------------------------------- model
 
 
-def describe_model(path: Path) -> tuple[str, dict]:
-    """An estimator that `sklearn_medgan.save` wrote."""
+def describe_model(path: Path) -> tuple[str, dict[str, str]]:
+    """Tell of an estimator that `sklearn_medgan.save` wrote."""
     told = read_summary(path, ["image_shape_", "n_features_in_", "classes_", "n_iter_"])
     fitted, changed = told["fitted"], told["changed"]
     version = told["package_version"]
@@ -246,12 +232,12 @@ def describe_model(path: Path) -> tuple[str, dict]:
     }
 
 
-def _fitted_on(fitted: dict) -> str:
+def _fitted_on(fitted: dict[str, Any]) -> str:
     shape = fitted.get("image_shape_")
     return f"images of {'x'.join(map(str, shape))}" if shape else f"a table of {fitted.get('n_features_in_')} columns"
 
 
-def _parameters(parameters: dict, known: bool) -> str:
+def _parameters(parameters: dict[str, Any], known: bool) -> str:
     """Parameters that were set; of a file that does not tell, all."""
     text = ", ".join(f"{name}={value!r}" for name, value in sorted(parameters.items()))
     if not known:

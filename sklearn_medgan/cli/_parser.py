@@ -1,50 +1,36 @@
-"""The command `medgan`. Nothing heavy is imported before the arguments are known to be good."""
+"""The arguments of `medgan`."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import functools
-import os
 import shlex
-import sys
-import tempfile
-import time
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from .._version import __version__
+
+MOST = 2**31 - 1  # of whole numbers that reach TensorFlow
+LARGEST = 4096  # pixels a side
 
 
 class _Parser(argparse.ArgumentParser):
     """Errors on one line."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code.
+def parse(words: list[str]) -> argparse.Namespace:
+    """Return the options; `name` is that of the command, `command` the line.
 
-    Parameters
-    ----------
-    argv : list of str, default=None
-        Arguments, default those of the process.
-
-    Returns
-    -------
-    int
-        0, 2 for bad input, 130 after Ctrl-C.
+    Raises
+    ------
+    SystemExit
+        After --help and --version (0), and for words that it does not know (2).
     """
-    words = sys.argv[1:] if argv is None else argv
-    arguments = _parser().parse_args(words)
-    arguments.command = shlex.join(["medgan", *words])
-    try:
-        return arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("medgan: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader went away, as in `medgan demo | head`
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
-        return 1
+    options = _parser().parse_args(words)
+    options.command = shlex.join(["medgan", *words])
+    return options
 
 
 def _parser() -> _Parser:
@@ -62,7 +48,7 @@ def _parser() -> _Parser:
     return parser
 
 
-def _add_demo(commands) -> None:
+def _add_demo(commands: Any) -> None:
     demo = commands.add_parser(
         "demo",
         help="compare an SVC alone with a GAN in front of it, by cross-validation",
@@ -83,17 +69,17 @@ def _add_demo(commands) -> None:
     demo.add_argument(
         "--image-size",
         metavar="N",
-        type=_whole(8),
+        type=_whole(8, LARGEST),
         default=32,
-        help="reduce larger images to this many pixels (%(default)s)",
+        help="reduce larger images to this many pixels a side, and resize those of several sizes (%(default)s)",
     )
     demo.add_argument(
-        "--seed", metavar="N", type=_whole(0, 2**31 - 1), default=0, help="decides splits and training (%(default)s)"
+        "--seed", metavar="N", type=_whole(0), default=0, help="decides splits and training (%(default)s)"
     )
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(name="demo")
 
 
-def _add_benchmark(commands) -> None:
+def _add_benchmark(commands: Any) -> None:
     compare = commands.add_parser(
         "benchmark",
         help="does it help a diagnosis? arms of rows and columns compared by one protocol",
@@ -110,10 +96,10 @@ def _add_benchmark(commands) -> None:
     )
     _add_benchmark_plan(compare)
     _add_benchmark_files(compare)
-    compare.set_defaults(run=_benchmark)
+    compare.set_defaults(name="benchmark")
 
 
-def _add_benchmark_plan(compare) -> None:
+def _add_benchmark_plan(compare: Any) -> None:
     plan = compare.add_argument_group("what is compared")
     plan.add_argument(
         "--arms",
@@ -146,11 +132,14 @@ def _add_benchmark_plan(compare) -> None:
         "--max-iter", metavar="N", type=_whole(1), help="updates of each network (default; without --data 80 on images)"
     )
     plan.add_argument(
-        "--image-size", metavar="N", type=_whole(8), help="reduce larger images to this many pixels (as they are)"
+        "--image-size",
+        metavar="N",
+        type=_whole(8, LARGEST),
+        help="reduce larger images to this many pixels a side, and resize those of several sizes (as they are)",
     )
 
 
-def _add_benchmark_files(compare) -> None:
+def _add_benchmark_files(compare: Any) -> None:
     files = compare.add_argument_group(
         "files", "Without --data there is a file for each set, with its name in the file's."
     )
@@ -162,10 +151,10 @@ def _add_benchmark_files(compare) -> None:
     )
     files.add_argument("--report", metavar="FILE", help="also the table and verdicts: .md, .html or .json")
     files.add_argument("--picture", metavar="FILE", help="also a picture of the intervals: .png, .svg or .pdf")
-    files.add_argument("--jobs", metavar="N", type=_whole(1), help="processes (1)")
+    files.add_argument("--jobs", metavar="N", type=_whole(1, 1024), help="processes (1)")
 
 
-def _add_enhance(commands) -> None:
+def _add_enhance(commands: Any) -> None:
     enhance = commands.add_parser(
         "enhance",
         help="restore poor images with a saved model, or one learned from good images",
@@ -182,8 +171,9 @@ def _add_enhance(commands) -> None:
     enhance.add_argument("out", metavar="OUT", help="file or folder, as IN; the suffix of a file gives its format")
     model = enhance.add_mutually_exclusive_group(required=True)
     model.add_argument("--model", metavar="FILE", help="a GANEnhancer that sklearn_medgan.save or --save wrote")
-    model.add_argument("--good", metavar="PATH", help="good images of one size to learn from: file or folder, as IN")
+    model.add_argument("--good", metavar="PATH", help="good images to learn from: file or folder, as IN")
     fit = enhance.add_argument_group("learning from --good")
+    _add_image_size(fit)
     fit.add_argument(
         "--degradation", metavar="NAME[,NAME]", help="how images are poor: noise, blur, low_dose_ct, ... (auto)"
     )
@@ -192,7 +182,7 @@ def _add_enhance(commands) -> None:
         "--max-time", metavar="SECONDS", type=_above_zero("a number of seconds"), help="stop learning then (300)"
     )
     fit.add_argument("--max-iter", metavar="N", type=_whole(1), help="training steps (auto: 4000)")
-    fit.add_argument("--seed", metavar="N", type=_whole(0, 2**31 - 1), help="decides the training (0)")
+    fit.add_argument("--seed", metavar="N", type=_whole(0), help="decides the training (0)")
     fit.add_argument("--save", metavar="FILE", help="keep the model, for --model")
     enhance.add_argument("--force", action="store_true", help="replace files that are there")
     enhance.add_argument(
@@ -201,10 +191,10 @@ def _add_enhance(commands) -> None:
         help="also write the standard deviation of the error, NAME_uncertainty.tif",
     )
     enhance.add_argument("--picture", metavar="FILE.png", help="also draw a few images before and after")
-    enhance.set_defaults(run=_enhance)
+    enhance.set_defaults(name="enhance")
 
 
-def _add_augment(commands) -> None:
+def _add_augment(commands: Any) -> None:
     augment = commands.add_parser(
         "augment",
         help="add synthetic images to a labelled set, so that its classes are balanced",
@@ -219,6 +209,7 @@ def _add_augment(commands) -> None:
         "splits, the training rows are used",
     )
     augment.add_argument("out", metavar="OUT", help="a new folder, or a file that ends in .npz")
+    _add_image_size(augment)
     augment.add_argument(
         "--ratio",
         metavar="R",
@@ -232,7 +223,7 @@ def _add_augment(commands) -> None:
     augment.add_argument(
         "--seed",
         metavar="N",
-        type=_whole(0, 2**31 - 1),
+        type=_whole(0),
         default=0,
         help="decides the training and what is drawn (%(default)s)",
     )
@@ -242,10 +233,19 @@ def _add_augment(commands) -> None:
     augment.add_argument("--save", metavar="FILE", help="keep the model, for --model")
     augment.add_argument("--only-synthetic", action="store_true", help="leave the original images out of OUT")
     augment.add_argument("--force", action="store_true", help="replace files that are there")
-    augment.set_defaults(run=_augment)
+    augment.set_defaults(name="augment")
 
 
-def _add_info(commands) -> None:
+def _add_image_size(command: Any) -> None:
+    command.add_argument(
+        "--image-size",
+        metavar="N",
+        type=_whole(8, LARGEST),
+        help="resize the images to N x N pixels first, as those of several sizes must be (as they are)",
+    )
+
+
+def _add_info(commands: Any) -> None:
     info = commands.add_parser(
         "info",
         help="tell what a data file, a folder of images or a saved model holds",
@@ -255,26 +255,25 @@ def _add_info(commands) -> None:
     info.add_argument(
         "file", metavar="FILE", help="an .npz file, an image, a folder of images, or what sklearn_medgan.save wrote"
     )
-    info.set_defaults(run=_info)
+    info.set_defaults(name="info")
 
 
-def _whole(low: int, high: float = float("inf")):
+def _whole(low: int, high: int = MOST) -> Callable[[str], int]:
     """An argument type: whole numbers from `low` to `high`."""
 
     def convert(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
-            value = None
-        if value is None or not low <= value <= high:
-            above = f" to {high}" if high < float("inf") else " or more"
-            raise argparse.ArgumentTypeError(f"expected a whole number of {low}{above}; got {text!r}")
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"expected a whole number of {low} to {high}; got {text!r}")
         return value
 
     return convert
 
 
-def _above_zero(what: str):
+def _above_zero(what: str) -> Callable[[str], float]:
     """An argument type: finite numbers above zero."""
 
     def convert(text: str) -> float:
@@ -289,7 +288,7 @@ def _above_zero(what: str):
     return convert
 
 
-def _per_class(text: str) -> list:
+def _per_class(text: str) -> list[int | str]:
     """An argument type: "all" or whole numbers from 2 up, separated by commas."""
     return [part if part == "all" else _whole(2)(part) for part in map(str.strip, text.split(","))]
 
@@ -297,89 +296,5 @@ def _per_class(text: str) -> list:
 def _seeds(text: str) -> list[int]:
     """An argument type: how many seeds, or which; a comma makes one number a seed."""
     if "," not in text:
-        return list(range(_whole(1)(text)))
-    return [_whole(0, 2**31 - 1)(part) for part in text.strip().removesuffix(",").split(",")]
-
-
-def _demo(arguments: argparse.Namespace) -> int:
-    write = functools.partial(print, flush=True)
-    started = time.monotonic()
-    write("Loading scikit-learn and the data ...")
-    from . import _demo as demo
-
-    code = _checked("demo", demo.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
-    if code == 0:
-        write(f"{time.monotonic() - started:.0f} s in all.")
-    return code
-
-
-def _augment(arguments: argparse.Namespace) -> int:
-    write = functools.partial(print, flush=True)
-    write("Loading scikit-learn and the images ...")
-    from . import _augment as augment
-
-    return _checked("augment", augment.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
-
-
-def _benchmark(arguments: argparse.Namespace) -> int:
-    write = functools.partial(print, file=sys.stderr, flush=True)
-    write("Loading scikit-learn and the data ...")
-    from . import _benchmark as compare
-
-    show = functools.partial(print, flush=True)
-    loaded = {"import_tensorflow": _import_tensorflow_quietly, "write": write, "show": show}
-    return _checked("benchmark", compare.run, arguments, **loaded)
-
-
-def _enhance(arguments: argparse.Namespace) -> int:
-    write = functools.partial(print, flush=True)
-    write("Loading scikit-learn and the images ...")
-    from . import _enhance as enhance
-
-    return _checked("enhance", enhance.run, arguments, import_tensorflow=_import_tensorflow_quietly, write=write)
-
-
-def _info(arguments: argparse.Namespace) -> int:
-    from . import _info as info
-
-    return _checked("info", info.run, arguments.file)
-
-
-def _checked(command: str, run, *arguments, **options) -> int:
-    """The exit code of `run`; an error of the input goes to stderr on one line, and is code 2."""
-    try:
-        return run(*arguments, **options)
-    except BrokenPipeError:
-        raise
-    except (OSError, ValueError) as error:
-        print(f"medgan {command}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-
-
-def _import_tensorflow_quietly() -> None:
-    """Import TensorFlow without its start-up log, which no setting silences entirely; a failure shows all of it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with tempfile.TemporaryFile() as log:
-        try:
-            with _stderr_to(log):
-                import tensorflow as tf
-
-                tf.config.list_physical_devices()
-        except BaseException:
-            log.seek(0)
-            sys.stderr.write(log.read().decode(errors="replace"))
-            raise
-
-
-@contextlib.contextmanager
-def _stderr_to(file):
-    """Send the process's stderr, that of libraries in C too, to `file`."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)
+        return list(range(_whole(1, 1000)(text)))
+    return [_whole(0)(part) for part in text.strip().removesuffix(",").split(",")]

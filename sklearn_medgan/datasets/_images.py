@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .._validation import ParameterError
 from ._files import RefusedError, open_regular
 from ._pillow import read_png_or_jpeg, write_pillow
 from ._tiff import read_tiff, write_tiff
@@ -56,10 +57,9 @@ def read_stack(path: str | os.PathLike[str]) -> np.ndarray:
         except RefusedError as error:
             raise ValueError(f"{path} cannot be read: {error}.") from error.__cause__
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise ValueError(
-                f"{path} has more pixels than an image is expected to have: {error} Reduce it or cut it into tiles; "
-                "in Python, if you trust it, raise PIL.Image.MAX_IMAGE_PIXELS."
-            ) from error
+            advice = "Reduce it or cut it into tiles; if you trust it, raise PIL.Image.MAX_IMAGE_PIXELS."
+            expected, got = "has more pixels than an image is expected to have", str(error).rstrip(".")
+            raise ParameterError("MAX_IMAGE_PIXELS", expected, got, advice, subject=str(path)) from error
         except Exception as error:  # decoders meet damage with errors of every kind
             raise ValueError(
                 f"{path} is not an image that can be read ({error}). Expected a whole PNG, JPEG or TIFF file; "

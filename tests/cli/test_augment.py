@@ -4,7 +4,6 @@ import contextlib
 import csv
 import json
 import signal
-import sys
 import types
 import warnings
 from pathlib import Path
@@ -15,8 +14,9 @@ import tifffile
 from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_medgan import __version__, cli
+from sklearn_medgan import __version__, cli, metrics, persistence
 from sklearn_medgan.cli import _augment as _augment_command
+from sklearn_medgan.cli import _inputs, _session
 from sklearn_medgan.datasets import load_images
 
 
@@ -55,8 +55,8 @@ class Painter:
 @pytest.fixture
 def fake(monkeypatch):
     monkeypatch.setattr(_augment_command, "GANAugmenter", Painter)
-    monkeypatch.setattr(_augment_command, "save", lambda estimator, path: path.write_text("model"))
-    monkeypatch.setattr(cli._parser, "_import_tensorflow_quietly", lambda: None)
+    monkeypatch.setattr(persistence, "save", lambda estimator, path: path.write_text("model"))
+    monkeypatch.setattr(_session, "import_tensorflow", lambda: None)
     monkeypatch.setattr(Painter, "interrupted", False)
     monkeypatch.setattr(Painter, "last", None)
     return Painter
@@ -271,25 +271,20 @@ def test_the_seed_decides_what_is_drawn(fake, tmp_path):
     assert streams[0] == streams[1] != streams[2]
 
 
-def test_how_close_they_come_is_told_where_the_package_can(fake, tmp_path, monkeypatch, capsys):
+def test_how_close_they_come_is_told(fake, tmp_path, monkeypatch, capsys):
     seen = {}
 
     def memorisation_ratio(X_train, X_synthetic):
         seen.update(train=X_train, synthetic=X_synthetic)
         return types.SimpleNamespace(ratio=0.625)
 
-    module = types.ModuleType("sklearn_medgan.metrics")
-    module.memorisation_ratio = memorisation_ratio
-    monkeypatch.setitem(sys.modules, "sklearn_medgan.metrics", module)
+    monkeypatch.setattr(metrics, "memorisation_ratio", memorisation_ratio)
     X = images(7)
     path = archive(tmp_path / "in.npz", X=X, y=LABELS)
     augment(path, tmp_path / "out.npz")
     assert np.array_equal(seen["train"], X)
     assert len(seen["synthetic"]) == 3
     assert "Memorisation ratio 0.62" in capsys.readouterr().out
-    monkeypatch.setitem(sys.modules, "sklearn_medgan.metrics", None)
-    augment(path, tmp_path / "out.npz", "--force")
-    assert "was not measured" in capsys.readouterr().out
 
 
 def test_existing_files_are_replaced_only_when_asked(fake, tmp_path, capsys):
@@ -401,13 +396,15 @@ def test_bad_input_is_one_line_and_code_2_and_leaves_nothing(case, fake, bad, ca
     assert {path for path in bad.rglob("*") if path.is_dir()} == folders
 
 
-def fake_model(monkeypatch, tmp_path, X, y, **attributes):
+def fake_model(monkeypatch, tmp_path, X, y, estimator="GANAugmenter", **attributes):
     model = Painter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(X, y)
     vars(model).update(attributes)
-    monkeypatch.setattr(_augment_command, "read_header", lambda path: {"estimator": "GANAugmenter"})
+    fitted = {"image_shape_": model.image_shape_, "classes_": model.classes_}
+    summary = {"estimator": estimator, "fitted": fitted, "parameters": {}}
+    monkeypatch.setattr(_inputs, "read_summary", lambda path, attributes: summary)
     monkeypatch.setattr(_augment_command, "load", lambda path: model)
     (tmp_path / "m.medgan").write_text("model")
     return tmp_path / "m.medgan"
@@ -443,8 +440,7 @@ def test_a_model_of_other_images_is_refused(fake, tmp_path, monkeypatch, capsys,
 
 
 def test_another_estimator_is_no_model_for_it(fake, tmp_path, monkeypatch, capsys):
-    model = fake_model(monkeypatch, tmp_path, images(7), LABELS)
-    monkeypatch.setattr(_augment_command, "read_header", lambda path: {"estimator": "GANEnhancer"})
+    model = fake_model(monkeypatch, tmp_path, images(7), LABELS, estimator="GANEnhancer")
     path = archive(tmp_path / "in.npz", X=images(7), y=LABELS)
     assert augment(path, tmp_path / "out.npz", "--model", model) == 2
     assert "holds a GANEnhancer" in capsys.readouterr().err
@@ -453,11 +449,11 @@ def test_another_estimator_is_no_model_for_it(fake, tmp_path, monkeypatch, capsy
 def test_an_error_while_writing_leaves_nothing(fake, tmp_path, monkeypatch, capsys):
     before = folder(tmp_path / "in", {"ill": 2, "well": 5})
 
-    def full(path, image):
+    def full(path, stack):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_augment_command, "write_image", full)
+    monkeypatch.setattr(_augment_command, "write_stack", full)
     assert augment(tmp_path / "in", tmp_path / "out", "--save", tmp_path / "m") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert contents(tmp_path) == {f"in/{name}": pixels for name, pixels in before.items()}

@@ -1,7 +1,7 @@
 """The command `medgan enhance` against files read back by other means; the network matters in the last tests only."""
 
-import builtins
 import contextlib
+import importlib.util
 import signal
 import subprocess
 import sys
@@ -14,9 +14,9 @@ import tifffile
 from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_medgan import GANAugmenter, GANEnhancer, cli, save
-from sklearn_medgan.cli import _enhance
-from sklearn_medgan.cli._staging import write_npz
+from sklearn_medgan import GANAugmenter, GANEnhancer, cli, persistence, save
+from sklearn_medgan.cli import _enhance, _inputs, _session
+from sklearn_medgan.cli._inputs import write_npz
 from sklearn_medgan.plotting import EnhancementDisplay
 
 
@@ -60,8 +60,8 @@ class Inverter:
 @pytest.fixture
 def fake(monkeypatch):
     monkeypatch.setattr(_enhance, "GANEnhancer", Inverter)
-    monkeypatch.setattr(_enhance, "save", lambda estimator, path: path.write_text("model"))
-    monkeypatch.setattr(cli._parser, "_import_tensorflow_quietly", lambda: None)
+    monkeypatch.setattr(persistence, "save", lambda estimator, path: path.write_text("model"))
+    monkeypatch.setattr(_session, "import_tensorflow", lambda: None)
     monkeypatch.setattr(Inverter, "interrupted", False)
     return Inverter
 
@@ -298,7 +298,7 @@ BAD = {
     "no rows": ("none.npz", "b.npz", None, "It holds no image"),
     "objects": ("objects.npz", "b.npz", None, "'names' in"),
     "no good": ("a.png", "b.png", ["--good", "gone"], "--good: load_images expected a file or folder"),
-    "good of many sizes": ("a.png", "b.png", ["--good", "sizes"], "(--good takes images of one shape and dtype.)"),
+    "good of many sizes": ("a.png", "b.png", ["--good", "sizes"], "Pass --image-size N to resize them"),
     "one good image": ("a.png", "b.png", ["--good", "single.npz"], "single.npz: too few"),
     "channels": ("colour.png", "b.png", None, "colour.png has images of 3 channel(s), those of --good good.npz have 1"),
 }
@@ -325,10 +325,11 @@ def test_bad_input_is_one_line_and_code_2_and_leaves_nothing(case, fake, good, t
     assert {path for path in tmp_path.rglob("*") if path.is_dir()} == folders
 
 
-def fake_model(monkeypatch, tmp_path, image_shape):
+def fake_model(monkeypatch, tmp_path, image_shape, estimator="GANEnhancer"):
     model = Inverter(degradation="auto", scale=1, max_time=None, max_iter=1, random_state=0, verbose=0)
     model.image_shape_ = image_shape
-    monkeypatch.setattr(_enhance, "read_header", lambda path: {"estimator": "GANEnhancer"})
+    summary = {"estimator": estimator, "fitted": {"image_shape_": image_shape}, "parameters": {}}
+    monkeypatch.setattr(_inputs, "read_summary", lambda path, attributes: summary)
     monkeypatch.setattr(_enhance, "load", lambda path: model)
     (tmp_path / "m.medgan").write_text("model")
     return tmp_path / "m.medgan"
@@ -339,7 +340,7 @@ def test_a_model_for_other_channels_is_refused_by_the_name_of_the_file(fake, tmp
         png(tmp_path / name, image(shape=shape))
     model = fake_model(monkeypatch, tmp_path, (16, 16, 1))
     assert enhance(tmp_path / "in", tmp_path / "out", "--model", model) == 2
-    assert "b.png: GANEnhancer was fitted on images of 1 channel(s); got 3." in capsys.readouterr().err
+    assert "b.png has images of 3 channel(s), those of --model" in capsys.readouterr().err
     assert tree(tmp_path) == {"in/a.png", "in/b.png", "m.medgan"}
     assert not (tmp_path / "out").exists()
 
@@ -349,22 +350,16 @@ def test_a_model_of_a_table_or_another_estimator_is_refused(fake, tmp_path, monk
     model = fake_model(monkeypatch, tmp_path, None)
     assert enhance(source, tmp_path / "b.png", "--model", model) == 2
     assert "was fitted on a table" in capsys.readouterr().err
-    monkeypatch.setattr(_enhance, "read_header", lambda path: {"estimator": "GANAugmenter"})
+    fake_model(monkeypatch, tmp_path, (16, 16, 1), "GANAugmenter")
     assert enhance(source, tmp_path / "b.png", "--model", model) == 2
     assert "holds a GANAugmenter" in capsys.readouterr().err
 
 
 def test_a_picture_without_matplotlib_is_refused_before_the_fit(fake, good, tmp_path, monkeypatch, capsys):
-    imported = builtins.__import__
-
-    def without(name, *more, **options):
-        if name.split(".")[0] == "matplotlib":
-            raise ImportError("No module named 'matplotlib'", name="matplotlib")
-        return imported(name, *more, **options)
-
     fake.last = None
     source = png(tmp_path / "a.png", image())
-    monkeypatch.setattr(builtins, "__import__", without)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else found(name))
     assert enhance(source, tmp_path / "b.png", "--good", good, "--picture", tmp_path / "p.png") == 2
     assert 'pip install "sklearn-medgan[plot]"' in capsys.readouterr().err
     assert fake.last is None

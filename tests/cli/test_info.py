@@ -107,7 +107,6 @@ def test_medmnist_files_tell_their_splits(tmp_path, capsys):
         ({"y": np.arange(7) * 2}, {"classes": "0 1, 2 1, 4 1, 6 1, 8 1, 10 1, 12 1"}),
         ({"X": np.arange(28.0).reshape(7, 2, 2) - 4.5}, {"values": "-4.5 to 22.5", "pixels": "2x2 float64"}),
         ({"X": np.array([[[np.nan, 2], [np.inf, 3]]])}, {"values": "2 to 3, and 2 value(s) that are NaN or infinite"}),
-        ({"X": np.zeros((0, 9, 9))}, {"images": "0", "values": "none"}),
         ({"X": np.eye(9, dtype=bool)[None]}, {"values": "0 to 1", "pixels": "9x9 bool"}),
         (
             {"y": LABELS, "group": [1, 1, 2, 2, 3, -1, -1], "synthetic": np.arange(7) > 4, "provenance": "by me"},
@@ -228,6 +227,8 @@ def _write(tmp_path, name):
         path.write_bytes(pickle.dumps(Bomb()))
     elif name == "objects.npz":
         np.savez(path, X=np.array([Bomb()], object))
+    elif name == "empty.npz":
+        np.savez(path, X=images()[:0], y=LABELS[:0])
     elif name == "keys.npz":
         np.savez(path, scans=images())
     elif name == "other.medgan":
@@ -250,6 +251,7 @@ def _write(tmp_path, name):
         ("words.npz", "expected an npz archive"),
         ("words.png", "is not an image that can be read"),
         ("objects.npz", "never unpickles"),
+        ("empty.npz", "holds no image"),
         ("keys.npz", "its keys are ['scans']"),
         ("other.medgan", "is of format 'something else'"),
         ("newer.medgan", "Update sklearn_medgan"),

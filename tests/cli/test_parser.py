@@ -96,12 +96,12 @@ def test_folder_that_cannot_be_written(below, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--max-iter", "-1"], "--max-iter: expected a whole number of 1 or more; got '-1'"),
+        (["--max-iter", "-1"], "--max-iter: expected a whole number of 1 to 2147483647; got '-1'"),
         (["--max-iter", "0"], "--max-iter"),
         (["--max-iter", "1.5"], "--max-iter"),
         (["--seed", "-3"], "--seed"),
         (["--seed", "4294967296"], "--seed: expected a whole number of 0 to 2147483647"),
-        (["--image-size", "7"], "--image-size: expected a whole number of 8 or more"),
+        (["--image-size", "7"], "--image-size: expected a whole number of 8 to 4096"),
         (["--image-size", "big"], "--image-size"),
         (["--dta", "x.npz"], "unrecognized arguments: --dta"),
     ],

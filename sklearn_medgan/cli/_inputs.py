@@ -1,0 +1,67 @@
+"""What commands read: images of a file or folder, checked, and models that `save` wrote."""
+
+from __future__ import annotations
+
+import zipfile
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from .._validation import check_sides
+from ..datasets import load_images
+from ..persistence import read_summary
+from ._session import about, reading
+
+
+def read_images(path: str | Path, *, size: int | None = None, subset: str = "all") -> Bunch:
+    """Load images as `load_images` does, resized to `size` x `size` pixels where given."""
+    with reading(path):
+        return load_images(path, subset=subset, image_shape=None if size is None else (size, size))
+
+
+def check_images(X: np.ndarray, name: object) -> None:
+    """Raise ValueError unless there are images that the networks take."""
+    with about(name, advice="Enlarge them."):
+        if not len(X):
+            raise ValueError("It holds no image.")
+        check_sides((*X.shape[1:], 1)[:3])
+        if not np.isfinite(X).all():
+            raise ValueError("It holds NaN or infinity. Replace them, and save it again.")
+
+
+def kind_of(X: np.ndarray) -> str:
+    """Return size and dtype of the images of a stack, as 28x28 uint8."""
+    return f"{'x'.join(map(str, X.shape[1:]))} {X.dtype}"
+
+
+def refuse_fit_options(options: Namespace, names: Iterable[str]) -> None:
+    """Raise ValueError where an option of the fit comes with a model, which is fitted."""
+    for name in names:
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is for fitting; got --model, which is fitted.")
+
+
+def model_summary(path: Path, kind: str) -> dict:
+    """Return what a saved model of images says of itself; neither it nor TensorFlow is loaded."""
+    if not path.is_file():
+        raise ValueError(f"--model was expected to name a file; there is none at {path}. Check the path.")
+    with reading(path):
+        summary = read_summary(path, ["image_shape_", "classes_"])
+    if summary["estimator"] != kind:
+        raise ValueError(
+            f"--model was expected to hold a {kind}; {path} holds a {summary['estimator']}. Name another file."
+        )
+    if summary["fitted"].get("image_shape_") is None:
+        raise ValueError(f"--model {path} was fitted on a table; images need one fitted on images.")
+    return summary
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], compression: int = zipfile.ZIP_DEFLATED) -> None:
+    """Write arrays as numpy.savez does, which reserves the name "file"."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for key, array in arrays.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)

@@ -1,0 +1,187 @@
+"""One run of a command, with what all commands share: lines, notes and errors, signals, and files that appear together.
+
+Nothing heavy is imported here: `medgan info` tells of a model without scikit-learn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .._interrupt import Interrupt
+from ._staging import Staging
+from ._streams import StreamError, import_tensorflow, say
+
+# Parameters of the library: what the command line calls them, and what its user can do.
+OPTIONS = {
+    "image_shape": ("--image-size", "Pass --image-size N to resize them to N x N pixels."),
+    "n_splits": ("--folds", "Lower --folds, or give finer groups."),
+    "seeds": ("--seeds", ""),
+    "n_rare": ("--n-rare", ""),
+    "diseased": ("--diseased", ""),
+    "results": ("--out", ""),
+    "n_jobs": ("--jobs", ""),
+    "degradation": ("--degradation", ""),
+    "scale": ("--scale", ""),
+    "ratio": ("--ratio", ""),
+    "max_iter": ("--max-iter", ""),
+    "max_time": ("--max-time", ""),
+    "MAX_IMAGE_PIXELS": ("The number of pixels", "Reduce it, or cut it into tiles."),
+    "subset": ("The split", "Save each split as a file of its own."),
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a parsed command.
+
+    Returns
+    -------
+    int
+        0; 1 where the machine fails it (standard output, memory, a package that is missing); 2 for bad input; 128 and
+        the number of the signal that stopped it: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    code, interrupt = 0, Interrupt()
+    try:
+        with interrupt, Session(options, interrupt) as session:
+            module = importlib.import_module(f"._{options.name}", __package__)
+            code = module.run(options, session)
+    except StreamError as error:
+        return 1 if error.quiet else _failed(options, error, 1)
+    except BrokenPipeError:
+        return 1
+    except (OSError, ValueError) as error:
+        return _failed(options, error, 2)
+    except (ImportError, MemoryError) as error:
+        return _failed(options, error, 1)
+    if interrupt.seen:
+        what = "interrupted" if interrupt.seen == signal.SIGINT else f"stopped by {signal.Signals(interrupt.seen).name}"
+        _complain(f"medgan: {what}")
+        return 128 + interrupt.seen
+    return code
+
+
+def _failed(options: argparse.Namespace, error: Exception, code: int) -> int:
+    _complain(f"medgan {options.name}: error: {worded(error) or type(error).__name__}")
+    return code
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(StreamError):
+        say(sys.stderr, text)
+
+
+def worded(error: Exception, advice: str | None = None) -> str:
+    """Return an error on one line, in the words of the command line; `advice` replaces that for Python code."""
+    from .._validation import ParameterError
+
+    text = str(error)
+    if isinstance(error, ParameterError):
+        name, own = OPTIONS.get(error.parameter, (error.parameter, ""))
+        text = error.worded(name, own if advice is None else advice)
+    return " ".join(text.split())
+
+
+@contextlib.contextmanager
+def about(name: object, advice: str | None = None) -> Iterator[None]:
+    """Errors of the block begin with what they are about, and are worded for the command line."""
+    try:
+        yield
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(f"{name}: {worded(error, advice)}") from error
+
+
+@contextlib.contextmanager
+def reading(path: object) -> Iterator[None]:
+    """Errors of the block tell of a damaged file: readers meet damage with errors of every kind."""
+    try:
+        yield
+    except (OSError, ValueError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{path} cannot be read ({type(error).__name__}: {error}). Is it damaged? Fetch or write it again."
+        ) from error
+
+
+class Session:
+    """One run of a command."""
+
+    def __init__(self, options: argparse.Namespace, interrupt: Interrupt) -> None:
+        self.name = options.name
+        self.staging = Staging()
+        self.interrupt = interrupt
+        self._started = time.monotonic()
+        self._recording = contextlib.ExitStack()
+        self._caught: list[warnings.WarningMessage] | None = None
+
+    def __enter__(self) -> Session:
+        self._caught = self._recording.enter_context(warnings.catch_warnings(record=True))
+        warnings.simplefilter("always")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.interrupt.held = True  # nothing ends the cleaning
+        self.staging.__exit__()
+        self.interrupt.held = False
+        self._recording.close()
+
+    def write(self, text: str) -> None:
+        """Write lines of progress."""
+        say(sys.stdout, text)
+
+    def progress(self, text: str) -> None:
+        """Write lines of progress to standard error, where standard output is for what was found."""
+        say(sys.stderr, text)
+
+    def seconds(self) -> str:
+        """Return how long it has taken."""
+        return f"{time.monotonic() - self._started:.0f} s in all."
+
+    def notes(self) -> list[str]:
+        """Return what the user should know, once: warnings, and rests of runs that were killed."""
+        told = [str(w.message) for w in self._caught or () if issubclass(w.category, UserWarning)]
+        return list(dict.fromkeys([*told, *self.staging.notes]))
+
+    def tell_notes(self, write: Callable[[str], None] | None = None) -> None:
+        """Write the notes."""
+        for note in self.notes():
+            (write or self.write)(f"note: {note}")
+
+    def load_tensorflow(self, write: Callable[[str], None] | None = None) -> None:
+        """Load it, quietly."""
+        (write or self.write)("Loading TensorFlow ...")
+        import_tensorflow()
+
+    def learn(self, estimator: Any, name: object, *rows: Any) -> None:
+        """Fit an estimator on rows (and labels) that are called `name`."""
+        started = time.monotonic()
+        with about(name):
+            estimator.fit(*rows)
+        self.interrupt.check()  # which training has swallowed
+        self.write(f"Learned in {time.monotonic() - started:.0f} s and {estimator.n_iter_} steps.")
+
+    def keep(self, estimator: Any, path: Path) -> None:
+        """Save an estimator, to take its place with the other files."""
+        from ..persistence import save
+
+        staged = self.staging.path(path)
+        short = staged.with_name(".medgan-model")  # `save` appends to the name, which may be as long as it can
+        save(estimator, short)
+        short.replace(staged)
+
+    def finish(self, text: str, disclaimer: str) -> None:
+        """Put all files in place, and tell the notes and how it ended."""
+        self.interrupt.check()
+        self.interrupt.held = True
+        self.staging.commit()
+        self.interrupt.held, self.interrupt.seen = False, 0  # all is there: nothing is left to stop
+        self.tell_notes()
+        self.write(f"{self.staging.n_files} file(s) written{text}, {self.seconds()} {disclaimer}")

@@ -1,0 +1,113 @@
+"""Where a command runs, against the streams and settings that others find before and after."""
+
+import io
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sklearn_medgan.cli._streams import StreamError, draw_to_files, printable, say, usable_streams
+
+
+def medgan(*arguments, shell="", **options):
+    """Run the command in a process of its own, by a shell where its streams are redirected."""
+    line = [sys.executable, "-m", "sklearn_medgan.cli", *map(str, arguments)]
+    if shell:
+        line = ["sh", "-c", f'exec "$@" {shell}', "sh", *line]
+    return subprocess.run(line, capture_output=True, check=False, **options)
+
+
+@pytest.fixture
+def scans(tmp_path):
+    np.savez(tmp_path / "scans.npz", X=np.zeros((3, 8, 8), np.uint8), y=["a", "肺炎", "a"])
+    return tmp_path / "scans.npz"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"), [("cp1252", b"\\u80ba\\u708e 1"), ("ascii", b"\\u80ba"), ("utf-8", "肺炎 1".encode())]
+)
+def test_what_a_code_page_lacks_is_written_out(scans, encoding, expected):
+    done = medgan("info", scans, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert expected in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize(
+    ("shell", "code", "error"),
+    [
+        (">&-", 0, b""),
+        ("2>&-", 0, b""),
+        ("<&- >&- 2>&-", 0, b""),
+        ("> /dev/full", 1, b"medgan info: error: standard output cannot be written to (No space left on device)\n"),
+        ("> /dev/full 2> /dev/full", 1, b""),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_in_no_traceback(scans, shell, code, error):
+    done = medgan("info", scans, shell=shell)
+    assert (done.returncode, done.stderr) == (code, error)
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(scans):
+    read, write = os.pipe()
+    os.close(read)
+    line = [sys.executable, "-m", "sklearn_medgan.cli", "info", str(scans)]
+    done = subprocess.run(line, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_name_of_any_bytes_is_printed(scans):
+    name = os.fsencode(scans.parent) + b"/caf\xe9.npz"
+    os.rename(scans, name)
+    done = subprocess.run([sys.executable, "-m", "sklearn_medgan.cli", "info", name], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"/caf\\udce9.npz: data file" in done.stdout
+
+
+def test_streams_are_put_back(monkeypatch):
+    narrow = io.TextIOWrapper(io.BytesIO(), "ascii", errors="strict")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    monkeypatch.setattr(sys, "stderr", None)
+    with usable_streams(own=False):
+        say(sys.stdout, "±")
+        say(sys.stderr, "nowhere")
+    assert narrow.buffer.getvalue() == b"\\xb1\n"
+    assert (sys.stdout, narrow.errors, sys.stderr) == (narrow, "strict", None)
+
+
+@pytest.mark.parametrize(("error", "quiet"), [(BrokenPipeError(), True), (OSError(28, "full"), False)])
+def test_an_output_that_fails_is_told_from_other_errors(error, quiet):
+    class Broken(io.StringIO):
+        def write(self, text):
+            raise error
+
+    with pytest.raises(StreamError) as caught:
+        say(Broken(), "text")
+    assert caught.value.quiet is quiet
+
+
+def test_control_characters_are_written_out():
+    assert printable("a\x1b[31m\nß\udce9") == "a\\x1b[31m\\nß\\udce9"
+
+
+@pytest.mark.parametrize(
+    ("own", "before", "after"),
+    [
+        (True, "tkagg", "agg"),
+        (True, None, "agg"),
+        (False, "tkagg", "tkagg"),
+        (False, None, None),
+        (False, "module://io.nothing", "module://io.nothing"),
+        (False, "module://of_no_package.backend", "agg"),
+    ],
+)
+def test_matplotlib_draws_to_files(monkeypatch, own, before, after):
+    monkeypatch.setenv("MPLBACKEND", before or "")
+    if before is None:
+        monkeypatch.delenv("MPLBACKEND")
+    draw_to_files(own=own)
+    assert os.environ.get("MPLBACKEND") == after
