@@ -222,13 +222,13 @@ def describe_model(path: Path) -> tuple[str, dict[str, str]]:
     told = read_summary(path, ["image_shape_", "n_features_in_", "classes_", "n_iter_"])
     fitted, changed = told["fitted"], told["changed"]
     version = told["package_version"]
-    parameters = {name: value for name, value in told["parameters"].items() if changed is None or name in changed}
+    parameters = {name: value for name, value in told["parameters"].items() if name in changed}
     return f"model, a fitted {told['estimator']}, {size(path)}", {
         "written by": f"sklearn_medgan {version}" + ("" if version == __version__ else f" (this is {__version__})"),
         "fitted on": _fitted_on(fitted),
         "classes": listed(map(str, np.atleast_1d(fitted["classes_"]))) if "classes_" in fitted else "none",
         "updates": str(fitted.get("n_iter_", "")),
-        "parameters": _parameters(parameters, changed is not None),
+        "parameters": _parameters(parameters),
     }
 
 
@@ -237,9 +237,7 @@ def _fitted_on(fitted: dict[str, Any]) -> str:
     return f"images of {'x'.join(map(str, shape))}" if shape else f"a table of {fitted.get('n_features_in_')} columns"
 
 
-def _parameters(parameters: dict[str, Any], known: bool) -> str:
-    """Parameters that were set; of a file that does not tell, all."""
+def _parameters(parameters: dict[str, Any]) -> str:
+    """Parameters that were set."""
     text = ", ".join(f"{name}={value!r}" for name, value in sorted(parameters.items()))
-    if not known:
-        return text
     return f"{text}; others at their defaults" if text else "all at their defaults"

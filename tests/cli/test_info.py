@@ -54,7 +54,7 @@ def model_file(path, parameters=None, changed=("width",), fitted=None, **header)
         "parameters": {"width": 4, "ratio": 2.0} if parameters is None else parameters,
         "fitted": {**fitted, "classes_": {"$": "array", "index": 0}},
         "fit_request": {},
-        **({} if changed is None else {"changed": list(changed)}),
+        "changed": list(changed),
         **header,
     }
     with zipfile.ZipFile(path, "w") as archive:
@@ -172,7 +172,6 @@ def test_a_model_tells_what_it_is_and_what_was_set(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "name", "expected"),
     [
-        ({"changed": None}, "parameters", "ratio=2.0, width=4"),
         ({"changed": ()}, "parameters", "all at their defaults"),
         ({"package_version": "0.0.1"}, "written by", f"sklearn_medgan 0.0.1 (this is {__version__})"),
         ({"fitted": {"image_shape_": None, "n_features_in_": 5}}, "fitted on", "a table of 5 columns"),
