@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
 
 from ._containers import Form
+from ._parameters import ParameterError as ParameterError
 from ._sklearn_compat import _num_samples
 
 SMALLEST_SIDE = 8
@@ -17,46 +18,6 @@ ADVICE = (
     "Expected an image stack (n, height, width[, channels]), or one row a sample (n, n_features) with image_shape= for "
     "flat images."
 )
-
-
-class ParameterError(ValueError):
-    """A parameter, or the data where a parameter would help, is not as expected.
-
-    As a string it speaks to Python code. A caller whose users know the parameter by another name (the command line)
-    takes the parts, and words it with :meth:`worded`.
-
-    Parameters
-    ----------
-    parameter : str
-        Name of the parameter.
-    expected : str
-        What was expected, after the subject: "must be a whole number from 2 up".
-    got : str
-        What came.
-    advice : str, default=""
-        What Python code can do about it, sentences.
-    subject : str, default=None
-        What is not as expected, where that is something else than the parameter.
-
-    Examples
-    --------
-    >>> error = ParameterError("n_splits", "must be at most the number of groups, 3", "4", "Lower n_splits.")
-    >>> str(error)
-    'n_splits must be at most the number of groups, 3; got 4. Lower n_splits.'
-    >>> error.worded("--folds", "Lower it.")
-    '--folds must be at most the number of groups, 3; got 4. Lower it.'
-    """
-
-    def __init__(self, parameter: str, expected: str, got: str, advice: str = "", subject: str | None = None) -> None:
-        super().__init__(parameter, expected, got, advice, subject)  # what pickle hands back
-        self.parameter, self.expected, self.got, self.advice, self.subject = self.args
-
-    def __str__(self) -> str:
-        return self.worded(self.parameter, self.advice)
-
-    def worded(self, name: str, advice: str) -> str:
-        """Return the message with another name for the parameter, and other advice."""
-        return f"{self.subject or name} {self.expected}; got {self.got}. {advice}".rstrip()
 
 
 def check_image_shape(image_shape) -> tuple[int, int, int] | None:

@@ -39,3 +39,18 @@ def save_png(path, array, depth, colour_type, *more):
 def assert_same(got, expected):
     assert got.dtype == expected.dtype
     np.testing.assert_array_equal(got, expected)
+
+
+def uniform(shape=(3, 20, 24, 1), dtype=np.float64, seed=0, low=0.0, high=1.0):
+    """Draw images in fractions of the intensity scale."""
+    return np.random.RandomState(seed).uniform(low, high, shape).astype(dtype)
+
+
+def constant(value, n=40):
+    return np.full((n, 32, 32, 1), float(value))
+
+
+def assert_moments(sample, mean, variance):
+    """Within five standard errors of the closed form; noise here has at most twice the kurtosis of a Gaussian."""
+    assert abs(sample.mean() - mean) <= 5 * np.sqrt(variance / sample.size)
+    assert abs(sample.var() / variance - 1) <= 5 * np.sqrt(4 / sample.size)

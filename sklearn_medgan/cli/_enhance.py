@@ -17,7 +17,7 @@ import numpy as np
 from ..datasets._archives import read_image_arrays
 from ..datasets._folders import list_folder
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, image_kind, read_stack, write_stack
-from ..degradations._registry import resolve
+from ..degradations import resolve
 from ..enhancement._enhancer import GANEnhancer
 from ..persistence import load
 from ._inputs import check_images, kind_of, model_summary, read_images, refuse_fit_options, write_npz

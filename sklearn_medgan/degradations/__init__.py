@@ -9,9 +9,11 @@ A level is one number for all images, or a pair (low, high) from which each imag
 """
 
 from ._blur import gaussian_blur, motion_blur
+from ._chain import compose, mix, resolve
+from ._custom import apply
 from ._intensity import jpeg, low_contrast
 from ._noise import gaussian_noise, poisson_noise, rician_noise
-from ._registry import DEGRADATIONS, Degradation, apply, compose, mix, resolve
+from ._registry import DEGRADATIONS, Degradation
 from ._resolution import downscale, upscale
 from ._tomography import low_dose_ct
 

@@ -6,10 +6,17 @@ import io
 
 import numpy as np
 
-from ._checks import _check, _levels
+from ._checks import Level, RandomState, checked_rng, draw_levels
 
 
-def low_contrast(images, rng, *, gain=(0.2, 0.7), gamma=(0.7, 1.5), offset=(0.0, 0.3)):
+def low_contrast(
+    images: np.ndarray,
+    rng: RandomState,
+    *,
+    gain: Level = (0.2, 0.7),
+    gamma: Level = (0.7, 1.5),
+    offset: Level = (0.0, 0.3),
+) -> np.ndarray:
     """Squeeze the grey levels into a part of the scale, as a wrong window or exposure does.
 
     A pixel of value x becomes ``gain * x**gamma + offset * (1 - gain)``: the result spans a share `gain` of the scale,
@@ -52,18 +59,17 @@ def low_contrast(images, rng, *, gain=(0.2, 0.7), gamma=(0.7, 1.5), offset=(0.0,
     >>> float(dull.min()), float(dull.max())
     (0.25, 0.75)
     """
-    rng = _check(images, rng)
-    n = len(images)
-    gain = _levels("gain", gain, n, rng, maximum=1.0)
-    gamma = _levels("gamma", gamma, n, rng, minimum=0.1, maximum=10.0)
-    start = _levels("offset", offset, n, rng, maximum=1.0) * (1 - gain)
-    dull = np.clip(images, 0, 1) ** gamma.astype(images.dtype)
-    dull *= gain.astype(images.dtype)
+    generator, n = checked_rng(images, rng), len(images)
+    span = draw_levels("gain", gain, n, generator, highest=1.0)
+    exponent = draw_levels("gamma", gamma, n, generator, lowest=0.1, highest=10.0)
+    start = draw_levels("offset", offset, n, generator, highest=1.0) * (1 - span)
+    dull = np.clip(images, 0, 1) ** exponent.astype(images.dtype)
+    dull *= span.astype(images.dtype)
     dull += start.astype(images.dtype)
     return dull
 
 
-def jpeg(images, rng, *, quality=(10, 90)):
+def jpeg(images: np.ndarray, rng: RandomState, *, quality: Level = (10, 90)) -> np.ndarray:
     """Compress with JPEG and decompress: blocks of 8x8 pixels and ringing at edges.
 
     Parameters
@@ -101,11 +107,11 @@ def jpeg(images, rng, *, quality=(10, 90)):
     >>> poor > 5 * good
     True
     """
-    rng = _check(images, rng)
-    quality = np.rint(_levels("quality", quality, len(images), rng, minimum=1.0, maximum=100.0)).astype(int).ravel()
+    drawn = draw_levels("quality", quality, len(images), checked_rng(images, rng), lowest=1.0, highest=100.0)
+    levels = np.rint(drawn).astype(int).ravel()
     bytes_ = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
     compressed = np.empty_like(images)
-    for image, level, out in zip(bytes_, quality, compressed, strict=True):
+    for image, level, out in zip(bytes_, levels, compressed, strict=True):
         if image.shape[2] == 3:
             out[:] = _through_jpeg(image, level)
         else:
@@ -115,7 +121,7 @@ def jpeg(images, rng, *, quality=(10, 90)):
     return compressed
 
 
-def _through_jpeg(picture, quality):
+def _through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """A uint8 picture, (height, width) or (height, width, 3), after a JPEG file in memory."""
     from PIL import Image
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._checks import _check, _levels
+from ._checks import Level, RandomState, checked_rng, draw_levels
 
 
-def gaussian_noise(images, rng, *, sigma=(0.0, 0.2)):
+def gaussian_noise(images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0, 0.2)) -> np.ndarray:
     """Add white Gaussian noise.
 
     Parameters
@@ -43,15 +43,15 @@ def gaussian_noise(images, rng, *, sigma=(0.0, 0.2)):
     >>> round(float(noisy.std() * 255))
     25
     """
-    rng = _check(images, rng)
-    sigma = _levels("sigma", sigma, len(images), rng).astype(images.dtype)
-    noisy = rng.standard_normal(images.shape, dtype=images.dtype)
-    noisy *= sigma
+    generator = checked_rng(images, rng)
+    deviation = draw_levels("sigma", sigma, len(images), generator).astype(images.dtype)
+    noisy = generator.standard_normal(images.shape, dtype=images.dtype)
+    noisy *= deviation
     noisy += images
     return noisy
 
 
-def poisson_noise(images, rng, *, photons=(10.0, 200.0)):
+def poisson_noise(images: np.ndarray, rng: RandomState, *, photons: Level = (10.0, 200.0)) -> np.ndarray:
     """Count photons: noise whose variance grows with the brightness.
 
     A pixel of value x becomes Poisson(photons * x) / photons: mean x, variance x / photons.
@@ -89,12 +89,12 @@ def poisson_noise(images, rng, *, photons=(10.0, 200.0)):
     >>> round(float(noisy.mean()), 1), round(float(noisy.var()), 3)
     (0.5, 0.025)
     """
-    rng = _check(images, rng)
-    photons = _levels("photons", photons, len(images), rng, minimum=1.0)
-    return (rng.poisson(photons * np.maximum(images, 0)) / photons).astype(images.dtype)
+    generator = checked_rng(images, rng)
+    brightest = draw_levels("photons", photons, len(images), generator, lowest=1.0)
+    return (generator.poisson(brightest * np.maximum(images, 0)) / brightest).astype(images.dtype)
 
 
-def rician_noise(images, rng, *, sigma=(0.0, 0.2)):
+def rician_noise(images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0, 0.2)) -> np.ndarray:
     """Add the noise of magnetic resonance magnitude images.
 
     The scanner measures a complex signal with Gaussian noise in both parts and shows its magnitude,
@@ -133,8 +133,8 @@ def rician_noise(images, rng, *, sigma=(0.0, 0.2)):
     >>> round(float(air.mean() / 0.1), 1), round(float(np.sqrt(np.pi / 2)), 1)
     (1.3, 1.3)
     """
-    rng = _check(images, rng)
-    sigma = _levels("sigma", sigma, len(images), rng).astype(images.dtype)
-    real, imaginary = (sigma * rng.standard_normal(images.shape, dtype=images.dtype) for _ in range(2))
+    generator = checked_rng(images, rng)
+    deviation = draw_levels("sigma", sigma, len(images), generator).astype(images.dtype)
+    real, imaginary = (deviation * generator.standard_normal(images.shape, dtype=images.dtype) for _ in range(2))
     real += images
     return np.hypot(real, imaginary, out=real)

@@ -7,10 +7,11 @@ from math import ceil
 
 import numpy as np
 
-from ._checks import _check_images, _whole
+from .._parameters import check_whole
+from ._checks import check_images
 
 
-def downscale(images, rng=None, *, factor=2):
+def downscale(images: np.ndarray, rng: object = None, *, factor: int = 2) -> np.ndarray:
     """Shrink by a whole factor with bicubic interpolation, as the tables of super-resolution do.
 
     The kernel is Keys's cubic (a = -0.5) widened by the factor, which is anti-aliasing, and the border is mirrored: the
@@ -48,12 +49,12 @@ def downscale(images, rng=None, *, factor=2):
     >>> downscale(np.ones((2, 33, 48, 3), np.float32), factor=2).shape
     (2, 17, 24, 3)
     """
-    _check_images(images)
-    factor = _whole("factor", factor)
-    return _resample(images, *(ceil(side / factor) for side in images.shape[1:3]), step=float(factor))
+    check_images(images)
+    factor = check_whole("factor", factor, advice="Pass for example factor=2.")
+    return _resample(images, [ceil(side / factor) for side in images.shape[1:3]], step=float(factor))
 
 
-def upscale(images, *, factor=2):
+def upscale(images: np.ndarray, *, factor: int = 2) -> np.ndarray:
     """Enlarge by a whole factor with bicubic interpolation: where super-resolution starts from.
 
     Parameters
@@ -90,23 +91,22 @@ def upscale(images, *, factor=2):
     >>> upscale(np.ones((2, 17, 24, 3), np.float32), factor=3).shape
     (2, 51, 72, 3)
     """
-    _check_images(images)
-    factor = _whole("factor", factor)
-    return _resample(images, *(side * factor for side in images.shape[1:3]), step=1 / factor)
+    check_images(images)
+    factor = check_whole("factor", factor, advice="Pass for example factor=2.")
+    return _resample(images, [side * factor for side in images.shape[1:3]], step=1 / factor)
 
 
-def _resample(images, height, width, step):
+def _resample(images: np.ndarray, sides: list[int], step: float) -> np.ndarray:
     """Two matrix products: over the rows and over the columns, a channel at a time."""
     down, across = (
-        _bicubic_matrix(old, new, step).astype(images.dtype)
-        for old, new in zip(images.shape[1:3], (height, width), strict=True)
+        _bicubic_matrix(old, new, step).astype(images.dtype) for old, new in zip(images.shape[1:3], sides, strict=True)
     )
     resampled = down @ np.moveaxis(images, 3, 1) @ across.T
     return np.ascontiguousarray(np.moveaxis(resampled, 1, 3))
 
 
 @lru_cache(maxsize=32)
-def _bicubic_matrix(n_old, n_new, step):
+def _bicubic_matrix(n_old: int, n_new: int, step: float) -> np.ndarray:
     """Weight of each old pixel of a side, mirrored at its ends, in each new one: (n_new, n_old), rows sum to 1."""
     width = max(step, 1.0)  # the kernel widens to shrink, never to enlarge
     centre = ((np.arange(n_new) + 0.5) * step - 0.5)[:, None]
@@ -120,7 +120,7 @@ def _bicubic_matrix(n_old, n_new, step):
     return matrix
 
 
-def _keys_cubic(x):
+def _keys_cubic(x: np.ndarray) -> np.ndarray:
     """Keys's equation 15: third-order accurate, zero from 2 on."""
     x = np.abs(x)
     near = 1.5 * x**3 - 2.5 * x**2 + 1

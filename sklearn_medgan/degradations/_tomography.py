@@ -1,17 +1,34 @@
-"""Low-dose computed tomography."""
+"""Low-dose computed tomography.
+
+The rays are sums by hand: skimage's `radon` turns one image at a time, which took 5 to 9 times as long, its `iradon`
+1.4 to 3 times; the results are the same where a side is odd, and both turn about the middle of a pixel.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import _check, _levels, _whole
+from .._parameters import check_whole
+from ._checks import Level, RandomState, checked_rng, draw_levels
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 CT_CHUNK_PIXELS = 2**20  # scanned at a time: bounds the memory of the sinograms
 
 
-def low_dose_ct(images, rng, *, photons=(3e3, 5e4), attenuation=4.0, n_angles=None):
+def low_dose_ct(
+    images: np.ndarray,
+    rng: RandomState,
+    *,
+    photons: Level = (3e3, 5e4),
+    attenuation: Level = 4.0,
+    n_angles: int | None = None,
+) -> np.ndarray:
     """Add the noise of a CT slice taken with few photons: streaks along dense directions.
 
     Each channel of an image is scanned by parallel beams, photons are counted, and what the counting changed in the
@@ -68,26 +85,27 @@ def low_dose_ct(images, rng, *, photons=(3e3, 5e4), attenuation=4.0, n_angles=No
     >>> round(poor / good)
     10
     """
-    rng = _check(images, rng)
+    generator = checked_rng(images, rng)
     n, height, width, channels = images.shape
-    photons = _levels("photons", photons, n, rng, minimum=1.0)
-    per_pixel = _levels("attenuation", attenuation, n, rng, minimum=0.01, maximum=20.0) / max(height, width)
-    n_angles = min(180, max(height, width)) if n_angles is None else _whole("n_angles", n_angles)
+    sent = draw_levels("photons", photons, n, generator, lowest=1.0)
+    per_pixel = draw_levels("attenuation", attenuation, n, generator, lowest=0.01, highest=20.0) / max(height, width)
+    given = min(180, max(height, width)) if n_angles is None else n_angles
+    n_angles = check_whole("n_angles", given, advice="Pass for example n_angles=90.")
     noisy = images.copy()
     chunk = max(1, CT_CHUNK_PIXELS // (height * width * channels))
     for start in range(0, n, chunk):
         rows = slice(start, start + chunk)
         # One column a channel of an image, so that each ray is one sparse product for all of them.
         columns = images[rows].transpose(1, 2, 0, 3).reshape(height * width, -1)
-        dose, scale = (np.repeat(level[rows].ravel(), channels) for level in (photons, per_pixel))
+        dose, scale = (np.repeat(level[rows].ravel(), channels) for level in (sent, per_pixel))
         integrals = scale * _project(np.maximum(columns, 0), (height, width), n_angles)
-        counts = np.maximum(rng.poisson(dose * np.exp(-integrals)), 1)
+        counts = np.maximum(generator.poisson(dose * np.exp(-integrals)), 1)
         noise = _filtered_back_projection(np.log(dose / counts) - integrals, (height, width)) / scale
         noisy[rows] += noise.reshape(height, width, -1, channels).transpose(2, 0, 1, 3).astype(images.dtype)
     return noisy
 
 
-def _views(shape, n_angles, *, joseph):
+def _views(shape: tuple[int, int], n_angles: int, *, joseph: bool) -> Iterator[csc_array]:
     """For each angle the sparse matrix (detector pixels, image pixels) that sums an image along parallel rays.
 
     An image pixel is shared by the two detector pixels beside the foot of its ray, and the transpose interpolates
@@ -110,12 +128,12 @@ def _views(shape, n_angles, *, joseph):
         yield csc_array((weights.ravel(), detectors.ravel(), two_a_pixel), shape=(2 * half + 1, height * width))
 
 
-def _project(columns, shape, n_angles):
+def _project(columns: np.ndarray, shape: tuple[int, int], n_angles: int) -> np.ndarray:
     """Sinograms (n_angles, detector pixels, m) of m images given as columns (height * width, m)."""
     return np.stack([view @ columns for view in _views(shape, n_angles, joseph=True)])
 
 
-def _filtered_back_projection(sinograms, shape):
+def _filtered_back_projection(sinograms: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Images as columns (height * width, m) from sinograms (n_angles, detector pixels, m)."""
     from scipy.linalg import toeplitz
 

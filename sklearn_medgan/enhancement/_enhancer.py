@@ -359,7 +359,7 @@ class GANEnhancer(NetworkEstimator):
         if isinstance(medium, TableMedium):
             level = self.degradation["noise"] if isinstance(self.degradation, Mapping) else TABLE_NOISE
             return check_level("noise", level), None
-        from ..degradations._registry import resolve
+        from ..degradations import resolve
 
         degradation = self.degradation
         if isinstance(degradation, str) and degradation == "auto" and self.scale > 1:

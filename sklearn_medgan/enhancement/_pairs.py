@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..degradations._registry import apply
-from ..degradations._resolution import downscale, upscale
+from ..degradations import apply, downscale, upscale
 
 RESAMPLING_REACH = 4  # low-resolution pixels that bicubic reduction and enlargement look at
 
