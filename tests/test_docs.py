@@ -18,6 +18,7 @@ PAGES = [
     "docs/degradations.md",
     "docs/metrics.md",
     "docs/benchmark_protocol.md",
+    "docs/inference.md",
     "docs/research_log.md",
 ]
 

@@ -1,4 +1,4 @@
-"""Figures of a benchmark and what may be claimed from them: scores, paired bootstrap over groups, Holm, a verdict.
+"""Figures of a benchmark and what may be claimed from them: scores, a t-test with clusters, Holm, a verdict.
 
 Predictions are positions of classes, (n_seeds, n): each row is tested once a seed.
 """
@@ -8,45 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
+from sklearn.metrics import roc_auc_score
 
 LEVEL = 0.05
-INTERVAL = (2.5, 97.5)  # percentiles
+INTERVAL = 0.95
 SPECIFICITY = 0.9  # of the second operating point
-CHUNK = 250  # resamples at a time: bounds memory
+SMALLEST = 1e-12  # below it a difference is rounding
 
 
 # ----------------------------------------------------------------------------------------------------------- scores
 
 
-def recalls(correct: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Correct over all by class, NaN for a class without rows."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return correct / total
-
-
-def balanced(correct: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Mean recall of the classes that have rows; class is the last axis."""
-    present = total > 0
-    shares = np.where(present, correct / np.where(present, total, 1.0), 0.0)
-    return shares.sum(-1) / np.maximum(present.sum(-1), 1)
-
-
 def macro_auc(codes: np.ndarray, scores: np.ndarray) -> float:
-    """Mean one-against-the-rest area under the ROC curve over the classes that are there; NaN where there are none."""
-    from scipy.stats import rankdata
-
-    areas = []
-    for k in range(scores.shape[1]):
-        positive = codes == k
-        n_positive, n_negative = positive.sum(), (~positive).sum()
-        if n_positive and n_negative:
-            surplus = rankdata(scores[:, k])[positive].sum() - n_positive * (n_positive + 1) / 2
-            areas.append(surplus / (n_positive * n_negative))
-    return float(np.mean(areas)) if areas else float("nan")
+    """Return the mean one-against-the-rest area under the ROC curve over the classes that are there, else NaN."""
+    there = [k for k in range(scores.shape[1]) if 0 < (codes == k).sum() < len(codes)]
+    return float(np.mean([roc_auc_score(codes == k, scores[:, k]) for k in there])) if there else float("nan")
 
 
 def brier(codes: np.ndarray, probabilities: np.ndarray) -> float:
-    """Half the squared distance of probabilities to the truth: 0 to 1, for two classes the usual score."""
+    """Return half the squared distance of probabilities to the truth: 0 to 1, for two classes the usual score.
+
+    By hand: scikit-learn's `brier_score_loss` takes several classes from 1.7 on only.
+    """
     truth = np.eye(probabilities.shape[1])[codes]
     return float(np.mean(np.square(probabilities - truth).sum(1)) / 2)
 
@@ -86,7 +70,7 @@ def at_specificity(scores: np.ndarray, is_ill: np.ndarray, fold_of: np.ndarray) 
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """A difference in balanced accuracy: mean over seeds, 95 % interval, two-sided p."""
 
     mean: float
@@ -95,116 +79,98 @@ class Difference:
     p: float
 
 
-class LuckOfFits:
-    """Variance that a mean over seeds owes to its fits, each of which moves all rows of one fold of one seed alike.
+def balanced_parts(codes: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return what each row adds to balanced accuracy: their sum is the mean recall of the classes.
 
-    `cell_of` numbers those fits from 0, (n_seeds, n_groups); `weights` are the groups' shares of a seed's figure. What
-    a group has in all seeds is taken off, so hard rows do not count as bad luck, and what single rows change by chance
-    is subtracted (moments of a random-effects model, in the manner of Henderson 1953, Biometrics 9).
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), int
+        True classes from 0 up, each of them there.
+    right : ndarray of shape (n_seeds, n), bool or float64
+        Whether a row was called what it is; or the difference of two such.
+
+    Returns
+    -------
+    ndarray of shape (n_seeds, n), float64
     """
-
-    def __init__(self, cell_of: np.ndarray, weights: np.ndarray):
-        n_seeds, self.n_cells = len(cell_of), int(cell_of.max()) + 1
-        self._cell_of = cell_of
-        member = np.zeros((self.n_cells, len(weights)))
-        for row in cell_of:
-            member[row, np.arange(len(weights))] = 1.0
-        overlap = (member * weights) @ member.T
-        reach = overlap * (np.eye(self.n_cells) - 1.0 / n_seeds)  # of one cell's luck in the sums of all cells
-        seen = np.square(reach).sum() - (n_seeds - 1) * np.square(weights).sum()
-        owed = np.square(np.diag(overlap)).sum() / n_seeds**2
-        self._scale = owed / seen if seen > 1e-12 else 0.0  # one seed, or folds of one group: luck is not seen apart
-
-    def __call__(self, parts: np.ndarray) -> tuple[float, float]:
-        """Variance of the mean from cells with the noise of rows in them, and that noise; `parts` (n_seeds, n_groups)
-        add up to the figure of each seed."""
-        apart = parts - parts.mean(0)
-        of_cells = np.bincount(self._cell_of.ravel(), apart.ravel(), self.n_cells)
-        return float(self._scale * np.square(of_cells).sum()), float(self._scale * np.square(apart).sum())
+    counts = np.bincount(codes)
+    return right / (counts[codes] * len(counts))
 
 
-class Comparisons:
-    """Paired differences between arms that were tested on the same rows.
+def paired_difference(
+    codes: np.ndarray, groups: np.ndarray, fold_of: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> PairedDifference:
+    """Return what the first arm has more than the second in balanced accuracy, by a t-test with two-way clusters.
 
-    `folds` holds the number of the fold that tests each row, (n_seeds, n); the rows of a group are in one fold. A
-    resample draws the groups anew, with all their rows in all seeds, and adds a draw of what other fits would change
-    for all rows of a fold alike, which the groups cannot show. p is that of Student's t of the difference over the
-    standard deviation of both, since a share of 2,000 resamples is too coarse for Holm's correction.
+    Rows of a group, in whatever seed, and rows that one fit has tested are not independent. The variance is that of
+    Cameron, Gelbach and Miller for these two kinds of clusters, and at least that of each kind alone; t has one degree
+    of freedom less than the fewest clusters (fits, or groups of a class). docs/inference.md derives it and has its
+    simulated size and power.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), int
+        True classes from 0 up, each of them there.
+    groups : ndarray of shape (n,), int
+        Groups from 0 up; the rows of a group are in one fold.
+    fold_of : ndarray of shape (n_seeds, n), int
+        Fold from 0 up that tests each row.
+    first, second : ndarray of shape (n_seeds, n), int
+        Predicted classes.
+
+    Returns
+    -------
+    PairedDifference
+
+    References
+    ----------
+    Cameron, Gelbach and Miller, "Robust inference with multiway clustering", Journal of Business & Economic Statistics
+    29, 238-249, 2011, section 2.
     """
+    gains = balanced_parts(codes, (first == codes) - 1.0 * (second == codes))
+    mean, n_groups = float(gains.sum(1).mean()), int(groups.max()) + 1
+    of_class = np.bincount(codes, gains.mean(0)) / np.bincount(codes)
+    error = np.sqrt(two_way_variance(gains - of_class[codes], groups, fold_of))
+    if error < SMALLEST and abs(mean) < SMALLEST:
+        return PairedDifference(0.0, 0.0, 0.0, 1.0)
+    fewest = min(len(np.unique(groups[codes == code])) for code in np.unique(codes))
+    freedom = max(1, min(fewest, len(np.unique(fold_of)) * len(fold_of)) - 1)
+    half = float(stdtrit(freedom, 0.5 + INTERVAL / 2) * error)
+    least = 2.0 ** (1 - n_groups)  # as many signs can a difference of groups have
+    p = float(2.0 * stdtr(freedom, -abs(mean) / error)) if error >= SMALLEST else 0.0
+    return PairedDifference(mean, mean - half, mean + half, max(p, least))
 
-    def __init__(self, codes, groups, folds, predictions: dict, *, n_resamples: int = 2000, seed: int = 0):
-        self.names = list(predictions)
-        self._n_groups, n_classes = int(groups.max()) + 1, int(codes.max()) + 1
-        shape, cell_of = (self._n_groups, n_classes), groups * n_classes + codes
-        size = self._n_groups * n_classes
-        self._total = np.bincount(cell_of, minlength=size).reshape(shape)
-        self._luck = self._luck_of_fits(groups, np.asarray(folds))
-        # correct rows of each arm by seed, group and class
-        self._correct = [
-            np.stack([np.bincount(cell_of, row == codes, minlength=size).reshape(shape) for row in predicted])
-            for predicted in predictions.values()
-        ]
-        rng = np.random.default_rng(seed)
-        self._draws = self._resample(n_resamples, rng) if self.names else np.zeros((n_resamples, 0))
-        self._of_fits = rng.standard_normal(n_resamples)
 
-    def _luck_of_fits(self, groups, folds) -> LuckOfFits:
-        fold_of = np.zeros((len(folds), self._n_groups), int)
-        fold_of[:, groups] = folds
-        cells = fold_of + (folds.max() + 1) * np.arange(len(folds))[:, None]
-        weights = (self._total / self._total.sum(0)).mean(1)
-        return LuckOfFits(np.unique(cells, return_inverse=True)[1].reshape(cells.shape), weights)
+def two_way_variance(residuals: np.ndarray, groups: np.ndarray, fold_of: np.ndarray) -> float:
+    """Return the variance of a sum over rows, mean over seeds, that is clustered by group and by fit.
 
-    def _resample(self, n_resamples: int, rng) -> np.ndarray:
-        """Balanced accuracy (resample, arm) on groups drawn with replacement, mean over seeds."""
-        correct = np.stack([counts.mean(0) for counts in self._correct], axis=1)  # (group, arm, class)
-        flat, parts = correct.reshape(self._n_groups, -1), []
-        for start in range(0, n_resamples, CHUNK):
-            n = min(CHUNK, n_resamples - start)
-            drawn = rng.integers(0, self._n_groups, (n, self._n_groups)) + self._n_groups * np.arange(n)[:, None]
-            times = np.bincount(drawn.ravel(), minlength=n * self._n_groups).reshape(n, -1).astype(np.float64)
-            counts = (times @ flat).reshape(n, *correct.shape[1:])
-            parts.append(balanced(counts, (times @ self._total)[:, None, :]))
-        return np.concatenate(parts)
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_seeds, n), float64
+        Each row's part of the sum, less its expectation.
+    groups : ndarray of shape (n,), int
+    fold_of : ndarray of shape (n_seeds, n), int
+        A fold of a seed is a fit.
 
-    def accuracy(self, name) -> float:
-        """Balanced accuracy, mean over seeds."""
-        return float(self._by_seed(self.names.index(name)).mean())
-
-    def difference(self, first, second) -> Difference:
-        """What `first` has more than `second`."""
-        i, j = self.names.index(first), self.names.index(second)
-        mean = float((self._by_seed(i) - self._by_seed(j)).mean())
-        draws = self._draws[:, i] - self._draws[:, j]
-        of_cells, of_noise = self._luck(((self._correct[i] - self._correct[j]) / self._total.sum(0)).mean(2))
-        of_fits = max(of_cells - of_noise, 0.0)
-        low, high = np.percentile(draws + np.sqrt(of_fits) * self._of_fits, INTERVAL)
-        return Difference(mean, float(low), float(high), self._p(mean, float(draws.var()), of_fits, of_cells))
-
-    def _by_seed(self, i: int) -> np.ndarray:
-        return balanced(self._correct[i].sum(1), self._total.sum(0))
-
-    def _p(self, mean: float, of_groups: float, of_fits: float, of_cells: float) -> float:
-        """Two-sided p; degrees of freedom after Satterthwaite, groups counted in the class that has fewest.
-
-        How uncertain the part of fits is follows from what cells differ by before the noise of rows is taken off: what
-        is left may be 0 by chance, and would then seem to be known.
-        """
-        from scipy.special import stdtr
-
-        if abs(mean) < 1e-12:
-            return 1.0
-        least = 2.0 ** (1 - self._n_groups)  # as many signs can a difference of groups have
-        variance = of_groups + of_fits
-        if variance < 1e-24:
-            return least
-        freedoms = np.array([(self._total > 0).sum(0).min() - 1, self._luck.n_cells - 1]).clip(1)
-        freedom = max(variance**2 / (np.square([of_groups, of_cells]) / freedoms).sum(), 1.0)
-        return float(max(2.0 * stdtr(freedom, -abs(mean) / np.sqrt(variance)), least))
+    Returns
+    -------
+    float
+    """
+    n_seeds = len(residuals)
+    by_group = np.stack([np.bincount(groups, row) for row in residuals]) / n_seeds  # a group of a seed is in one fit
+    by_fit = np.stack([np.bincount(folds, row) for folds, row in zip(fold_of, residuals, strict=True)]) / n_seeds
+    scale = by_group.shape[1] / (by_group.shape[1] - 1)
+    of_groups = scale * float(np.square(by_group.sum(0)).sum())
+    of_fits = by_fit.size / (by_fit.size - 1) * float(np.square(by_fit).sum())
+    of_both = scale * float(np.square(by_group).sum())
+    return max(of_groups + of_fits - of_both, of_groups, of_fits)
 
 
 def holm(p_values) -> np.ndarray:
-    """p values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6)."""
+    """Return p values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6).
+
+    By hand: SciPy has no Holm, and statsmodels would be a dependency for six lines.
+    """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
     factors = len(p) - np.arange(len(p))

@@ -78,6 +78,25 @@ class Line:
         return float(np.mean(fitted)) if fitted else NAN
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted classes (n_seeds, n) of the lines that have no error, by their keys."""
+
+    plan: Plan
+    of: dict[tuple, np.ndarray]
+
+    def accuracy(self, key: tuple) -> float:
+        """Return the balanced accuracy, mean over seeds."""
+        codes = self.plan.rows.codes
+        return float(statistics.balanced_parts(codes, self.of[key] == codes).sum(1).mean())
+
+    def difference(self, first: tuple, second: tuple) -> statistics.PairedDifference:
+        """Return what the first has more than the second."""
+        rows = self.plan.rows
+        fold_of = np.stack([_fold_of(folds) for folds in self.plan.folds.values()])
+        return statistics.paired_difference(rows.codes, rows.groups, fold_of, self.of[first], self.of[second])
+
+
 def last_of_each(plan: Plan, cells: list[dict]) -> list[dict]:
     """Cells in the order of the plan, whatever the order of work; of one that was tried again, the last."""
     last = {key_of(cell): cell for cell in cells}
@@ -85,24 +104,23 @@ def last_of_each(plan: Plan, cells: list[dict]) -> list[dict]:
     return [last[key] for key in keys if key in last]
 
 
-def build_table(plan: Plan, cells: list[dict], references: dict, diseased: dict, n_resamples: int) -> list[dict]:
+def build_table(plan: Plan, cells: list[dict], references: dict, diseased: dict) -> list[dict]:
     """Return rows of the table, dicts of `COLUMNS`; `references` by arm, positions of `diseased` classes by regime."""
     lines = _lines(plan, cells)
     n_folds = sum(map(len, plan.folds.values()))
     whole = {line.key: line for line in lines if not line.error(n_folds)}
-    predictions = {key: _by_row(plan, line, "predicted", int) for key, line in whole.items()}
-    rows = plan.rows
-    fold_of = np.stack([_fold_of(folds) for folds in plan.folds.values()])
-    compared = statistics.Comparisons(rows.codes, rows.groups, fold_of, predictions, n_resamples=n_resamples)
+    compared = Predictions(plan, {key: _by_row(plan, line, "predicted", int) for key, line in whole.items()})
     table = []
     for line in lines:
         row = dict.fromkeys(COLUMNS, NAN)
         row.update(regime=line.regime, kind=plan.arms[line.arm].kind, arm=line.arm, classifier=line.classifier)
-        row.update(n=len(rows.codes), reference=references[line.arm], best_other="", verdict="", seconds=line.seconds())
+        row.update(
+            n=len(plan.rows.codes), reference=references[line.arm], best_other="", verdict="", seconds=line.seconds()
+        )
         row["error"] = line.error(n_folds)
         if line.key in whole:
             row["balanced_accuracy"] = compared.accuracy(line.key)
-            row.update(_figures(plan, line, predictions[line.key], diseased[line.regime]))
+            row.update(_figures(plan, line, compared.of[line.key], diseased[line.regime]))
             row.update(_against_reference(line, references, compared, whole))
             row.update(_against_best(line, plan, references, compared, whole))
         table.append(row)
@@ -254,5 +272,8 @@ def chosen_notes(cells: list[dict]) -> list[str]:
 def all_notes(plan: Plan, extra: list[str], cells: list[dict]) -> list[str]:
     """What a reader has to know besides the figures."""
     if len(plan.folds) == 1:
-        extra = [*extra, "One seed: intervals leave out how much splits and fits differ. Use three or more."]
+        extra = [
+            *extra,
+            "One seed: a few fits tell little of how fits differ, so intervals are wide. Use three or more.",
+        ]
     return list(dict.fromkeys(chain(plan.rows.notes, extra, chosen_notes(cells), warning_notes(cells))))

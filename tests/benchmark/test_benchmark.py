@@ -35,7 +35,7 @@ from sklearn_medgan.benchmark._plan import Task
 from sklearn_medgan.benchmark._run import Progress
 
 N = 72
-QUICK = {"seeds": (0, 1), "n_splits": 3, "n_resamples": 100}
+QUICK = {"seeds": (0, 1), "n_splits": 3}
 
 
 def table(n=N, n_classes=2, seed=0):
@@ -445,7 +445,7 @@ def test_real_gan_through_rows_and_columns():
 
     images, y = make_nodules(40, image_size=16, random_state=0, return_X_y=True)
     arms = gan_arms(GANAugmenter(max_iter=2, width=4, batch_size=8))
-    result = diagnostic_benchmark(images, y, arms=arms, classifiers=NB, seeds=0, n_splits=2, n_resamples=100)
+    result = diagnostic_benchmark(images, y, arms=arms, classifiers=NB, seeds=0, n_splits=2)
     assert not result.failures
     assert all(np.isfinite(row["balanced_accuracy"]) for row in result.table)
 
@@ -546,7 +546,6 @@ def test_warnings_of_fits_are_kept_and_said():
         ({"seeds": None}, "seeds must be one or more different"),
         ({"n_splits": 1}, "n_splits must be a whole number from 2 up"),
         ({"seeds": [1, 1]}, "seeds must be one or more different"),
-        ({"n_resamples": 5}, "n_resamples must be a whole number from 100 up"),
         ({"image_shape": (5, 5)}, "at least 8 pixels"),
         ({"image_shape": (8, 8)}, "needs 64 columns"),
         ({"arms": ["none", "SMOKE"]}, r"arms holds unknown names \['SMOKE'\]"),
@@ -957,9 +956,7 @@ def test_null_runs_rarely_claim_a_gain(shuffled):
         rows = rng.standard_normal((120, 6)) + 0.4 * y[:, None]
         rows = rng.permutation(rows) if shuffled else rows  # as good as labels, and splits stay the same
         arms = {"first": Projection(), "second": Projection()}
-        result = diagnostic_benchmark(
-            rows, y, arms=arms, classifiers=NEAREST, reference="first", n_splits=3, n_resamples=100
-        )
+        result = diagnostic_benchmark(rows, y, arms=arms, classifiers=NEAREST, reference="first", n_splits=3)
         claimed += any(row["verdict"] == "gain" for row in result.table)
     assert claimed <= 0.05 * n_runs
 
@@ -974,7 +971,7 @@ def test_a_planted_gain_of_five_points_is_found():
         worse = clue + 0.9 * rng.standard_normal(400)  # 75 %
         take = {n: Arm("columns", _one_column(i)) for i, n in enumerate(("worse", "better"))}
         rows = np.column_stack([worse, clue])
-        result = diagnostic_benchmark(rows, y, arms=take, classifiers=NEAREST, reference="worse", n_resamples=100)
+        result = diagnostic_benchmark(rows, y, arms=take, classifiers=NEAREST, reference="worse")
         gains.append(row_of(result, "better", "nearest")["difference"])
         found += row_of(result, "better", "nearest")["verdict"] == "gain"
     assert np.mean(gains) == pytest.approx(0.05, abs=0.01)

@@ -13,7 +13,7 @@ from sklearn_medgan.benchmark._enhancement_arms import DEGRADED, Poor, SharedEnh
 from sklearn_medgan.enhancement import _guard
 
 LOGISTIC = {"logistic": LogisticRegression()}
-QUICK = {"seeds": 0, "n_splits": 2, "n_resamples": 100}
+QUICK = {"seeds": 0, "n_splits": 2}
 
 
 class Averager(TransformerMixin, BaseEstimator):

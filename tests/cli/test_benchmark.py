@@ -44,7 +44,7 @@ def scans(tmp_path):
 @pytest.fixture(scope="module")
 def small_result():
     light = {"arms": ["pixels", "PCA"], "classifiers": ["logistic"], "n_splits": 2, "seeds": 0}
-    return diagnostic_benchmark(images(), LABELS, **light, n_resamples=100)
+    return diagnostic_benchmark(images(), LABELS, **light)
 
 
 @pytest.fixture
