@@ -12,6 +12,7 @@ from sklearn_medgan import GANAugmenter, GANEnhancer
 ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
+    "CONTRIBUTING.md",
     "docs/index.md",
     "docs/user_guide.md",
     "docs/datasets.md",
