@@ -43,10 +43,10 @@ RECORDS = {
     "image scale": "._codecs:ImageScale",
     "table codec": "._codecs:TableCodec",
     "class scores": ".augmentation._class_scores:ClassScores",
-    "restoration of images": ".enhancement._images:ImageMedium",
-    "restoration of tables": ".enhancement._tables:TableMedium",
-    "tone mapping": ".enhancement._tone:Anchor",
-    "error model": ".enhancement._error_model:Errors",
+    "restoration of images": ".enhancement._images:ImageRestoration",
+    "restoration of tables": ".enhancement._tables:TableRestoration",
+    "tone mapping": ".enhancement._tone:ToneMapping",
+    "error model": ".enhancement._error_model:ErrorModel",
     "error scaling": ".enhancement._calibration:Scaling",
 }
 KEYS = {home: key for table in (ESTIMATORS, RECORDS) for key, home in table.items()}

@@ -16,11 +16,12 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 LEVELS = np.linspace(0.0025, 0.9975, 200)
 WINDOW = 17  # pixels a side of the surroundings over which the size of the correction is averaged
 SMALLEST_SIZE = 1e-4  # of the scale; whatever is changed less counts alike
-DOUBT = 5.0  # images whose errors count as much as the belief that the network's spread is right
+PRIOR_IMAGES = 5.0  # images whose errors count as much as the belief that the network's spread is right
 USUAL = (0.005, 0.995)  # shares of held-out values between which the regression is believed
 MOST_STUDIED = 4096  # values of each array from which the regression and the widening are learned
 COVERAGES = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])  # widened intervals; tails go with the last
@@ -28,6 +29,9 @@ MOST_FOLDS = 16  # in which images are left out: one each, unless rows of a tabl
 MOST_BEYOND = 2.0  # a spread may explode where an image is unlike those held out
 WIDEST = 3.0  # times what was learned from all images
 SMALLEST_END = 1e-9  # of an interval, where errors are equal
+
+
+Place = slice | np.ndarray  # of values: all of them, or where a mask is true
 
 
 class Scaling(NamedTuple):
@@ -45,7 +49,7 @@ class Scaling(NamedTuple):
 
 
 def level(correction: np.ndarray) -> np.ndarray:
-    """Logarithm of how much the network changed the surroundings of each value, which grows with the degradation.
+    """Return the logarithm of how much the network changed around each value: it grows with the degradation.
 
     `correction` is (..., height, width, channels), or (n, columns), where a row's columns surround each other; the last
     axis of the result has length 1.
@@ -59,7 +63,7 @@ def level(correction: np.ndarray) -> np.ndarray:
 
 
 def rescaled(spread: np.ndarray, at_level: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Predicted spreads corrected, in their shape and dtype."""
+    """Return predicted spreads corrected, in their shape and dtype."""
     of_spread = scaling.of_spread * np.clip(np.log(spread), *scaling.logs)
     of_level = scaling.of_level * np.clip(at_level, *scaling.levels)
     within = np.minimum(spread, MOST_BEYOND * np.exp(scaling.logs[1]))
@@ -72,15 +76,17 @@ class Study:
     It looks at regularly spaced values of each.
     """
 
-    def __init__(self, errors: list, spreads: list, levels: list, images: list):
+    def __init__(
+        self, errors: list[np.ndarray], spreads: list[np.ndarray], levels: list[np.ndarray], images: list[int]
+    ) -> None:
         parts = [_spaced(*part) for part in zip(errors, spreads, levels, strict=True)]
         self.errors, self.spreads, self.levels = (np.concatenate(part) for part in zip(*parts, strict=True))
         self.images = np.repeat(images, [len(part[0]) for part in parts])
 
-    def scaling(self, place=slice(None)) -> Scaling:
-        """By a Poisson regression of the sizes of errors on values at a place: on average, large ones come out right.
+    def scaling(self, place: Place = slice(None)) -> Scaling:
+        """Return the Poisson regression of the sizes of errors at a place: on average, large ones come out right.
 
-        Its coefficients are shrunk to 0, that is to the network's own spread, as if `DOUBT` images had shown that.
+        Its coefficients are shrunk to 0, the network's own spread, as if `PRIOR_IMAGES` images had shown that.
         """
         from sklearn.linear_model import PoissonRegressor
 
@@ -94,21 +100,21 @@ class Study:
         middle = np.average(features, 0, spreads)
         width = np.sqrt(np.average((features - middle) ** 2, 0, spreads))
         width[width < 1e-6] = np.inf  # nothing can be learned of what does not vary
-        doubt = DOUBT / len(np.unique(self.images[place]))
-        regression = PoissonRegressor(alpha=doubt, solver="newton-cholesky", max_iter=50)
+        strength = PRIOR_IMAGES / len(np.unique(self.images[place]))
+        regression = PoissonRegressor(alpha=strength, solver="newton-cholesky", max_iter=50)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # coefficients near the best ones serve as well
             regression.fit((features - middle) / width, ratios / ratios.mean(), spreads / spreads.mean())
         weights = regression.coef_ / width
-        ranges = [(float(least), float(most)) for least, most in zip(low, high, strict=True)]
-        return Scaling(float(-weights @ middle), *map(float, weights), *ranges)
+        logs, levels = ((float(least), float(most)) for least, most in zip(low, high, strict=True))
+        return Scaling(float(-weights @ middle), float(weights[0]), float(weights[1]), logs, levels)
 
-    def relative(self, scaling: Scaling, place=slice(None)) -> np.ndarray:
-        """Errors at a place in units of corrected spreads."""
+    def relative(self, scaling: Scaling, place: Place = slice(None)) -> np.ndarray:
+        """Return errors at a place in units of corrected spreads."""
         return self.errors[place] / rescaled(self.spreads[place], self.levels[place], scaling)
 
     def widths(self) -> np.ndarray:
-        """How much wider intervals of `COVERAGES` must be to hold that share of images they were not learned from.
+        """Return how much wider intervals of `COVERAGES` must be to hold that share of images left out.
 
         At least 1, which a single image gets: nothing tells more of it.
         """
@@ -137,16 +143,16 @@ def _spaced(error: np.ndarray, spread: np.ndarray, at_level: np.ndarray) -> tupl
 
 
 def quantiles_of(values: np.ndarray) -> np.ndarray:
-    """At `LEVELS`."""
+    """Return those at `LEVELS`."""
     return np.quantile(values.astype(np.float64), LEVELS)
 
 
-def at(shares, quantiles: np.ndarray):
-    """What lies at these shares of a distribution."""
-    return np.interp(shares, LEVELS, quantiles)
+def at(shares: ArrayLike, quantiles: np.ndarray) -> np.ndarray:
+    """Return what lies at these shares of a distribution."""
+    return np.interp(np.asarray(shares), LEVELS, quantiles)
 
 
 def widened(quantiles: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """Quantiles whose distances from the median are multiplied as `widths` says; sorted, should they cross then."""
+    """Return quantiles at distances from the median multiplied as `widths` says; sorted, should they cross then."""
     middle = at(0.5, quantiles)
     return np.sort(middle + (quantiles - middle) * np.interp(np.abs(2.0 * LEVELS - 1.0), COVERAGES, by))

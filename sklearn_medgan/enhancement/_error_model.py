@@ -10,7 +10,7 @@ from . import _calibration as calibration
 
 
 @dataclass(frozen=True)
-class Errors:
+class ErrorModel:
     """Distribution of errors in units of the scaled spread, which is the predicted one corrected by `scaling`.
 
     `quantiles` (200,) at `calibration.LEVELS`; `correlation` between neighbouring pixels, 0 for tables.
@@ -21,8 +21,14 @@ class Errors:
     scaling: calibration.Scaling
 
     @classmethod
-    def learn(cls, errors: list, spreads: list, corrections: list, images: list | None = None) -> Errors:
-        """From errors (good less restored) and predicted spreads of held-out rows, arrays with channels last.
+    def learn(
+        cls,
+        errors: list[np.ndarray],
+        spreads: list[np.ndarray],
+        corrections: list[np.ndarray],
+        images: list[int] | None = None,
+    ) -> ErrorModel:
+        """Return what errors (good less restored) and predicted spreads of held-out rows tell, channels last.
 
         `corrections` is what the network changed (restored less poor). `images` says which array shows which image, so
         that several of one are left out together; without, each shows another.
@@ -37,16 +43,16 @@ class Errors:
         return cls(calibration.widened(quantiles, study.widths()), _correlation(values, quantiles), scaling)
 
     def scaled(self, spread: np.ndarray, correction: np.ndarray) -> np.ndarray:
-        """Predicted spreads corrected for their size and what the network changed; shape and dtype stay."""
+        """Return predicted spreads corrected for their size and what the network changed; shape and dtype stay."""
         return calibration.rescaled(spread, calibration.level(correction), self.scaling)
 
     @property
     def deviation(self) -> float:
-        """Root mean square, in units of the scaled spread."""
+        """The root mean square, in units of the scaled spread."""
         return float(np.sqrt(np.mean(np.square(self.quantiles))))
 
-    def deviation_of_draws(self, shape: tuple[int, ...], n: int, rng) -> np.ndarray:
-        """Root mean square of `n` draws for each of the values of an array; of ever more draws, `deviation`.
+    def deviation_of_draws(self, shape: tuple[int, ...], n: int, rng: np.random.RandomState) -> np.ndarray:
+        """Return the root mean square of `n` draws for each of the values of an array; of ever more draws, `deviation`.
 
         The draws of a value lie at equal distances in its distribution, from a random start on (systematic sampling):
         16 of a Laplace distribution come within a tenth, where independent ones would be off by a quarter.
@@ -57,11 +63,12 @@ class Errors:
         return np.sqrt(squares / n)
 
     def interval(self, coverage: float) -> tuple[float, float]:
-        """Central interval in units of the scaled spread that holds this share of errors."""
-        return tuple(calibration.at([0.5 - coverage / 2, 0.5 + coverage / 2], self.quantiles))
+        """Return the central interval in units of the scaled spread that holds this share of errors."""
+        low, high = calibration.at(np.array([0.5 - coverage / 2, 0.5 + coverage / 2]), self.quantiles)
+        return low, high
 
-    def draw(self, shape: tuple[int, ...], rng) -> np.ndarray:
-        """Errors for rows of this shape, (n, height, width, channels) or (n, columns): a Gaussian copula."""
+    def draw(self, shape: tuple[int, ...], rng: np.random.RandomState) -> np.ndarray:
+        """Draw errors for rows of this shape, (n, height, width, channels) or (n, columns): a Gaussian copula."""
         from scipy.ndimage import gaussian_filter1d
         from scipy.special import ndtr
 
@@ -74,7 +81,7 @@ class Errors:
         return calibration.at(ndtr(field), self.quantiles)
 
 
-def _correlation(ratios: list, quantiles: np.ndarray) -> float:
+def _correlation(ratios: list[np.ndarray], quantiles: np.ndarray) -> float:
     """Mean correlation between a pixel and its right neighbour, outliers cut; 0 for tables."""
     if ratios[0].ndim < 3:
         return 0.0
@@ -84,7 +91,7 @@ def _correlation(ratios: list, quantiles: np.ndarray) -> float:
 
 
 def width_for(correlation: float) -> float:
-    """Width of the Gaussian, in pixels, that gives blurred white noise this correlation between neighbours."""
+    """Return the width of the Gaussian, in pixels, by which blurred white noise has this correlation of neighbours."""
     from scipy.ndimage import gaussian_filter1d
 
     impulse = np.zeros(129)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,10 @@ USUAL_QUANTILE = 0.95
 
 
 def estimate_noise(image: np.ndarray) -> float:
-    """Standard deviation of white noise (Immerkaer 1996, Computer Vision and Image Understanding 64, eq. 5)."""
+    """Return the standard deviation of white noise.
+
+    Immerkaer 1996, Computer Vision and Image Understanding 64, eq. 5.
+    """
     from scipy.ndimage import convolve
 
     mask = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])[..., None]
@@ -21,22 +25,22 @@ def estimate_noise(image: np.ndarray) -> float:
     return float(np.sqrt(np.pi / 2.0) * response.mean() / 6.0)
 
 
-def usual_noise(good: list) -> float:
-    """What few of these good images exceed: fine structure that looks like noise, and what noise there is in them."""
+def usual_noise(good: list[np.ndarray]) -> float:
+    """Return the noise that few good images exceed: there is some in them, and fine structure looks like it."""
     return float(np.quantile([estimate_noise(image) for image in good], USUAL_QUANTILE))
 
 
-def _nothing(image, strength, noise):
+def _nothing(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     return image
 
 
-def _median(image, strength, noise):
+def _median(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     from scipy.ndimage import median_filter
 
     return median_filter(image, (3, 3, 1)) if strength >= 1.0 else image
 
 
-def _by_skimage(name: str, image, **settings):
+def _by_skimage(name: str, image: np.ndarray, **settings: Any) -> np.ndarray:
     """A function of skimage.restoration; grey images without a channel axis, which some of them take for depth."""
     from skimage import restoration
 
@@ -45,20 +49,21 @@ def _by_skimage(name: str, image, **settings):
     return result[..., None] if grey else result
 
 
-def _total_variation(image, strength, noise):
+def _total_variation(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     return _by_skimage("denoise_tv_chambolle", image, weight=max(2.0 * strength * noise, 1e-8))
 
 
-def _non_local_means(image, strength, noise):
+def _non_local_means(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     size = {"patch_size": 5, "patch_distance": 6, "fast_mode": True}
     return _by_skimage("denoise_nl_means", image, h=max(strength * noise, 1e-8), sigma=noise, **size)
 
 
-def _wavelet(image, strength, noise):
+def _wavelet(image: np.ndarray, strength: float, noise: float) -> np.ndarray:
     return _by_skimage("denoise_wavelet", image, sigma=max(strength * noise, 1e-8), rescale_sigma=False)
 
 
-FILTERS: dict[str, Callable] = {
+Filter = Callable[[np.ndarray, float, float], np.ndarray]  # image, strength, noise
+FILTERS: dict[str, Filter] = {
     "nothing": _nothing,
     "median": _median,
     "total variation": _total_variation,
@@ -67,14 +72,14 @@ FILTERS: dict[str, Callable] = {
 }
 
 
-def available_filters() -> dict[str, Callable]:
-    """Those that can run: wavelets need PyWavelets, which scikit-image leaves optional."""
+def available_filters() -> dict[str, Filter]:
+    """Return those that can run: wavelets need PyWavelets, which scikit-image leaves optional."""
     missing = {"wavelet"} if importlib.util.find_spec("pywt") is None else set()
     return {name: f for name, f in FILTERS.items() if name not in missing}
 
 
 def run_filter(name: str, strength: float, image: np.ndarray, usual: float = 0.0) -> np.ndarray:
-    """A filter's result, float32; where it makes no finite number (a constant image), the image as it was.
+    """Return a filter's result, float32; where it makes no finite number (a constant image), the image as it was.
 
     `usual` is the noise of good images. Variances of noise add up, so what there is beyond it is removed, and the
     filter fades out as an image gets as clean as a good one.

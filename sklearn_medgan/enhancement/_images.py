@@ -1,35 +1,40 @@
-"""Images when `GANEnhancer` trains and restores."""
+"""How images are made poor, and restored: by the network in tiles, or by the filter that the guard chose instead."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from .._codecs import ImageScale
 from .._containers import cast
-from . import _filters, _guard
-from ._error_model import Errors
-from ._held_out import HeldOutImages, hardly_changed
-from ._pairs import DegradedPairs, GivenPairs, degrade, enlarge, trim
-from ._restoration import MOST_VERSIONS, HeldOut, Treatment, n_outputs, n_versions, respond
-from ._shrinkage import Doubted
-from ._tiling import GROUP, SMALL, apply, padded, reflect
-from ._tone import WORTHWHILE, Anchor, change, coarse
+from . import _configuration, _filters, _guard
+from ._configuration import Budget, Degrading, Settings
+from ._held_out import Assessment, HeldOutRows, assess_images
+from ._pairs import DegradedPairs, GivenPairs, PairSource, degrade
+from ._restoration import Encoded, Method, Restoration
+from ._shrinkage import REACH, Restorer, n_outputs, respond, size_of_change, spare
+from ._tiling import GROUP, SMALL, apply, enlarge, padded, reflect, trim
+from ._tone import WORTHWHILE, ToneMapping, coarse
 
-LARGEST_COMPARED = 512  # pixels a side of what is restored to compare treatments
-CALIBRATED_SIDE = 256  # of what the spread is calibrated on
-MOST_VERSIONS_OF_WHOLE = 2  # by degradations of whole images, which may take a second each, as low_dose_ct does
-ANCHORED_ON, DRAWS_OF_ANCHOR = 32, 12  # images, and draws of so many once it is worthwhile
+if TYPE_CHECKING:
+    from .._containers import Form
+    from ..gan.restoration import RestorerConfiguration
+
+TONE_LEARNED_ON, DRAWS_OF_TONE = 32, 12  # images, and draws of so many once it is worthwhile
+
+Write = Callable[[Any, list[np.ndarray]], None]
 
 
 @dataclass(frozen=True)
-class ImageMedium:
-    """Images (n, height, width, channels): scale of intensities, enlargement, tiles, and the anchor where one helps.
+class ImageRestoration(Restoration):
+    """Images (n, height, width, channels), encoded as fractions of the scale of intensities.
 
-    `usual_noise` is that of good images, from which filters start.
+    `tone` is there where a change of intensities as a whole helps, ahead of the network; `usual_noise` is that of good
+    images, from which filters start. `tile`, `halo` and `stride` are those of `_tiling.apply`.
     """
 
     codec: ImageScale
@@ -37,251 +42,267 @@ class ImageMedium:
     tile: int
     halo: int
     stride: int
-    anchor: Anchor | None = None
+    tone: ToneMapping | None = None
     usual_noise: float = 0.0
 
-    def takes_good(self, target) -> bool:
-        """Whether good images may come in, to be left as they are: only where they look like poor ones, but better."""
-        return target is None and self.scale == 1 and self.anchor is None
+    budget: ClassVar[Budget] = Budget(max_iter=4000, learning_rate=4e-3, learning_rate_when_started=2e-3)
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """Good images as float32 in fractions of the scale, their sides cut to multiples of the enlargement."""
-        return self.codec.encode(trim(images, self.scale))
+    # ---- before training
 
-    def pairs(self, images, target, degradation, reach, patch: int, rng):
-        """A source of training pairs."""
-        if target is None:
-            return DegradedPairs(images, self.codec.encode, degradation, reach, self.scale, self.anchor, patch, rng)
-        return GivenPairs(images, target, self.codec.encode, self.scale, self.anchor, patch, rng)
+    @classmethod
+    def network_for(cls, settings: Settings, form: Form) -> RestorerConfiguration:
+        """Return the configuration of the network: patches of as many channels."""
+        return _configuration.network_of_images(settings, form)
 
-    def examples(self, images, target, degradation, rng) -> tuple[list, list]:
-        """Each image poor, in the form that the network takes but for the anchor, and good."""
-        if target is None:
-            good = [self.encode(image) for image in images]
-            poor = [degrade(image[None], degradation, self.scale, rng)[0] for image in good]
-        else:
-            good, poor = [self.encode(image) for image in target], [self.codec.encode(image) for image in images]
-        return [enlarge(image[None], self.scale)[0].astype(np.float32) for image in poor], good
+    @classmethod
+    def begin(cls, good: np.ndarray, settings: Settings) -> ImageRestoration:
+        """Return the restoration that has learned the range of these good images."""
+        from ..gan.networks import STRIDE, receptive_radius
 
-    def learn(self, images, target, degradation, rng) -> ImageMedium:
-        """This with what training images teach beside the network: the anchor, and the noise of good ones."""
-        medium = replace(self, anchor=self._learn_anchor(images, target, degradation, rng))
-        if not medium.takes_good(target):
-            return medium
-        some = images[rng.permutation(len(images))[: _filters.GOOD_LOOKED_AT]]
-        return replace(medium, usual_noise=_filters.usual_noise([self.encode(image) for image in some]))
+        reach = receptive_radius(int(settings.depth)) + REACH
+        return cls(ImageScale.learn(good), int(settings.scale), 0, reach, STRIDE)
 
-    def _learn_anchor(self, images, target, degradation, rng) -> Anchor | None:
+    @classmethod
+    def target_of(
+        cls, shape: tuple[int, ...], form: Form, settings: Settings
+    ) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+        """Return the shape of good images, `scale` times as large, and their `image_shape` if they come flat."""
+        n, height, width, channels = shape
+        target = n, height * settings.scale, width * settings.scale, channels
+        return target, target[1:] if form.kind == "flat" else None
+
+    def adjusted(self, settings: Settings) -> ImageRestoration:
+        """Return this with tiles of `tile_size`, or the smallest that are worth their margins."""
+        smallest = padded(2 * self.halo, self.stride) + 8 * self.stride
+        return replace(self, tile=max(padded(int(settings.tile_size), self.stride), smallest))
+
+    def degrading(self, settings: Settings) -> Degrading:
+        """Return what makes good images poor, and how far it reaches."""
+        return _configuration.degrading_of_images(settings, self.codec.span)
+
+    def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> ImageRestoration:
+        """Return this with the tone mapping, where one helps, and the noise of good images."""
+        restoration = replace(self, tone=self._learn_tone(rows, rng))
+        if not restoration.takes_good(rows.target):
+            return restoration
+        some = rows.rows[rows.kept[rng.permutation(len(rows.kept))[: _filters.GOOD_LOOKED_AT]]]
+        return replace(restoration, usual_noise=_filters.usual_noise([self.encode(image) for image in some]))
+
+    def _learn_tone(self, rows: HeldOutRows, rng: np.random.RandomState) -> ToneMapping | None:
         """One that brings training images at least `WORTHWHILE` dB closer to the good ones; else None."""
-        picks = rng.permutation(len(images))
+        picks = rng.permutation(len(rows.kept))
 
-        def draw(rows):
-            return self.examples(images[rows], None if target is None else target[rows], degradation, rng)
+        def draw(places: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+            return self.examples(*rows.part(rows.kept[places]), rows.degrading, rng)
 
-        tried = draw(picks[:ANCHORED_ON])
-        if self._gain(Anchor.learn(*tried), *tried) < WORTHWHILE:
+        tried = draw(picks[:TONE_LEARNED_ON])
+        if _gain(ToneMapping.learn(*tried), *tried) < WORTHWHILE:
             return None
         # It is worth more examples: other levels of the degradation, on other images.
-        pairs = [draw(rng.choice(len(images), ANCHORED_ON)) for _ in range(DRAWS_OF_ANCHOR)]
-        return Anchor.learn(*([image for pair in pairs for image in pair[side]] for side in (0, 1)))
+        pairs = [draw(rng.choice(len(rows.kept), TONE_LEARNED_ON)) for _ in range(DRAWS_OF_TONE)]
+        return ToneMapping.learn(*([image for pair in pairs for image in pair[side]] for side in (0, 1)))
+
+    def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> PairSource:
+        """Return a source of pairs of patches."""
+        good, encode = rows.good(rows.kept), self.codec.encode
+        if rows.target is None:
+            return DegradedPairs(good, encode, *rows.degrading, self.scale, self.tone, patch, rng)
+        poor = replace(good, rows=rows.rows)
+        return GivenPairs(poor, good, encode, self.scale, self.tone, patch, rng)
+
+    # ---- on images held out
+
+    def takes_good(self, target: np.ndarray | None) -> bool:
+        """Return whether good images may come in, to be left as they are: where they look like poor ones, but better.
+
+        That is not so where there are targets, and where images are enlarged or changed in tone.
+        """
+        return target is None and self.scale == 1 and self.tone is None
+
+    def examples(
+        self, rows: np.ndarray, target: np.ndarray | None, degrading: Degrading, rng: np.random.RandomState
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return each image poor, enlarged and before its tone is changed, and good."""
+        if target is None:
+            good = [self.encode(image) for image in rows]
+            poor = [degrade(image[None], degrading.function, self.scale, rng)[0] for image in good]
+        else:
+            good, poor = [self.encode(image) for image in target], [self.codec.encode(image) for image in rows]
+        return [self._enlarged(image).astype(np.float32) for image in poor], good
+
+    def assess(self, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
+        """Compare the network, nothing and filters on the images held out, and learn how the chosen one errs."""
+        return assess_images(self, rows, network, guard)
+
+    # ---- form
 
     @staticmethod
-    def _gain(anchor: Anchor, poor: list, good: list) -> float:
-        """Mean gain in dB, judged on coarse images: to dampen noise is not the anchor's business."""
-        gains = [
-            _guard.psnr(coarse(anchor(p)), coarse(g)) - _guard.psnr(coarse(p), coarse(g))
-            for p, g in zip(poor, good, strict=True)
-        ]
-        return float(np.mean(gains))
+    def shaped(rows: np.ndarray, form: Form) -> np.ndarray:
+        """Return stacks and flat rows as (n, height, width, channels)."""
+        return rows.reshape(len(rows), *(form.image_shape or ()))
 
-    def restore(self, image: np.ndarray, network: Callable, with_spread=False) -> list[np.ndarray]:
-        """One enlarged image in fractions of the scale, as `respond` does."""
+    def in_form(self, restored: np.ndarray, form: Form) -> Any:
+        """Return images in the form of the input, flat ones with as many columns as they have now."""
+        values = self.in_shape(restored, form)
+        if form.container == "numpy":
+            return values
+        columns, dtypes = form.columns, form.dtypes
+        if self.scale > 1:
+            columns = tuple(self.names_out(np.asarray(columns)))
+            dtypes = dtypes[:1] * len(columns)
+        return replace(form, row_shape=values.shape[1:], columns=columns, dtypes=dtypes).restore(values)
+
+    @staticmethod
+    def in_shape(values: np.ndarray, form: Form) -> np.ndarray:
+        """Return images as a stack, with or without an axis of channels, or as flat rows."""
+        if form.kind == "stack":
+            return values[..., 0] if len(form.row_shape) == 2 else values
+        return values.reshape(len(values), -1)
+
+    def names_out(self, names: np.ndarray) -> np.ndarray:
+        """Return the names of the pixels; numbered ones where images are enlarged."""
+        if self.scale == 1:
+            return names
+        return np.asarray([f"ganenhancer{i}" for i in range(self.scale**2 * len(names))], dtype=object)
+
+    # ---- at use
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Return good images as float32 in fractions of the scale, their sides cut to multiples of the enlargement."""
+        return self.codec.encode(trim(images, self.scale))
+
+    def decode_draw(self, encoded: np.ndarray) -> np.ndarray:
+        """Return fractions of the scale as float64 in the units of the data."""
+        return self.codec.decode(encoded)
+
+    @property
+    def span(self) -> float:
+        """What a fraction of one stands for, in the units of the data."""
+        return self.codec.span
+
+    def in_units(self, spread: np.ndarray) -> np.ndarray:
+        """Return differences in fractions of the scale as differences in the units of the data."""
+        return spread * self.span
+
+    def visible(self, encoded: Encoded) -> Encoded:
+        """Return what of encoded images belongs to the data: all."""
+        return encoded
+
+    def _enlarged(self, image: np.ndarray) -> np.ndarray:
+        """An encoded image on the grid of the good ones."""
+        return enlarge(image[None], self.scale)[0]
+
+    def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
+        """Return raw images restored, in their dtype."""
+        if method.name == "network":
+            (restored,) = self.restore_all(rows, method.network)
+            self._leave_spared(rows, restored, method.spared * self.span)
+            return restored
+        if method.name == "nothing" and self.scale == 1:
+            return rows.copy()
+        return self._filter_all(rows, method)
+
+    def apply_encoded(self, poor: Encoded, method: Method) -> list[np.ndarray]:
+        """Return enlarged images in fractions of the scale restored."""
+        if method.name == "network":
+            return spare(poor, [self.restore(image, method.network)[0] for image in poor], method.spared)
+        return [self.filtered(image, method.name, method.strength) for image in poor]
+
+    def apply_with_spread(self, rows: np.ndarray, method: Method) -> list[np.ndarray]:
+        """Return raw images as [restored, spread, correction], in fractions of the scale."""
+        restored, spread, correction = self.restore_all(rows, method.network, with_spread=True)
+        if method.name != "network":
+            restored = self.codec.encode(self._filter_all(rows.astype(np.float64), method))
+        else:
+            self._leave_spared(map(self.codec.encode, rows), restored, method.spared)
+        return [restored, spread, correction]
+
+    @staticmethod
+    def _leave_spared(before: Iterable[np.ndarray], restored: np.ndarray, limit: float) -> None:
+        """Put images back that were hardly changed; without a limit, none."""
+        if limit:
+            for i, image in enumerate(before):
+                if size_of_change(image, restored[i]) <= limit:
+                    restored[i] = image
+
+    def filtered(self, image: np.ndarray, name: str, strength: float) -> np.ndarray:
+        """Return an enlarged image in fractions of the scale through a filter."""
+        return _filters.run_filter(name, strength, image, self.usual_noise)
+
+    def _filter_all(self, images: np.ndarray, method: Method) -> np.ndarray:
+        """Raw images through a filter, in their dtype."""
+        results = []
+        for image in images:
+            source = self._enlarged(self.codec.encode(image)).astype(np.float32)
+            filtered = self.filtered(source, method.name, method.strength)
+            results.append(cast(self.codec.decode(filtered), images.dtype))
+        return np.stack(results)
+
+    def restore(self, image: np.ndarray, network: Restorer, with_spread: bool = False) -> list[np.ndarray]:
+        """Return one enlarged image in fractions of the scale, as `respond` does."""
         outputs = [np.empty(image.shape, np.float32) for _ in range(n_outputs(with_spread))]
 
-        def write(rows, columns, parts):
+        def write(place: Any, parts: list[np.ndarray]) -> None:
             for output, part in zip(outputs, parts, strict=True):
-                output[rows, columns] = part
+                output[place] = part
 
-        self._through(image, network, with_spread, self._prepare(image, encoded=True), write)
+        self._in_tiles(image, network, with_spread, self._prepare(image, encoded=True), write)
         return outputs
 
-    def _prepare(self, image, encoded: bool):
-        """What turns a block of the image into what the network takes."""
-        encode = (lambda block: np.asarray(block, np.float32)) if encoded else self.codec.encode
-        if self.anchor is None:
-            return encode
-        mapping = self.anchor.mapping(image, encode)
-        return lambda block: change(encode(block), mapping)
-
-    def _through(self, image, network, with_spread, prepare, write) -> None:
-        function = functools.partial(respond, network, with_spread=with_spread)
-        apply(function, image, tile=self.tile, halo=self.halo, stride=self.stride, prepare=prepare, write=write)
-
-    def restore_all(self, images: np.ndarray, network: Callable, with_spread=False) -> list[np.ndarray]:
-        """Raw images to [restored in their dtype], or all that `respond` gives in fractions of the scale."""
+    def restore_all(self, images: np.ndarray, network: Restorer, with_spread: bool = False) -> list[np.ndarray]:
+        """Return raw images as [restored in their dtype], or all that `respond` gives in fractions of the scale."""
         n, height, width, channels = images.shape
         shape = (n, height * self.scale, width * self.scale, channels)
-        dtype = np.float32 if with_spread else images.dtype
+        dtype = np.dtype(np.float32) if with_spread else images.dtype
         outputs = [np.empty(shape, dtype) for _ in range(n_outputs(with_spread))]
-        finish = (lambda part: part) if with_spread else (lambda part: cast(self.codec.decode(part), dtype))
 
-        def write(place, parts):
+        def write(place: Any, parts: list[np.ndarray]) -> None:
             for output, part in zip(outputs, parts, strict=True):
-                output[place] = finish(part)
+                output[place] = part if with_spread else cast(self.codec.decode(part), dtype)
 
         if max(padded(side, self.stride) for side in shape[1:3]) <= SMALL:
             self._in_groups(images, network, with_spread, write)
-        else:
-            for i, image in enumerate(images):
-                source = image if self.scale == 1 else enlarge(self.codec.encode(image)[None], self.scale)[0]
-                prepare = self._prepare(source, encoded=self.scale > 1)
-                self._through(
-                    source,
-                    network,
-                    with_spread,
-                    prepare,
-                    lambda rows, columns, parts, i=i: write((i, rows, columns), parts),
-                )
+            return outputs
+        for i, image in enumerate(images):
+            source = image if self.scale == 1 else self._enlarged(self.codec.encode(image))
+            prepare = self._prepare(source, encoded=self.scale > 1)
+
+            def write_part(place: tuple[slice, slice], parts: list[np.ndarray], i: int = i) -> None:
+                write((i, *place), parts)
+
+            self._in_tiles(source, network, with_spread, prepare, write_part)
         return outputs
 
-    def _in_groups(self, images, network, with_spread, write) -> None:
+    def _prepare(self, image: np.ndarray, encoded: bool) -> Callable[[np.ndarray], np.ndarray]:
+        """What turns a block of the image into what the network takes."""
+        encode = (lambda block: np.asarray(block, np.float32)) if encoded else self.codec.encode
+        if self.tone is None:
+            return encode
+        curve = self.tone.curve(image, encode)
+        return lambda block: curve.apply(encode(block))
+
+    def _in_tiles(
+        self, image: np.ndarray, network: Restorer, with_spread: bool, prepare: Callable, write: Write
+    ) -> None:
+        function = functools.partial(respond, network, with_spread=with_spread)
+        apply(function, image, tile=self.tile, halo=self.halo, stride=self.stride, prepare=prepare, write=write)
+
+    def _in_groups(self, images: np.ndarray, network: Restorer, with_spread: bool, write: Write) -> None:
+        """Small images, `GROUP` at a time."""
         for start in range(0, len(images), GROUP):
             blocks = enlarge(self.codec.encode(images[start : start + GROUP]), self.scale).astype(np.float32)
-            if self.anchor is not None:
-                blocks = np.stack([self.anchor(block) for block in blocks])
+            if self.tone is not None:
+                blocks = np.stack([self.tone(block) for block in blocks])
             n, height, width = blocks.shape[:3]
             blocks = reflect(blocks, padded(height, self.stride), padded(width, self.stride))
             parts = respond(network, np.pad(blocks, [(0, GROUP - n), (0, 0), (0, 0), (0, 0)]), with_spread)
             write(slice(start, start + n), [part[:n, :height, :width] for part in parts])
 
-    def filter_all(self, images: np.ndarray, name: str, strength: float) -> np.ndarray:
-        """Raw images through a classical filter, in their dtype."""
-        results = []
-        for image in images:
-            source = enlarge(self.codec.encode(image)[None], self.scale)[0].astype(np.float32)
-            results.append(cast(self.codec.decode(self._filter(name, strength, source)), images.dtype))
-        return np.stack(results)
 
-    def _filter(self, name: str, strength: float, image: np.ndarray) -> np.ndarray:
-        return _filters.run_filter(name, strength, image, self.usual_noise)
-
-    def decode(self, values: np.ndarray) -> np.ndarray:
-        """Fractions of the scale as float64 in the units of the data."""
-        return self.codec.decode(values)
-
-    decode_draw = decode
-
-    def in_units(self, spread: np.ndarray) -> np.ndarray:
-        """Differences in fractions of the scale as differences in the units of the data."""
-        return spread * self.codec.span
-
-    def visible(self, images: list) -> list:
-        """What of encoded images belongs to the data: all."""
-        return images
-
-    def treat(self, images: np.ndarray, treatment: Treatment) -> np.ndarray:
-        """Raw images through a treatment, in their dtype."""
-        network, name, strength, spared = treatment
-        if name == "network":
-            restored = self.restore_all(images, network)[0]
-            if spared:
-                keep = hardly_changed(images, restored, spared * self.codec.span)
-                restored[keep] = images[keep]
-            return restored
-        return images.copy() if name == "nothing" and self.scale == 1 else self.filter_all(images, name, strength)
-
-    def treat_encoded(self, poor: list, treatment: Treatment) -> list:
-        """Enlarged images in fractions of the scale through a treatment."""
-        network, name, strength, spared = treatment
-        if name == "network":
-            restored = [self.restore(image, network)[0] for image in poor]
-            keep = hardly_changed(poor, restored, spared)
-            return [p if kept else r for p, r, kept in zip(poor, restored, keep, strict=True)]
-        return [self._filter(name, strength, image) for image in poor]
-
-    def with_spread(self, images: np.ndarray, treatment: Treatment) -> list[np.ndarray]:
-        """Raw images to [treated, spread, correction], in fractions of the scale; the last two are the network's."""
-        network, name, strength, spared = treatment
-        treated, spread, correction = self.restore_all(images, network, with_spread=True)
-        if name != "network":
-            treated = self.codec.encode(self.filter_all(images.astype(np.float64), name, strength))
-        elif spared:
-            before = self.codec.encode(images)
-            keep = hardly_changed(before, treated, spared)
-            treated[keep] = before[keep]
-        return [treated, spread, correction]
-
-    def held_out(self, part, kept, held, labels, degradation, rng, network: Callable, guard: bool) -> HeldOut:
-        """Compare treatments of held-out images, and learn how the chosen one errs."""
-        poor, good = self.examples(*part(held), degradation, rng)
-        inputs = {"poor": poor, "clean": good} if guard and self.takes_good(part(held)[1]) else {"poor": poor}
-
-        def restore(image, with_spread):
-            return self.restore(image, network, with_spread)
-
-        images = HeldOutImages(inputs, self._compared, restore, _guard.middles(good) if guard else None)
-        report = _guard.uncompared(len(held))
-        if guard:
-            tuned = self.examples(*part(kept[: _guard.TUNED_ON]), degradation, rng)
-            report["strength"] = _guard.tune(*map(_guard.middles, tuned), self.usual_noise)
-            report["doubt"], report["spared"] = (part * self.codec.span for part in (images.doubt, images.spared))
-            judge = self._judge(part(kept), labels, kept, held)
-            report.update(self._compare(images, good, judge, report["strength"]))
-        versions = self._versions(images, part(held[: _guard.MOST_COMPARED]), degradation, rng, network)
-        return HeldOut(report, self._calibrate(images, versions, good, report))
-
-    def _compare(self, images: HeldOutImages, good: list, judge, strength: dict) -> dict:
-        """Figures of every treatment, and the choice; `judge` is a classifier and the labels of the images, or None."""
-
-        def treat(name, kind):
-            if name == "network":
-                return images.whole_by_network(kind)
-            return [self._filter(name, strength[name], image) for image in images.inputs[kind]]
-
-        def treat_middles(name, kind):
-            if name == "network":
-                return _guard.middles(images.by_network(kind))
-            return [self._filter(name, strength[name], image) for image in _guard.middles(images.compared[kind])]
-
-        kinds = list(images.inputs)
-        diagnosis = None if judge is None else _guard.Diagnosis(*judge, treat, kinds)
-        return _guard.compare(["network", *strength], treat_middles, kinds, _guard.middles(good), diagnosis)
-
-    def _compared(self, images: list) -> list:
-        """The first few; of large ones the middle, but for an anchor, which has to see all of an image."""
-        return _guard.middles(images, LARGEST_COMPARED if self.anchor is None else None)
-
-    def _judge(self, training, labels, kept, held) -> tuple | None:
-        """A classifier of good training images and the labels of those held out; None where these are too few."""
-        if labels is None or len(held) < _guard.FEWEST_ROWS or len(np.unique(labels[held])) < 2:
-            return None
-        images, target = training
-        good = [self.encode(image) for image in (images if target is None else target)]
-        return _guard.classifier(good, labels[kept]), labels[held]
-
-    def _versions(self, images: HeldOutImages, rows, degradation, rng, network: Callable) -> Iterator[tuple]:
-        """The number of an image that was compared, a poor version of it, and what the doubted network makes of that.
-
-        First those that were compared, then others: each has its level of the degradation, and a few images would meet
-        few.
-        """
-        for i, (poor, outputs) in enumerate(zip(images.compared["poor"], images.outputs["poor"], strict=True)):
-            yield i, poor, outputs
-        network, side = Doubted(network, images.doubt), CALIBRATED_SIDE if self.anchor is None else None
-        whole = getattr(degradation, "reach", None) is None
-        for _ in range(1, n_versions(*rows, MOST_VERSIONS_OF_WHOLE if whole else MOST_VERSIONS)):
-            for i in range(len(rows[0])):
-                (poor,), _ = self.examples(rows[0][i : i + 1], None, degradation, rng)
-                (poor,) = _guard.middles([poor], side)
-                yield i, poor, self.restore(poor, network, with_spread=True)
-
-    def _calibrate(self, images: HeldOutImages, versions, good: list, report: dict) -> Errors:
-        """How the chosen treatment errs on the middles of images."""
-        chosen, found, middle = report["chosen"], [], functools.partial(_guard.middle, side=CALIBRATED_SIDE)
-        for i, poor, (restored, spread, correction) in versions:
-            if chosen == "network":
-                (treated,) = images.spare([poor], [restored])
-            else:
-                treated = self._filter(chosen, report["strength"][chosen], poor)
-            found.append((middle(good[i]) - middle(treated), middle(spread), middle(correction), i))
-        return Errors.learn(*map(list, zip(*found, strict=True)))
+def _gain(tone: ToneMapping, poor: list[np.ndarray], good: list[np.ndarray]) -> float:
+    """Mean gain in dB, judged on coarse images: to dampen noise is not the tone mapping's business."""
+    gains = [
+        _guard.psnr(coarse(tone(p)), coarse(g)) - _guard.psnr(coarse(p), coarse(g))
+        for p, g in zip(poor, good, strict=True)
+    ]
+    return float(np.mean(gains))

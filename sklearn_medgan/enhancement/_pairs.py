@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
-from ..degradations import apply, downscale, upscale
+from ..degradations import apply, downscale
+from ._tiling import enlarge, trim
+from ._tone import ToneMapping
 
 RESAMPLING_REACH = 4  # low-resolution pixels that bicubic reduction and enlargement look at
 
 
-def degrade(images: np.ndarray, degradation: Callable | None, scale: int, rng) -> np.ndarray:
-    """Poor images (n, height / scale, width / scale, channels) of good ones: reduced first, then degraded.
+def degrade(images: np.ndarray, degradation: Callable | None, scale: int, rng: np.random.RandomState) -> np.ndarray:
+    """Return poor images (n, height / scale, width / scale, channels) of good ones: reduced first, then degraded.
 
     A degradation that shrinks images by itself is followed by bicubic enlargement to the size before.
     """
@@ -24,15 +27,22 @@ def degrade(images: np.ndarray, degradation: Callable | None, scale: int, rng) -
     return enlarge(apply(degradation, poor, rng, scale=factor), factor)[:, :height, :width]
 
 
-def trim(images: np.ndarray, scale: int) -> np.ndarray:
-    """Images (..., height, width, channels) with sides cut to multiples of the enlargement."""
-    height, width = images.shape[-3:-1]
-    return images[..., : height - height % scale, : width - width % scale, :]
+Encode = Callable[[np.ndarray], np.ndarray]  # raw pixels to fractions of the scale
 
 
-def enlarge(poor: np.ndarray, scale: int) -> np.ndarray:
-    """Poor images on the grid of the good ones, by bicubic interpolation: what the network starts from."""
-    return upscale(poor, factor=scale) if scale > 1 else poor
+class Rows(Protocol):
+    """Raw images that are taken one by one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int, /) -> np.ndarray: ...
+
+
+class PairSource(Protocol):
+    """Where training pairs come from."""
+
+    def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return `n` new rows (poor, good), encoded."""
 
 
 class DegradedPairs:
@@ -43,33 +53,42 @@ class DegradedPairs:
     (`reach` None) whole images are degraded into a pool, of which each draw renews one.
     """
 
-    def __init__(self, images, encode, degradation, reach, scale: int, anchor, patch: int, rng):
+    def __init__(
+        self,
+        images: Rows,
+        encode: Encode,
+        degradation: Callable | None,
+        reach: int | None,
+        scale: int,
+        tone: ToneMapping | None,
+        patch: int,
+        rng: np.random.RandomState,
+    ) -> None:
         self.images, self.encode, self.degradation, self.scale = images, encode, degradation, scale
-        self.anchor, self.patch, self.rng = anchor, patch, rng
-        whole = reach is None or anchor is not None
-        factor = getattr(degradation, "scale", 1) * scale
-        self.reach = (
-            None if whole else -(-(reach * scale + RESAMPLING_REACH * factor * (factor > 1)) // factor) * factor
-        )
+        self.tone, self.patch, self.rng = tone, patch, rng
+        self.reach = None
+        if reach is not None and tone is None:
+            factor = getattr(degradation, "scale", 1) * scale
+            self.reach = -(-(reach * scale + RESAMPLING_REACH * factor * (factor > 1)) // factor) * factor
         self.pool: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """`n` pairs (poor, good), each (n, patch, patch, channels) float32."""
-        return turn(*(self._from_crops(n) if self.reach is not None else self._from_pool(n)), self.rng)
+        """Return `n` pairs (poor, good), each (n, patch, patch, channels) float32."""
+        return turn(*(self._from_pool(n) if self.reach is None else self._from_crops(n, self.reach)), self.rng)
 
-    def _from_crops(self, n: int):
-        side = self.patch + 2 * self.reach
-        good = np.stack([self._crop(side) for _ in range(n)])
+    def _from_crops(self, n: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
+        side = self.patch + 2 * reach
+        good = np.stack([self._crop(side, reach) for _ in range(n)])
         poor = enlarge(degrade(good, self.degradation, self.scale, self.rng), self.scale)
-        inside = slice(self.reach, self.reach + self.patch)
+        inside = slice(reach, reach + self.patch)
         return poor[:, inside, inside].astype(np.float32), good[:, inside, inside]
 
-    def _crop(self, side: int) -> np.ndarray:
+    def _crop(self, side: int, reach: int) -> np.ndarray:
         """A square somewhere on one of the images, reflected where it overhangs."""
         image = self.images[self.rng.randint(len(self.images))]
         height, width = image.shape[:2]
         # Patches, not their margins, lie inside; an image smaller than a patch is reflected as a whole.
-        top, left = (self.rng.randint(max(s - self.patch, 0) + 1) - self.reach for s in (height, width))
+        top, left = (self.rng.randint(max(s - self.patch, 0) + 1) - reach for s in (height, width))
         rows = np.arange(max(top, 0), min(top + side, height))
         columns = np.arange(max(left, 0), min(left + side, width))
         block = self.encode(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
@@ -77,7 +96,7 @@ class DegradedPairs:
         after = side - before[0] - len(rows), side - before[1] - len(columns)
         return np.pad(block, [(before[0], after[0]), (before[1], after[1]), (0, 0)], mode="symmetric")
 
-    def _from_pool(self, n: int):
+    def _from_pool(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         self._renew(self.rng.randint(len(self.images)))
         picks = self.rng.choice(sorted(self.pool), n)
         return cut([self.pool[i] for i in picks], self.patch, self.rng)
@@ -85,39 +104,50 @@ class DegradedPairs:
     def _renew(self, i: int) -> None:
         good = trim(self.encode(self.images[i]), self.scale)
         poor = enlarge(degrade(good[None], self.degradation, self.scale, self.rng), self.scale)[0].astype(np.float32)
-        self.pool[i] = (poor if self.anchor is None else self.anchor(poor), good)
+        self.pool[i] = (poor if self.tone is None else self.tone(poor), good)
 
 
 class GivenPairs:
     """Patches from images whose poor and good version were both given."""
 
-    def __init__(self, poor, good, encode, scale: int, anchor, patch: int, rng):
+    def __init__(
+        self,
+        poor: Rows,
+        good: Rows,
+        encode: Encode,
+        scale: int,
+        tone: ToneMapping | None,
+        patch: int,
+        rng: np.random.RandomState,
+    ) -> None:
         self.poor, self.good, self.encode, self.scale = poor, good, encode, scale
-        self.anchor, self.patch, self.rng = anchor, patch, rng
+        self.tone, self.patch, self.rng = tone, patch, rng
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """`n` pairs (poor, good), each (n, patch, patch, channels) float32."""
+        """Return `n` pairs (poor, good), each (n, patch, patch, channels) float32."""
         picks = self.rng.randint(len(self.good), size=n)
         return turn(*cut([self._pair(i) for i in picks], self.patch, self.rng), self.rng)
 
-    def _pair(self, i: int):
+    def _pair(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         poor = enlarge(self.encode(self.poor[i])[None], self.scale)[0]
-        return poor if self.anchor is None else self.anchor(poor), self.encode(self.good[i])
+        return poor if self.tone is None else self.tone(poor), self.encode(self.good[i])
 
 
 class TableNoise:
     """Rows of a standardised table and the same with Gaussian noise of a level drawn for each row."""
 
-    def __init__(self, rows, level: tuple[float, float], n_columns: int, rng):
+    def __init__(
+        self, rows: np.ndarray, level: tuple[float, float], n_columns: int, rng: np.random.RandomState
+    ) -> None:
         self.rows, self.level, self.n_columns, self.rng = rows, level, n_columns, rng
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """`n` pairs (poor, good), each (n, padded columns) float32."""
+        """Return `n` pairs (poor, good), each (n, padded columns) float32."""
         good = self.rows[self.rng.randint(len(self.rows), size=n)]
         return self.degrade(good, self.rng), good
 
-    def degrade(self, good: np.ndarray, rng) -> np.ndarray:
-        """The rows with noise in their columns, none in the padding."""
+    def degrade(self, good: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        """Return the rows with noise in their columns, none in the padding."""
         noise = rng.uniform(*self.level, (len(good), 1)) * rng.standard_normal(good.shape)
         noise[:, self.n_columns :] = 0.0
         return good + noise.astype(np.float32)
@@ -126,18 +156,20 @@ class TableNoise:
 class GivenRows:
     """Rows of two standardised tables, poor and good."""
 
-    def __init__(self, poor, good, rng):
+    def __init__(self, poor: np.ndarray, good: np.ndarray, rng: np.random.RandomState) -> None:
         self.poor, self.good, self.rng = poor, good, rng
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """`n` pairs (poor, good), each (n, padded columns) float32."""
+        """Return `n` pairs (poor, good), each (n, padded columns) float32."""
         picks = self.rng.randint(len(self.good), size=n)
         return self.poor[picks], self.good[picks]
 
 
-def cut(pairs: list, patch: int, rng) -> tuple[np.ndarray, np.ndarray]:
-    """The same random square of both images of each pair, reflected where the images are smaller."""
-    cuts = ([], [])
+def cut(
+    pairs: list[tuple[np.ndarray, np.ndarray]], patch: int, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same random square of both images of each pair, reflected where the images are smaller."""
+    cuts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for pair in pairs:
         height, width = pair[1].shape[:2]
         top, left = (rng.randint(max(side - patch, 0) + 1) for side in (height, width))
@@ -148,7 +180,7 @@ def cut(pairs: list, patch: int, rng) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(cuts[0]), np.stack(cuts[1])
 
 
-def turn(poor: np.ndarray, good: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+def turn(poor: np.ndarray, good: np.ndarray, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
     """Turn and mirror each pair at random, both alike (the eight symmetries of the square)."""
     poor, good = poor.copy(), good.copy()
     for i, (turns, mirrored) in enumerate(zip(rng.randint(4, size=len(good)), rng.rand(len(good)) < 0.5, strict=True)):

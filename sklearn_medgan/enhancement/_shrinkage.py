@@ -1,14 +1,15 @@
-"""How far a network's corrections are trusted: fully where they are large, hardly where they may be its own errors.
+"""How far a network's corrections are applied: fully where they are large, hardly where they may be its own errors.
 
 A network changes every pixel a little, empty background too. Beside edges that does not show, but on an even background
 nothing else is left, and what looks at contrast whatever its size (histograms of oriented gradients) sees a pattern. So
-a correction c is multiplied by e / (e + d^2), where e is the mean square of the corrections around it, and d, the
-doubt, is learned from held-out images: the gain of a Wiener filter, with d^2 for the network's own noise.
+a correction c is multiplied by e / (e + s^2), where e is the mean square of the corrections around it, and s, the
+shrinkage, is learned from held-out images: the gain of a Wiener filter, with s^2 for the network's own noise. An image
+that the network changes no more than it changes good ones is left as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,49 +17,83 @@ import numpy as np
 from ._guard import mean_psnr
 
 REACH = 2  # pixels on each side that the mean square is taken over
-DOUBTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)  # times the root mean square of the corrections
+SHRINKAGES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)  # times the root mean square of the corrections
+
+# What restores: rows, and whether the spread of their errors is wanted, to [restored] or [restored, spread].
+Restorer = Callable[[np.ndarray, bool], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Doubted:
-    """A network, its small corrections made smaller."""
+class Shrunk:
+    """A restorer whose small corrections are made smaller; `size` is that of corrections that are applied by half."""
 
-    network: Callable
-    doubt: float
+    network: Restorer
+    size: float
 
-    def __call__(self, rows, with_spread: bool) -> list:
-        """What the network gives: [restored], or [restored, spread]."""
+    def __call__(self, rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:
+        """Return what the network gives: [restored], or [restored, spread]."""
         restored, *spread = self.network(rows, with_spread)
-        return [earned(rows, restored, self.doubt), *spread]
+        return [shrink(rows, restored, self.size), *spread]
 
 
-def surroundings(values: np.ndarray) -> np.ndarray:
-    """Mean over a square of 2 x `REACH` + 1 pixels a side; edges repeat. Shape (..., height, width, channels).
+def respond(network: Restorer, rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:
+    """Return [restored], or [restored, spread, correction], where the correction is what the network changed."""
+    outputs = network(rows, with_spread)
+    return [*outputs, outputs[0] - rows] if with_spread else outputs
 
-    Every mean adds the same numbers in the same order, so that parts of an image give what the whole gives.
+
+def n_outputs(with_spread: bool) -> int:
+    """Return how many arrays `respond` gives."""
+    return 3 if with_spread else 1
+
+
+def local_mean(values: np.ndarray) -> np.ndarray:
+    """Return means over squares of 2 x `REACH` + 1 pixels a side; edges repeat. Shape (..., height, width, channels).
+
+    Every mean adds the same numbers in the same order, so that parts of an image give what the whole gives, to the bit:
+    the running sums of `scipy.ndimage.uniform_filter` do not.
     """
     for axis in (-3, -2):
         padding = [(0, 0)] * values.ndim
         padding[axis] = (REACH, REACH)
         padded, n = np.pad(values, padding, mode="edge"), values.shape[axis]
-        values = sum(padded.take(range(i, i + n), axis) for i in range(2 * REACH + 1)) / (2 * REACH + 1)
+        total = sum(padded.take(range(i, i + n), axis) for i in range(2 * REACH + 1))
+        values = np.asarray(total / (2 * REACH + 1))
     return values
 
 
-def earned(poor: np.ndarray, restored: np.ndarray, doubt: float) -> np.ndarray:
-    """Restored images with their corrections scaled down where they are small against `doubt`.
+def shrink(poor: np.ndarray, restored: np.ndarray, size: float) -> np.ndarray:
+    """Return restored images with their corrections scaled down where they are small against `size`.
 
-    Images (..., height, width, channels), float32 in fractions of the scale, as `doubt` is; 0 leaves them alone.
+    Images (..., height, width, channels), float32 in fractions of the scale, as `size` is; 0 leaves them alone.
     """
-    if doubt == 0.0:
+    if size == 0.0:
         return restored
     correction = restored - poor
-    energy = surroundings(np.square(correction).mean(-1, keepdims=True))
-    return poor + correction * (energy / (energy + np.float32(doubt**2)))
+    energy = local_mean(np.square(correction).mean(-1, keepdims=True))
+    return poor + correction * (energy / (energy + np.float32(size**2)))
 
 
-def learn_doubt(poor: list, restored: list, good: list) -> float:
-    """The doubt with the highest mean PSNR on held-out images; 0 where none is better than full trust."""
+def learn_shrinkage(poor: list[np.ndarray], restored: list[np.ndarray], good: list[np.ndarray]) -> float:
+    """Return the shrinkage with the highest mean PSNR on held-out images; 0 where none is better than none."""
     size = float(np.sqrt(np.mean([np.mean(np.square(r - p)) for p, r in zip(poor, restored, strict=True)])))
-    scores = [mean_psnr([earned(p, r, d * size) for p, r in zip(poor, restored, strict=True)], good) for d in DOUBTS]
-    return DOUBTS[int(np.argmax(scores))] * size
+    scores = [
+        mean_psnr([shrink(p, r, part * size) for p, r in zip(poor, restored, strict=True)], good) for part in SHRINKAGES
+    ]
+    return SHRINKAGES[int(np.argmax(scores))] * size
+
+
+def size_of_change(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the root mean square of what became different."""
+    return float(np.sqrt(np.mean(np.square(np.subtract(after, before, dtype=np.float32)), dtype=np.float64)))
+
+
+def hardly_changed(before: Iterable[np.ndarray], after: Iterable[np.ndarray], limit: float) -> np.ndarray:
+    """Return which images a method changed by no more than `limit`, (n,) bool."""
+    return np.array([size_of_change(*pair) <= limit for pair in zip(before, after, strict=True)], dtype=bool)
+
+
+def spare(before: Sequence[np.ndarray], after: Sequence[np.ndarray], limit: float) -> list[np.ndarray]:
+    """Return images after the network, but for those that it hardly changed, which stay as they were."""
+    keep = hardly_changed(before, after, limit)
+    return [b if kept else a for b, a, kept in zip(before, after, keep, strict=True)]

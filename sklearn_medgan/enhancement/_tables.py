@@ -1,126 +1,192 @@
-"""Tables when `GANEnhancer` trains and restores."""
+"""How rows of a table are made poor, and restored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from .._codecs import TableCodec
-from . import _guard
-from ._error_model import Errors
-from ._pairs import GivenRows, TableNoise
-from ._restoration import HeldOut, Treatment, n_versions, respond
+from . import _configuration, _guard
+from ._configuration import Budget, Degrading, Settings
+from ._error_model import ErrorModel
+from ._held_out import Assessment, HeldOutRows
+from ._pairs import GivenRows, PairSource, TableNoise
+from ._restoration import Encoded, Method, Restoration
+from ._shrinkage import Restorer, respond
 from ._tiling import GROUP
 
-TABLE_NOISE = (0.0, 1.0)  # of each column's spread
+if TYPE_CHECKING:
+    from .._containers import Form
+    from ..gan.restoration import RestorerConfiguration
 
 
 @dataclass(frozen=True)
-class TableMedium:
-    """Rows (n, columns): standardised, padded; nothing spatial."""
+class TableRestoration(Restoration):
+    """Rows (n, columns), encoded as standardised and padded columns; nothing spatial, and no filters."""
 
     codec: TableCodec
     scale: int = 1
-    anchor: None = None
 
-    def encode(self, rows: np.ndarray) -> np.ndarray:
-        """Float32 (n, padded columns)."""
-        return self.codec.encode(rows)
+    budget: ClassVar[Budget] = Budget(max_iter=300, learning_rate=5e-3, learning_rate_when_started=5e-3)
 
-    @property
-    def n_columns(self) -> int:
-        return len(self.codec.mean)
+    # ---- before training
 
-    def pairs(self, rows, target, degradation, reach, patch, rng):
-        """A source of training pairs."""
+    @classmethod
+    def network_for(cls, settings: Settings, form: Form) -> RestorerConfiguration:
+        """Return the configuration of the network; what is for images is refused."""
+        return _configuration.network_of_table(settings, form)
+
+    @classmethod
+    def begin(cls, good: np.ndarray, settings: Settings) -> TableRestoration:
+        """Return the restoration that has learned location and spread of the columns."""
+        return cls(TableCodec.learn(good))
+
+    @classmethod
+    def target_of(cls, shape: tuple[int, ...], form: Form, settings: Settings) -> tuple[tuple[int, ...], None]:
+        """Return the same shape."""
+        return shape, None
+
+    def adjusted(self, settings: Settings) -> TableRestoration:
+        """Return this: there are no tiles."""
+        return self
+
+    def degrading(self, settings: Settings) -> Degrading:
+        """Return the levels of noise, in spreads of a column."""
+        return _configuration.degrading_of_table(settings)
+
+    def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> TableRestoration:
+        """Return this: a table needs nothing beside the network."""
+        return self
+
+    def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> PairSource:
+        """Return a source of pairs of rows."""
+        kept, target = rows.part(rows.kept)
         if target is None:
-            return TableNoise(self.encode(rows), degradation, self.n_columns, rng)
-        return GivenRows(self.encode(rows), self.encode(target), rng)
+            return TableNoise(self.encode(kept), rows.degrading.function, self.n_columns, rng)
+        return GivenRows(self.encode(kept), self.encode(target), rng)
 
-    def examples(self, rows, target, degradation, rng) -> tuple[np.ndarray, np.ndarray]:
-        """Encoded rows, poor and good."""
+    # ---- on rows held out
+
+    def examples(
+        self, rows: np.ndarray, target: np.ndarray | None, degrading: Degrading, rng: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return encoded rows, poor and good."""
         if target is not None:
             return self.encode(rows), self.encode(target)
         good = self.encode(rows)
-        return TableNoise(good, degradation, self.n_columns, rng).degrade(good, rng), good
+        return TableNoise(good, degrading.function, self.n_columns, rng).degrade(good, rng), good
 
-    def learn(self, *_) -> TableMedium:
-        """This: a table needs nothing beside the network."""
-        return self
+    def assess(self, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
+        """Compare the network with doing nothing on the rows held out, and learn how the better one errs."""
+        poor, good = self.examples(*rows.part(rows.held), rows.degrading, rows.rng)
+        outputs = self.restore_encoded(poor, network, with_spread=True)
+        report = _guard.uncompared(len(rows.held))
+        if guard:
+            inputs = {"poor": poor} if rows.target is not None else {"poor": poor, "clean": good}
 
-    def restore_encoded(self, encoded: np.ndarray, network: Callable, with_spread=False) -> list[np.ndarray]:
-        """Encoded rows as `respond` treats them, encoded."""
+            def restored(name: str, kind: str) -> list[np.ndarray]:
+                if name == "network":
+                    return [self.visible(outputs[0] if kind == "poor" else self.restore_encoded(good, network)[0])]
+                return [self.visible(inputs[kind])]
+
+            report.update(_guard.compare(["network", "nothing"], restored, list(inputs), [self.visible(good)]))
+        versions = self._versions(rows, network, poor, outputs)
+        return Assessment(report, self._calibrate(versions, good, report["chosen"]))
+
+    def _versions(
+        self, rows: HeldOutRows, network: Restorer, poor: np.ndarray, outputs: list[np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """Poor versions of the held-out rows and what `respond` makes of them: those compared, then further ones."""
+        yield poor, outputs
+        held = rows.part(rows.held)
+        for _ in range(1, rows.n_versions(len(rows.held))):
+            poor, _ = self.examples(*held, rows.degrading, rows.rng)
+            yield poor, self.restore_encoded(poor, network, with_spread=True)
+
+    def _calibrate(
+        self, versions: Iterator[tuple[np.ndarray, list[np.ndarray]]], good: np.ndarray, chosen: str
+    ) -> ErrorModel:
+        """How the chosen method errs; each row is one of its own, as an image is."""
+        found = []
+        for poor, (restored, spread, correction) in versions:
+            errors = good - (restored if chosen == "network" else poor)
+            rows = zip(*map(self.visible, (errors, spread, correction)), strict=True)
+            found += [(*(values[None] for values in row), i) for i, row in enumerate(rows)]
+        return ErrorModel.learn(*map(list, zip(*found, strict=True)))
+
+    # ---- form
+
+    @staticmethod
+    def shaped(rows: np.ndarray, form: Form) -> np.ndarray:
+        """Return the rows."""
+        return rows
+
+    def in_form(self, restored: np.ndarray, form: Form) -> Any:
+        """Return rows in the form of the input."""
+        return form.restore(restored)
+
+    @staticmethod
+    def in_shape(values: np.ndarray, form: Form) -> np.ndarray:
+        """Return the rows."""
+        return values
+
+    def names_out(self, names: np.ndarray) -> np.ndarray:
+        """Return the names of the columns."""
+        return names
+
+    # ---- at use
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns belong to the data."""
+        return len(self.codec.mean)
+
+    def encode(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 (n, padded columns)."""
+        return self.codec.encode(rows)
+
+    def decode_draw(self, encoded: np.ndarray) -> np.ndarray:
+        """Return float64 in the units of the data, within each column's training range and on its levels."""
+        return self.codec.decode(encoded)
+
+    @property
+    def span(self) -> float:
+        """1: columns differ."""
+        return 1.0
+
+    def in_units(self, spread: np.ndarray) -> np.ndarray:
+        """Return differences of standardised columns as differences in the units of the data."""
+        return spread[..., : self.n_columns] * self.codec.scale
+
+    def visible(self, encoded: Encoded) -> np.ndarray:
+        """Return the columns of encoded rows without the padding."""
+        return encoded[:, : self.n_columns]
+
+    def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
+        """Return rows through the network, or as they came; float64."""
+        if method.name == "nothing":
+            return rows.astype(np.float64)
+        (restored,) = self.restore_encoded(self.encode(rows), method.network)
+        return restored[..., : self.n_columns].astype(np.float64) * self.codec.scale + self.codec.mean
+
+    def apply_encoded(self, poor: Encoded, method: Method) -> np.ndarray:
+        """Return encoded rows through the network, or as they came."""
+        return poor if method.name == "nothing" else self.restore_encoded(poor, method.network)[0]
+
+    def apply_with_spread(self, rows: np.ndarray, method: Method) -> list[np.ndarray]:
+        """Return rows as [restored, spread, correction], encoded; the correction is without the padding."""
+        encoded = self.encode(rows)
+        restored, spread, correction = self.restore_encoded(encoded, method.network, with_spread=True)
+        return [encoded if method.name == "nothing" else restored, spread, self.visible(correction)]
+
+    def restore_encoded(self, encoded: np.ndarray, network: Restorer, with_spread: bool = False) -> list[np.ndarray]:
+        """Return encoded rows as `respond` gives them, encoded."""
         parts = []
         for start in range(0, len(encoded), GROUP):
             block = encoded[start : start + GROUP]
             outputs = respond(network, np.pad(block, [(0, GROUP - len(block)), (0, 0)]), with_spread)
             parts.append([output[: len(block)] for output in outputs])
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-    def decode(self, encoded: np.ndarray) -> np.ndarray:
-        """Float64 in the units of the data."""
-        return encoded[..., : self.n_columns].astype(np.float64) * self.codec.scale + self.codec.mean
-
-    def decode_draw(self, encoded: np.ndarray) -> np.ndarray:
-        """As `decode`, within each column's training range and on its levels."""
-        return self.codec.decode(encoded)
-
-    def in_units(self, spread: np.ndarray) -> np.ndarray:
-        """Differences of standardised columns as differences in the units of the data."""
-        return spread[..., : self.n_columns] * self.codec.scale
-
-    def visible(self, encoded: np.ndarray) -> np.ndarray:
-        """The columns of encoded rows without the padding."""
-        return encoded[:, : self.n_columns]
-
-    def treat(self, rows: np.ndarray, treatment: Treatment) -> np.ndarray:
-        """Rows through the network, or as they came; float64."""
-        if treatment.name == "nothing":
-            return rows.astype(np.float64)
-        return self.decode(self.restore_encoded(self.encode(rows), treatment.network)[0])
-
-    def treat_encoded(self, poor: np.ndarray, treatment: Treatment) -> np.ndarray:
-        """Encoded rows through a treatment."""
-        return poor if treatment.name == "nothing" else self.restore_encoded(poor, treatment.network)[0]
-
-    def with_spread(self, rows: np.ndarray, treatment: Treatment) -> list[np.ndarray]:
-        """Rows to [treated, spread, correction], encoded; the correction is that of the columns without the padding."""
-        encoded = self.encode(rows)
-        restored, spread, correction = self.restore_encoded(encoded, treatment.network, with_spread=True)
-        return [encoded if treatment.name == "nothing" else restored, spread, self.visible(correction)]
-
-    def held_out(self, part, kept, held, labels, degradation, rng, network: Callable, guard: bool) -> HeldOut:
-        """Compare the network with doing nothing on held-out rows, and learn how the better one errs."""
-        rows, target = part(held)
-        poor, good = self.examples(rows, target, degradation, rng)
-        outputs = self.restore_encoded(poor, network, with_spread=True)
-        report = _guard.uncompared(len(held))
-        if guard:
-            inputs = {"poor": poor} if target is not None else {"poor": poor, "clean": good}
-
-            def treat(name, kind):
-                if name == "network":
-                    return [self.visible(outputs[0] if kind == "poor" else self.restore_encoded(good, network)[0])]
-                return [self.visible(inputs[kind])]
-
-            report.update(_guard.compare(["network", "nothing"], treat, list(inputs), [self.visible(good)]))
-        versions = self._versions(poor, outputs, (rows, target), degradation, rng, network)
-        return HeldOut(report, self._calibrate(versions, good, report["chosen"]))
-
-    def _versions(self, poor, outputs, rows, degradation, rng, network: Callable) -> Iterator[tuple]:
-        """Poor versions of the held-out rows and what `respond` makes of them: those compared, then further ones."""
-        yield poor, outputs
-        for _ in range(1, n_versions(*rows)):
-            poor, _ = self.examples(*rows, degradation, rng)
-            yield poor, self.restore_encoded(poor, network, with_spread=True)
-
-    def _calibrate(self, versions, good, chosen: str) -> Errors:
-        """How the chosen treatment errs; each row is one of its own, as an image is."""
-        found = []
-        for poor, (restored, spread, correction) in versions:
-            errors = good - (restored if chosen == "network" else poor)
-            rows = zip(*map(self.visible, (errors, spread, correction)), strict=True)
-            found += [(*(values[None] for values in row), i) for i, row in enumerate(rows)]
-        return Errors.learn(*map(list, zip(*found, strict=True)))

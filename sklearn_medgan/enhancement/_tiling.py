@@ -1,4 +1,4 @@
-"""Apply a convolutional network to images of any size, in tiles, as if to the whole."""
+"""Apply a convolutional network to images of any size, in tiles, as if to the whole; and sizes that it can take."""
 
 from __future__ import annotations
 
@@ -8,21 +8,35 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..degradations import upscale
+
 # Images whose padded sides stay below this go through the network in groups. A multiple of 48 rows a group makes a
 # row's result independent of its neighbours (see training.INFERENCE_BATCH).
 SMALL = 64
 GROUP = 48
 
 
+def enlarge(images: np.ndarray, scale: int) -> np.ndarray:
+    """Return poor images (n, ...) on the grid of the good ones, by bicubic interpolation: where the network starts."""
+    return upscale(images, factor=scale) if scale > 1 else images
+
+
+def trim(images: np.ndarray, scale: int) -> np.ndarray:
+    """Return images (..., height, width, channels) with sides cut to multiples of the enlargement."""
+    height, width = images.shape[-3:-1]
+    return images[..., : height - height % scale, : width - width % scale, :]
+
+
 def padded(size: int, stride: int) -> int:
-    """The next multiple of `stride`."""
+    """Return the next multiple of `stride`."""
     return -(-size // stride) * stride
 
 
 def tiles(size: int, tile: int, halo: int, stride: int) -> list[tuple[int, int, int, int]]:
-    """Cover an axis: (start, stop) of what a tile sees and (first, last) of what it keeps, all from the axis' start.
+    """Return tiles that cover an axis: (start, stop) of what each sees and (first, last) of what it keeps.
 
-    `size` and `tile` are multiples of `stride`. What is kept lies at least `halo` inside, except at the image's edges.
+    All count from the start of the axis. `size` and `tile` are multiples of `stride`. What is kept lies at least `halo`
+    inside, except at the image's edges.
     """
     if size <= tile:
         return [(0, size, 0, size)]
@@ -33,10 +47,19 @@ def tiles(size: int, tile: int, halo: int, stride: int) -> list[tuple[int, int, 
     return [(s, s + tile, a, b) for s, a, b in zip(starts, cuts, cuts[1:], strict=False)]
 
 
-def apply(function: Callable, image, *, tile: int, halo: int, stride: int, prepare, write) -> None:
+def apply(
+    function: Callable[[np.ndarray], list[np.ndarray]],
+    image: np.ndarray,
+    *,
+    tile: int,
+    halo: int,
+    stride: int,
+    prepare: Callable[[np.ndarray], np.ndarray],
+    write: Callable[[tuple[slice, slice], list[np.ndarray]], None],
+) -> None:
     """Call `function` on every tile of an image (height, width, channels) and `write` what each tile keeps.
 
-    `prepare(block)` turns a block of raw pixels into the float32 that the network takes; `write(rows, columns,
+    `prepare(block)` turns a block of raw pixels into the float32 that the network takes; `write((rows, columns),
     outputs)` gets slices of the image and the list of outputs there. So no float copy of a large image is made. Sides
     that `stride` does not divide are continued by reflection.
     """
@@ -49,7 +72,7 @@ def apply(function: Callable, image, *, tile: int, halo: int, stride: int, prepa
             outputs = function(block[None])
             rows, columns = slice(first_row, min(last_row, height)), slice(first_column, min(last_column, width))
             inside = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
-            write(rows, columns, [output[0][inside] for output in outputs])
+            write((rows, columns), [output[0][inside] for output in outputs])
 
 
 def reflect(block: np.ndarray, height: int, width: int) -> np.ndarray:

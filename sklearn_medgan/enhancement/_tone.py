@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,15 +17,53 @@ MOST_PIXELS = 1 << 18  # quantiles of larger images are taken on a regular subse
 WORTHWHILE = 1.0  # dB on training images; below, the network does as well alone
 
 
+class ToneCurve(NamedTuple):
+    """An increasing, piecewise linear change of intensities: `mapped` at `points`, beyond them its overall slope."""
+
+    points: np.ndarray
+    mapped: np.ndarray
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Return the image with its intensities changed, float32."""
+        slope = (self.mapped[-1] - self.mapped[0]) / (self.points[-1] - self.points[0])
+        beyond = image - np.clip(image, self.points[0], self.points[-1])
+        return (np.interp(image, self.points, self.mapped) + slope * beyond).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ToneMapping:
+    """Predicts the quantiles of the good image from those of the poor one, linearly; `weights` is (35, 17)."""
+
+    weights: np.ndarray
+
+    @classmethod
+    def learn(cls, poor: list[np.ndarray], good: list[np.ndarray]) -> ToneMapping:
+        """Return the ridge regression over pairs of images."""
+        rows = np.stack([describe(quantiles(image)) for image in poor])
+        wanted = np.stack([quantiles(image) for image in good])
+        gram = rows.T @ rows + 1e-2 * np.eye(rows.shape[1])
+        return cls(np.linalg.solve(gram, rows.T @ wanted))
+
+    def curve(self, image: np.ndarray, encode: Callable[[np.ndarray], np.ndarray] = np.asarray) -> ToneCurve:
+        """Return the curve of this image; `encode` as in `quantiles`."""
+        points = quantiles(image, encode)
+        mapped = np.maximum.accumulate(describe(points) @ self.weights)
+        return ToneCurve(points + 1e-4 * np.arange(len(points)), mapped)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Return the image with its intensities changed, float32."""
+        return self.curve(image).apply(image)
+
+
 def coarse(image: np.ndarray) -> np.ndarray:
-    """Means of blocks of 4x4 pixels, in which noise averages out and contrast stays."""
+    """Return means of blocks of 4x4 pixels, in which noise averages out and contrast stays."""
     height, width, channels = image.shape
     blocks = image[: height // BLOCK * BLOCK, : width // BLOCK * BLOCK]
     return blocks.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, channels).mean((1, 3))
 
 
-def quantiles(image: np.ndarray, encode: Callable = np.asarray) -> np.ndarray:
-    """Of the block means of an image (height, width, channels).
+def quantiles(image: np.ndarray, encode: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
+    """Return those of the block means of an image (height, width, channels).
 
     `encode` turns raw pixels into fractions of the scale; it gets one strip of blocks at a time, so that no float copy
     of a large image is made.
@@ -36,39 +75,6 @@ def quantiles(image: np.ndarray, encode: Callable = np.asarray) -> np.ndarray:
 
 
 def describe(points: np.ndarray) -> np.ndarray:
-    """What the change of intensities is predicted from: the quantiles, and their shape whatever their range."""
+    """Return what the curve is predicted from: the quantiles, and their shape whatever their range."""
     spread = max(points[-1] - points[0], 1e-6)
     return np.concatenate([points, (points - points[0]) / spread, [1.0]])
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """Predicts the quantiles of the good image from those of the poor one, linearly; `weights` is (35, 17)."""
-
-    weights: np.ndarray
-
-    @classmethod
-    def learn(cls, poor: list, good: list) -> Anchor:
-        """Ridge regression over pairs of images."""
-        rows = np.stack([describe(quantiles(image)) for image in poor])
-        wanted = np.stack([quantiles(image) for image in good])
-        gram = rows.T @ rows + 1e-2 * np.eye(rows.shape[1])
-        return cls(np.linalg.solve(gram, rows.T @ wanted))
-
-    def mapping(self, image: np.ndarray, encode: Callable = np.asarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points of the increasing, piecewise linear change of intensities for this image; see `quantiles`."""
-        points = quantiles(image, encode)
-        mapped = np.maximum.accumulate(describe(points) @ self.weights)
-        return points + 1e-4 * np.arange(len(points)), mapped
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """The image with its intensities changed."""
-        return change(image, self.mapping(image))
-
-
-def change(image: np.ndarray, mapping: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Apply a mapping, continued beyond its ends with its overall slope."""
-    points, mapped = mapping
-    slope = (mapped[-1] - mapped[0]) / (points[-1] - points[0])
-    beyond = image - np.clip(image, points[0], points[-1])
-    return (np.interp(image, points, mapped) + slope * beyond).astype(np.float32)

@@ -160,7 +160,7 @@ class EnhancementDisplay:
         display = cls(
             rows.reshape(-1, *form.image_shape),
             **shown,
-            data_range=enhancer._medium.codec.span,
+            data_range=enhancer._restoration.codec.span,
             display_labels=display_labels,
             titles=titles,
             channel=channel,

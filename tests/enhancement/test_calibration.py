@@ -5,7 +5,16 @@ import pytest
 from scipy import stats
 
 from sklearn_medgan.enhancement import _calibration as calibration
-from sklearn_medgan.enhancement._calibration import COVERAGES, DOUBT, LEVELS, MOST_FOLDS, WIDEST, Scaling, Study, level
+from sklearn_medgan.enhancement._calibration import (
+    COVERAGES,
+    LEVELS,
+    MOST_FOLDS,
+    PRIOR_IMAGES,
+    WIDEST,
+    Scaling,
+    Study,
+    level,
+)
 
 RNG = np.random.RandomState(0)
 
@@ -51,7 +60,7 @@ def study(n=30, of_spread=0.0, of_level=0.0, shape=(20, 20, 1), seed=0):
 def test_powers_are_found_and_the_fewer_the_images_the_less_is_believed(of_spread, of_level):
     for n in (5, 200):
         found = study(n, of_spread, of_level).scaling()
-        believed = n / (n + DOUBT)
+        believed = n / (n + PRIOR_IMAGES)
         assert found.of_spread == pytest.approx(believed * of_spread, abs=0.1)
         assert found.of_level == pytest.approx(believed * of_level, abs=0.1)
 

@@ -285,7 +285,7 @@ def test_what_lies_far_away_does_not_matter(on_floats):
     np.testing.assert_allclose(part[:, :8, :8], on_floats.transform(large)[:, :8, :8], atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["small", "large", "table", "anchored", "enlarged"])
+@pytest.mark.parametrize("kind", ["small", "large", "table", "toned", "enlarged"])
 def test_row_does_not_depend_on_the_rows_beside_it(on_floats, on_table, larger, kind):
     """To the bit: in a batch of any length, and in any order."""
     rng = np.random.RandomState(0)
@@ -293,7 +293,7 @@ def test_row_does_not_depend_on_the_rows_beside_it(on_floats, on_table, larger, 
         "small": lambda: (on_floats, rng.uniform(size=(50, 18, 21))),
         "large": lambda: (on_floats, rng.uniform(size=(3, 70, 80))),
         "table": lambda: (on_table, TABLE[rng.randint(40, size=100)]),
-        "anchored": lambda: (
+        "toned": lambda: (
             enhancer(degradation={"low_contrast": 0.4}).fit(smooth(10)),
             smooth(5) * rng.uniform(0.3, 1, (5, 1, 1)).astype(np.float32),
         ),
@@ -324,7 +324,7 @@ def test_constant_image_among_others_is_finite(on_floats):
 
 def test_contrast_of_a_constant_image_is_finite():
     model = enhancer(degradation="low_contrast").fit(smooth(10))
-    assert model._medium.anchor is not None
+    assert model._restoration.tone is not None
     assert np.isfinite(model.transform(np.full((1, 16, 16), 0.5))).all()
 
 
@@ -359,7 +359,7 @@ SAVED = {
     "flat": lambda: (enhancer(image_shape=(18, 21)).fit(STACK.reshape(10, -1)), STACK.reshape(10, -1)),
     "table": lambda: (enhancer().fit(TABLE), TABLE),
     "adversarial": lambda: (enhancer(adversarial_weight=0.01).fit(STACK), STACK),
-    "anchored": lambda: (enhancer(degradation={"low_contrast": (0.3, 0.5)}).fit(smooth(10)), smooth(3)),
+    "toned": lambda: (enhancer(degradation={"low_contrast": (0.3, 0.5)}).fit(smooth(10)), smooth(3)),
     "enlarged": lambda: (enhancer(scale=2).fit(STACK[:, :16, :16]), STACK[:, :9, :9]),
     "fallen back": lambda: (enhancer(guard=True).fit(smooth(12)), noisy(smooth(3))),
 }
@@ -403,12 +403,12 @@ def test_warm_start_keeps_the_scale_and_takes_other_sizes(on_stack):
     model = copy.deepcopy(on_stack).set_params(warm_start=True, random_state=5)
     model.fit(RNG.randint(0, 90, (5, 30, 16)).astype(np.uint8))
     assert model.n_iter_ == 8
-    assert (model._medium.codec.low, model._medium.codec.high) == (STACK.min(), STACK.max())
+    assert (model._restoration.codec.low, model._restoration.codec.high) == (STACK.min(), STACK.max())
 
 
 def test_warm_start_takes_another_tile_size(on_stack):
     model = copy.deepcopy(on_stack).set_params(warm_start=True, tile_size=1024).fit(STACK)
-    assert (on_stack._medium.tile, model._medium.tile) == (512, 1024)
+    assert (on_stack._restoration.tile, model._restoration.tile) == (512, 1024)
     same = copy.deepcopy(on_stack).set_params(warm_start=True).fit(STACK)
     assert np.array_equal(model.transform(STACK), same.transform(STACK))  # and nothing else
 
@@ -457,7 +457,7 @@ def test_targets_are_paired_by_row():
 def test_scale_of_pairs_is_that_of_the_target():
     good = 1000 * smooth(6)
     model = enhancer().fit(smooth(6), target=good)
-    assert model._medium.codec.high == good.max()
+    assert model._restoration.codec.high == good.max()
 
 
 def test_super_resolution_of_stacks(larger):
@@ -544,11 +544,11 @@ def test_degradations_are_known_by_name(degradation):
 
 
 def test_low_contrast_is_undone_by_a_global_change():
-    """An anchor: two hundred steps of a tiny network could not know how much contrast was lost."""
+    """A tone mapping: two hundred steps of a tiny network could not know how much contrast was lost."""
     model = enhancer(degradation="low_contrast").fit(smooth(30))
     poor, good = 0.4 * smooth(5, seed=3) + 0.1, smooth(5, seed=3)
     assert mean_psnr(model.transform(poor), good) > mean_psnr(poor, good) + 3
-    assert enhancer(degradation={"noise": 0.05}).fit(smooth(30))._medium.anchor is None
+    assert enhancer(degradation={"noise": 0.05}).fit(smooth(30))._restoration.tone is None
 
 
 def test_max_time_ends_training():
@@ -650,7 +650,7 @@ def test_interruption_outside_training_leaves_the_earlier_fit(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(GANEnhancer, "_compare", interrupted)
+    monkeypatch.setattr(GANEnhancer, "_assess", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.set_params(random_state=1).fit(STACK)
     assert np.array_equal(model.transform(STACK), before)

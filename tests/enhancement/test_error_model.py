@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from sklearn_medgan.enhancement._calibration import LEVELS, Scaling
-from sklearn_medgan.enhancement._error_model import Errors
+from sklearn_medgan.enhancement._error_model import ErrorModel
 
 RNG = np.random.RandomState(0)
 
@@ -16,11 +16,11 @@ def learn(errors, spreads=None, images=None, corrections=None):
     """By default of spread 1, and as if nothing had been changed."""
     spreads = [np.ones_like(error) for error in errors] if spreads is None else spreads
     corrections = [np.zeros_like(error) for error in errors] if corrections is None else corrections
-    return Errors.learn(errors, spreads, corrections, images)
+    return ErrorModel.learn(errors, spreads, corrections, images)
 
 
 def laplace_images(n=4, shape=(60, 60, 1), seed=0):
-    """Errors of a Laplace distribution whose scale differs from pixel to pixel, and these scales."""
+    """ErrorModel of a Laplace distribution whose scale differs from pixel to pixel, and these scales."""
     rng = np.random.RandomState(seed)
     spreads = [rng.uniform(0.5, 2.0, shape) for _ in range(n)]
     return [rng.laplace(size=shape) * spread for spread in spreads], spreads
@@ -87,7 +87,7 @@ def test_intervals_are_nested():
 
 
 def test_deviation_is_the_standard_deviation_in_units_of_the_spread():
-    """Errors beyond the outermost levels, one in 200, are taken for these."""
+    """ErrorModel beyond the outermost levels, one in 200, are taken for these."""
     rng = np.random.RandomState(0)
     for error, expected in ((rng.standard_normal(10**5), 1.0), (rng.uniform(-1, 1, 10**5), 3**-0.5)):
         assert learn([error[:, None]]).deviation == pytest.approx(expected, rel=0.03)
@@ -101,7 +101,7 @@ DISTRIBUTIONS = {"gauss": stats.norm, "laplace": stats.laplace}
 @pytest.mark.parametrize("law", DISTRIBUTIONS)
 def test_deviation_of_draws_is_that_of_the_distribution_but_for_chance(law):
     """Unbiased in its square, and with few draws less off than the square root of twice as many would be."""
-    learned = Errors(DISTRIBUTIONS[law].ppf(LEVELS), 0.0, Scaling())
+    learned = ErrorModel(DISTRIBUTIONS[law].ppf(LEVELS), 0.0, Scaling())
     spreads = []
     for n in (2, 16, 64):
         found = learned.deviation_of_draws((50, 60, 1), n, np.random.RandomState(0))
@@ -116,7 +116,7 @@ def test_deviation_of_draws_is_that_of_the_distribution_but_for_chance(law):
 
 
 def test_deviation_of_draws_of_one_value_twice_is_its_size():
-    learned = Errors(np.full(200, -0.7), 0.0, Scaling())
+    learned = ErrorModel(np.full(200, -0.7), 0.0, Scaling())
     np.testing.assert_allclose(learned.deviation_of_draws((5,), 2, np.random.RandomState(0)), 0.7)
 
 
@@ -141,19 +141,19 @@ def test_draws_have_the_learned_distribution(shape):
     ],
 )
 def test_draws_have_the_learned_correlation_in_both_directions(correlation):
-    normal = Errors(stats.norm.ppf(LEVELS), correlation, Scaling())
+    normal = ErrorModel(stats.norm.ppf(LEVELS), correlation, Scaling())
     drawn = normal.draw((6, 80, 80, 1), np.random.RandomState(0))
     np.testing.assert_allclose(neighbours(drawn), correlation, atol=0.05)
     assert drawn.std() == pytest.approx(1.0, rel=0.05)
 
 
 def test_draws_without_correlation_are_white():
-    drawn = Errors(stats.norm.ppf(LEVELS), 0.0, Scaling()).draw((4, 80, 80, 1), np.random.RandomState(0))
+    drawn = ErrorModel(stats.norm.ppf(LEVELS), 0.0, Scaling()).draw((4, 80, 80, 1), np.random.RandomState(0))
     assert np.abs(neighbours(drawn)).max() < 0.02
 
 
 def test_channels_and_images_are_drawn_apart():
-    drawn = Errors(stats.norm.ppf(LEVELS), 0.8, Scaling()).draw((2, 60, 60, 2), np.random.RandomState(0))
+    drawn = ErrorModel(stats.norm.ppf(LEVELS), 0.8, Scaling()).draw((2, 60, 60, 2), np.random.RandomState(0))
     parts = drawn.transpose(0, 3, 1, 2).reshape(4, -1)
     assert np.abs(np.corrcoef(parts) - np.eye(4)).max() < 0.2
 
@@ -192,7 +192,7 @@ LAWS = {
 
 
 def misjudged(law, n, seed, shape=(20, 20, 1)):
-    """Errors of a law that grow with the degradation, of which the predicted spread knows half (on a log scale)."""
+    """ErrorModel of a law that grow with the degradation, of which the predicted spread knows half (on a log scale)."""
     rng = np.random.RandomState(seed)
     parts = [], [], []
     for sigma in np.geomspace(0.02, 0.2, n):
@@ -204,7 +204,7 @@ def misjudged(law, n, seed, shape=(20, 20, 1)):
 
 @functools.lru_cache
 def fitted(law):
-    return Errors.learn(*misjudged(law, 40, seed=0))
+    return ErrorModel.learn(*misjudged(law, 40, seed=0))
 
 
 def held(learned, errors, spreads, corrections, coverage):
@@ -285,7 +285,7 @@ def test_spots_in_one_of_few_images_do_not_widen_the_tails():
     errors = [rng.laplace(size=(40, 40, 1)) for _ in range(5)]
     errors[2][:8, :16] = -14.0  # 8 % of that image: more than 1 % of all
     ones = [np.ones_like(error) for error in errors]
-    found = Errors.learn(errors, ones, [0.1 * one for one in ones]).deviation
+    found = ErrorModel.learn(errors, ones, [0.1 * one for one in ones]).deviation
     assert found == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=0.2)
 
 

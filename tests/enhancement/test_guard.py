@@ -13,11 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_medgan import GANEnhancer
 from sklearn_medgan._codecs import ImageScale, TableCodec
 from sklearn_medgan.enhancement import _filters, _guard
-from sklearn_medgan.enhancement._enhancer import MOST_HELD_OUT, hold_out
-from sklearn_medgan.enhancement._images import ImageMedium
-from sklearn_medgan.enhancement._restoration import Treatment
-from sklearn_medgan.enhancement._shrinkage import DOUBTS, Doubted
-from sklearn_medgan.enhancement._tables import TableMedium
+from sklearn_medgan.enhancement._configuration import Degrading
+from sklearn_medgan.enhancement._held_out import MOST_HELD_OUT, HeldOutRows, hold_out
+from sklearn_medgan.enhancement._images import ImageRestoration
+from sklearn_medgan.enhancement._restoration import Method
+from sklearn_medgan.enhancement._shrinkage import SHRINKAGES, Shrunk
+from sklearn_medgan.enhancement._tables import TableRestoration
+from sklearn_medgan.enhancement._tone import ToneCurve
 from sklearn_medgan.metrics import psnr
 
 TINY = {"max_iter": 1, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "random_state": 0}
@@ -25,7 +27,7 @@ KEYS = {
     "chosen",
     "n_held_out",
     "strength",
-    "doubt",
+    "shrinkage",
     "spared",
     "psnr",
     "psnr_clean",
@@ -230,8 +232,8 @@ def diagnosis(poor, clean=None, n=100):
 
 PSNR = {"network": 30, "nothing": 20, "median": 25}
 ALIKE = dict.fromkeys(PSNR, 0.8)
-# PSNR, accuracy on poor images, accuracy on clean ones, held-out rows, verdict
-VERDICTS = {
+# PSNR, accuracy on poor images, accuracy on clean ones, held-out rows, the choice
+CHOICES = {
     "the network is best": (PSNR, None, None, 10, "network"),
     "a tie is the network's": ({"nothing": 30, "network": 30}, None, None, 10, "network"),
     "nothing is best": ({"network": 20, "nothing": 30, "median": 25}, None, None, 10, "nothing"),
@@ -278,20 +280,20 @@ VERDICTS = {
 }
 
 
-@pytest.mark.parametrize("case", VERDICTS.values(), ids=VERDICTS)
-def test_verdict(case):
+@pytest.mark.parametrize("case", CHOICES.values(), ids=CHOICES)
+def test_choice(case):
     scores, poor, clean, n_held_out, expected = case
-    assert _guard.verdict(scores, None if poor is None else diagnosis(poor, clean, n_held_out)) == expected
+    assert _guard.choose(scores, None if poor is None else diagnosis(poor, clean, n_held_out)) == expected
 
 
 def test_filters_are_not_diagnosed_where_the_network_serves():
     """They are slow."""
     looked_up = diagnosis(ALIKE, ALIKE)
-    assert _guard.verdict(PSNR, looked_up) == "network"
+    assert _guard.choose(PSNR, looked_up) == "network"
     assert {name for _, name in looked_up.asked} == {"network", "nothing"}
 
 
-def test_diagnosis_measures_each_treatment_once():
+def test_diagnosis_measures_each_method_once():
     labels = np.arange(40) % 2
     runs = []
 
@@ -303,8 +305,8 @@ def test_diagnosis_measures_each_treatment_once():
 
     found = _guard.Diagnosis(_guard.classifier(list(halves(labels)), labels), labels, treat, ["poor"])
     for _ in range(2):
-        assert not found.spares("network")
-        assert found.spares("nothing")
+        assert not found.does_no_harm("network")
+        assert found.does_no_harm("nothing")
     assert found.found == {"poor": {"nothing": 1.0, "network": 0.0}}
     assert sorted(runs) == [("network", "poor"), ("nothing", "poor")]
 
@@ -350,14 +352,15 @@ def brighter(images, rng):
     return images + np.float32(0.3)
 
 
-def compare(images, change, labels=None, degradation=brighter, guard=True, target=None, **medium):
-    medium = dataclasses.replace(ImageMedium(ImageScale(0.0, 1.0), 1, 64, 8, 8), **medium)
-    held, kept = hold_out(len(images), labels, np.random.RandomState(0))
+def held_out(rows, degradation, labels=None, target=None):
+    """Rows, some of them held out."""
+    held, kept = hold_out(len(rows), labels, np.random.RandomState(0))
+    return HeldOutRows(rows, target, labels, held, kept, Degrading(degradation, None), np.random.RandomState(1))
 
-    def part(rows):
-        return images[rows], None if target is None else target[rows]
 
-    return medium.held_out(part, kept, held, labels, degradation, np.random.RandomState(1), network(change), guard)
+def compare(images, change, labels=None, degradation=brighter, guard=True, target=None, **changed):
+    restoration = dataclasses.replace(ImageRestoration(ImageScale(0.0, 1.0), 1, 64, 8, 8), **changed)
+    return restoration.assess(held_out(images, degradation, labels, target), network(change), guard)
 
 
 def test_good_network_is_chosen_and_its_figures_are_right():
@@ -370,7 +373,7 @@ def test_good_network_is_chosen_and_its_figures_are_right():
     assert report["psnr"].keys() - {"network"} == report["strength"].keys() == _filters.available_filters().keys()
     assert report["n_held_out"] == 4
     assert report["balanced_accuracy"] is None
-    np.testing.assert_allclose(found.errors.quantiles, -0.1, rtol=1e-3)  # of the spread
+    np.testing.assert_allclose(found.error_model.quantiles, -0.1, rtol=1e-3)  # of the spread
     assert report["psnr_clean"].keys() == report["psnr"].keys()
     assert report["psnr_clean"]["network"] == pytest.approx(-20 * np.log10(0.29), abs=0.01)
     assert report["psnr_clean"]["nothing"] == pytest.approx(100.0)
@@ -390,7 +393,7 @@ def test_images_changed_like_good_ones_are_spared_where_poor_ones_are_changed_fa
         assert found["psnr_clean"]["network"] == found["psnr_clean"]["nothing"]
 
 
-def test_small_corrections_of_a_network_that_ripples_are_doubted():
+def test_small_corrections_of_a_network_that_ripples_are_shrunk():
     """Where nothing is to be done it adds +-0.02; where the image is dark it is right."""
 
     def ripple(rows):
@@ -403,23 +406,23 @@ def test_small_corrections_of_a_network_that_ripples_are_doubted():
         return poor
 
     report = compare(smooth_images(20)[..., None], ripple, degradation=hole).report
-    assert 0.02 < report["doubt"] < 1.0
+    assert 0.02 < report["shrinkage"] < 1.0
     trusted = -10 * np.log10(0.02**2 * (1 - 64 / 24**2))  # the mean square error of the ripples in the rest
     assert report["psnr"]["network"] > trusted + 3
 
 
 class Darkener:
-    """An anchor that takes the mean of the whole image away."""
+    """A tone mapping that takes the mean of the whole image away."""
 
-    def mapping(self, image, encode=np.asarray):
-        return np.array([-10.0, 10.0]), np.array([-10.0, 10.0]) - np.mean(encode(image))
+    def curve(self, image, encode=np.asarray):
+        return ToneCurve(np.array([-10.0, 10.0]), np.array([-10.0, 10.0]) - np.mean(encode(image)))
 
 
-def test_an_anchor_sees_whole_images_when_treatments_are_compared():
+def test_a_tone_mapping_sees_whole_images_when_methods_are_compared():
     """The middle alone has another mean: what is taken away there would not be what `transform` takes away."""
     images = np.random.RandomState(0).rand(10, 168, 168, 1).astype(np.float32)
     images[:, 20:-20, 20:-20] += 1.0
-    found = compare(images, lambda rows: rows, anchor=Darkener()).report
+    found = compare(images, lambda rows: rows, tone=Darkener()).report
     means = [np.mean(image) + 0.3 for image in images]
     expected = -20 * np.log10(abs(0.3 - np.array(means)))
     assert expected.min() - 0.01 <= found["psnr"]["network"] <= expected.max() + 0.01
@@ -433,23 +436,25 @@ def test_nothing_is_spared_in_paired_training():
 
 def test_spared_images_come_back_to_the_bit_and_poor_ones_are_restored():
     images = smooth_images(8)[..., None]
-    medium = ImageMedium(ImageScale(0.0, 2.0), 1, 64, 8, 8)
+    restoration = ImageRestoration(ImageScale(0.0, 2.0), 1, 64, 8, 8)
     rows = 2.0 * np.concatenate([images, images + np.float32(0.3)])
-    treatment = Treatment(network(darker_if_bright(0.01, 0.3)), "network", 0.0, 0.02)
-    treated = medium.treat(rows, treatment)
+    method = Method(network(darker_if_bright(0.01, 0.3)), "network", 0.0, 0.02)
+    treated = restoration.apply(rows, method)
     np.testing.assert_array_equal(treated[:8], rows[:8])
     np.testing.assert_allclose(treated[8:], rows[:8], atol=1e-5)
-    with_spread, *_ = medium.with_spread(rows, treatment)
+    with_spread, *_ = restoration.apply_with_spread(rows, method)
     np.testing.assert_allclose(2.0 * with_spread, treated, atol=1e-6)
-    np.testing.assert_array_equal(medium.treat_encoded(list(images), treatment), images)
+    np.testing.assert_array_equal(restoration.apply_encoded(list(images), method), images)
 
 
 def test_bad_network_is_not_chosen_and_errors_are_those_of_what_is():
     found = compare(smooth_images(20)[..., None], lambda rows: rows + 1.0)
     assert found.report["chosen"] in _filters.available_filters()
-    doubted = 1.0 / (1.0 + max(DOUBTS) ** 2)  # what is left of a correction of 1 that should not be made
-    assert found.report["psnr"]["network"] == pytest.approx(-20 * np.log10(0.3 + doubted), abs=0.01)
-    assert np.median(found.errors.quantiles) == pytest.approx(-3.0, rel=1e-3)  # those of the filter, not of the network
+    left = 1.0 / (1.0 + max(SHRINKAGES) ** 2)  # what is left of a correction of 1 that should not be made
+    assert found.report["psnr"]["network"] == pytest.approx(-20 * np.log10(0.3 + left), abs=0.01)
+    assert np.median(found.error_model.quantiles) == pytest.approx(
+        -3.0, rel=1e-3
+    )  # those of the filter, not of the network
 
 
 def test_without_guard_nothing_is_compared():
@@ -457,7 +462,7 @@ def test_without_guard_nothing_is_compared():
     assert found.report["chosen"] == "network"
     assert found.report["psnr"] == {}
     assert found.report["psnr_clean"] is None
-    np.testing.assert_allclose(found.errors.quantiles, -13.0, rtol=1e-3)
+    np.testing.assert_allclose(found.error_model.quantiles, -13.0, rtol=1e-3)
 
 
 def test_labels_tell_of_harm_that_pixels_do_not_show():
@@ -499,21 +504,21 @@ def test_network_that_harms_good_images_is_not_chosen():
 
 
 class Identity:
-    """An anchor that changes nothing."""
+    """A tone mapping that changes nothing."""
 
     def __call__(self, image):
         return image
 
-    def mapping(self, image, encode):
-        return np.array([0.0, 1.0]), np.array([0.0, 1.0])
+    def curve(self, image, encode):
+        return ToneCurve(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 
 
-@pytest.mark.parametrize("case", ["anchor", "paired", "enlarged"])
+@pytest.mark.parametrize("case", ["tone", "paired", "enlarged"])
 def test_good_images_are_not_judged_where_they_are_no_input(case):
     labels = np.arange(100) % 2
     images = halves(labels)
     settings = {
-        "anchor": {"anchor": Identity()},
+        "tone": {"tone": Identity()},
         "paired": {"target": images},
         "enlarged": {"scale": 2},
     }[case]
@@ -535,14 +540,15 @@ def test_filters_are_compared_as_they_will_be_used():
     assert bound["psnr_clean"]["total variation"] == bound["psnr_clean"]["nothing"]
 
 
-def test_medium_learns_the_usual_noise_of_good_images():
+def test_restoration_learns_the_usual_noise_of_good_images():
     images = np.stack([noisy(image, 0.05, seed) for seed, image in enumerate(smooth_images(60))])[..., None]
-    medium = ImageMedium(ImageScale(0.0, 2.0), 1, 64, 8, 8)
-    learned = medium.learn(images, None, lambda i, rng: i, np.random.RandomState(0))
+    restoration = ImageRestoration(ImageScale(0.0, 2.0), 1, 64, 8, 8)
+    learned = restoration.learn(held_out(images, lambda i, rng: i), np.random.RandomState(0))
     assert learned.usual_noise == pytest.approx(
         np.quantile([_filters.estimate_noise(i / 2) for i in images], 0.95), rel=0.1
     )
-    assert medium.learn(images, images, None, np.random.RandomState(0)).usual_noise == 0.0  # paired
+    paired = held_out(images, None, target=images)
+    assert restoration.learn(paired, np.random.RandomState(0)).usual_noise == 0.0
 
 
 def counting(change, log):
@@ -590,7 +596,7 @@ def held_share(errors, good, poor, treated):
     return np.mean((good - treated > low * scaled) & (good - treated < high * scaled))
 
 
-def test_spread_is_that_of_the_doubted_network():
+def test_spread_is_that_of_the_shrunk_network():
     """In further versions of images too: the noise that the network adds everywhere is hardly applied."""
     rng = np.random.RandomState(0)
     images = np.where(smooth_images(20) > 0.65, np.float32(0.6), np.float32(0.1))[..., None]
@@ -603,19 +609,32 @@ def test_spread_is_that_of_the_doubted_network():
 
     found = compare(images, discs_darker, degradation=discs_brighter)
     assert found.report["chosen"] == "network"
-    assert found.report["doubt"] > 0.01
+    assert found.report["shrinkage"] > 0.01
     poor = discs_brighter(images, rng)
     shares = []
-    for doubt in (found.report["doubt"], 0.0):
-        (treated,) = Doubted(network(discs_darker), doubt)(poor, False)
-        shares.append(held_share(found.errors, images, poor, treated))
+    for size in (found.report["shrinkage"], 0.0):
+        (treated,) = Shrunk(network(discs_darker), size)(poor, False)
+        shares.append(held_share(found.error_model, images, poor, treated))
     assert shares[0] == pytest.approx(0.8, abs=0.05)
     assert shares[1] < 0.6
 
 
+def table_of(spread):
+    """A restoration of tables of three columns of this spread."""
+    return TableRestoration(
+        TableCodec(np.zeros(3), np.full(3, spread), *[np.zeros(3)] * 2, np.zeros(3, bool), (None,) * 3)
+    )
+
+
+def last_ten(rows):
+    """Rows of a table to which noise of half a spread is added, ten of 40 held out."""
+    degrading, rng = Degrading((0.5, 0.5), None), np.random.RandomState(0)
+    return HeldOutRows(rows, None, None, np.arange(30, 40), np.arange(30), degrading, rng)
+
+
 def test_rows_of_a_table_are_restored_once():
     rows = np.random.RandomState(0).normal(size=(40, 3))
-    medium = TableMedium(TableCodec(np.zeros(3), np.ones(3), *[np.zeros(3)] * 2, np.zeros(3, bool), (None,) * 3))
+    restoration = table_of(1.0)
     calls = []
     change = network(lambda rows: 0.5 * rows)
 
@@ -623,8 +642,7 @@ def test_rows_of_a_table_are_restored_once():
         calls.append(with_spread)
         return change(rows, with_spread)
 
-    arguments = np.arange(30), np.arange(30, 40), None, (0.5, 0.5), np.random.RandomState(0)
-    medium.held_out(lambda i: (rows[i], None), *arguments, restore, True)
+    restoration.assess(last_ten(rows), restore, True)
     assert calls == [True, False, *[True] * 4]  # poor rows with their spread, clean ones, further poor versions
 
 
@@ -637,9 +655,7 @@ def test_few_labels_are_not_consulted():
 def test_table_is_compared_with_doing_nothing(change, chosen):
     """Columns of zeros in network units would be best restored to zero."""
     rows = np.random.RandomState(0).normal(size=(40, 3))
-    medium = TableMedium(TableCodec(np.zeros(3), np.full(3, 1e6), *[np.zeros(3)] * 2, np.zeros(3, bool), (None,) * 3))
-    arguments = np.arange(30), np.arange(30, 40), None, (0.5, 0.5), np.random.RandomState(0)
-    found = medium.held_out(lambda i: (rows[i], None), *arguments, network(change), True)
+    found = table_of(1e6).assess(last_ten(rows), network(change), True)
     assert found.report.keys() == KEYS
     assert found.report["chosen"] == chosen
     assert found.report["psnr"]["nothing"] == pytest.approx(-20 * np.log10(0.5), abs=1.0)
@@ -678,7 +694,7 @@ def test_fallback_is_what_transform_does(fallen_back):
     strength = report["strength"][report["chosen"]]
     for image, result in zip(poor, model.transform(poor), strict=True):
         fractions = ((image - low) / span).astype(np.float32)[..., None]
-        expected = _filters.run_filter(report["chosen"], strength, fractions, model._medium.usual_noise)
+        expected = _filters.run_filter(report["chosen"], strength, fractions, model._restoration.usual_noise)
         expected = expected[..., 0] * span + low
         np.testing.assert_allclose(result, expected, atol=1e-2)
         assert not np.allclose(result, image)

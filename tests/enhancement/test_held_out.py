@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sklearn_medgan.enhancement._held_out import SPARED_MARGIN, HeldOutImages, hardly_changed
+from sklearn_medgan.enhancement._held_out import SPARED_MARGIN, RestoredImages
+from sklearn_medgan.enhancement._shrinkage import hardly_changed
 
 
 def test_what_is_hardly_changed_goes_by_the_root_mean_square_of_each_image():
@@ -36,7 +37,7 @@ class Brighter:
 @pytest.mark.parametrize(("side", "n_restored"), [(None, 5), (4, 7)])
 def test_what_was_compared_whole_is_not_restored_again(side, n_restored):
     restore = Brighter()
-    found = HeldOutImages({"poor": images(5)}, lambda rows: [image[:side] for image in rows[:2]], restore)
+    found = RestoredImages({"poor": images(5)}, lambda rows: [image[:side] for image in rows[:2]], restore)
     for _ in range(2):
         for before, after in zip(found.compared["poor"], found.by_network("poor"), strict=True):
             np.testing.assert_allclose(after, before + (side or 8) / 100, atol=1e-6)
@@ -49,7 +50,7 @@ def test_what_was_compared_whole_is_not_restored_again(side, n_restored):
 
 def test_clean_images_have_no_spread_and_poor_ones_do():
     restore = Brighter()
-    HeldOutImages({"poor": images(2, 10.0), "clean": images(2)}, list, restore)
+    RestoredImages({"poor": images(2, 10.0), "clean": images(2)}, list, restore)
     assert restore.seen == [(10.0, 8, True), (11.0, 8, True), (0.0, 8, False), (1.0, 8, False)]
 
 
@@ -61,7 +62,7 @@ def test_images_changed_like_good_ones_are_spared(of_poor, spared):
     def restore(image, with_spread):
         return [image + np.float32(of_poor), image, image] if with_spread else brighter(image, False)
 
-    found = HeldOutImages({"poor": images(3, 10.0), "clean": images(3)}, list, restore)
+    found = RestoredImages({"poor": images(3, 10.0), "clean": images(3)}, list, restore)
     assert found.spared == pytest.approx(SPARED_MARGIN * 0.08 if spared else 0.0)
     for before, after in zip(images(3), found.by_network("clean"), strict=True):
         assert np.array_equal(before, after) == spared
@@ -70,10 +71,10 @@ def test_images_changed_like_good_ones_are_spared(of_poor, spared):
 
 
 def test_without_good_images_among_the_input_nothing_is_spared():
-    assert HeldOutImages({"poor": images(3)}, list, Brighter()).spared == 0.0
+    assert RestoredImages({"poor": images(3)}, list, Brighter()).spared == 0.0
 
 
-def test_small_corrections_of_all_images_are_doubted():
+def test_small_corrections_of_all_images_are_shrunk():
     """Half of each image needs 1.0; everywhere the network adds 0.1 too much."""
 
     def restore(image, with_spread):
@@ -82,8 +83,8 @@ def test_small_corrections_of_all_images_are_doubted():
 
     poor = [np.repeat(np.float32([[5.0], [4.0]]), 10, 0)[:, None] * np.ones((1, 20, 1), np.float32) for _ in range(4)]
     good = [image + (image > 4.5) for image in poor]
-    found = HeldOutImages({"poor": poor, "clean": poor}, lambda rows: rows[:2], restore, good[:2])
-    assert found.doubt > 0.05
+    found = RestoredImages({"poor": poor, "clean": poor}, lambda rows: rows[:2], restore, good[:2])
+    assert found.shrinkage > 0.05
     for results in (found.by_network("poor"), found.whole_by_network("poor"), found.whole_by_network("clean")):
         for result in results:
             assert np.abs(result - poor[0])[14:].max() < 0.08

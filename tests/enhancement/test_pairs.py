@@ -15,9 +15,9 @@ from sklearn_medgan.enhancement._pairs import (
     TableNoise,
     cut,
     degrade,
-    enlarge,
     turn,
 )
+from sklearn_medgan.enhancement._tiling import enlarge
 
 PATCH = 16
 IMAGES = np.random.RandomState(0).uniform(size=(5, 40, 29, 1)).astype(np.float32)
@@ -26,9 +26,9 @@ VALUES = np.random.RandomState(1).permutation(3 * 40 * 29)
 PLACES = (VALUES.reshape(3, 40, 29, 1) / 4096).astype(np.float32)
 
 
-def source(images=IMAGES, degradation="noise", scale=1, anchor=None, patch=PATCH, seed=0, encode=np.float32):
+def source(images=IMAGES, degradation="noise", scale=1, tone=None, patch=PATCH, seed=0, encode=np.float32):
     function, reach = (None, 0) if degradation is None else resolve(degradation)
-    return DegradedPairs(images, encode, function, reach, scale, anchor, patch, np.random.RandomState(seed))
+    return DegradedPairs(images, encode, function, reach, scale, tone, patch, np.random.RandomState(seed))
 
 
 def symmetries(image):
@@ -159,16 +159,16 @@ def test_pool_comes_to_hold_all_images():
     assert all(np.isin(patch, np.concatenate(drawn)).mean() > 0.3 for patch in IMAGES)
 
 
-def test_anchor_changes_the_poor_image_alone():
-    anchored = source(degradation=("noise", {"sigma": 0.0}), anchor=lambda image: image + 3)
-    poor, good = anchored.draw(5)
+def test_tone_changes_the_poor_image_alone():
+    toneed = source(degradation=("noise", {"sigma": 0.0}), tone=lambda image: image + 3)
+    poor, good = toneed.draw(5)
     np.testing.assert_allclose(poor, good + 3, atol=1e-6)
     assert good.max() <= 1
 
 
-def test_anchor_sees_the_whole_image():
+def test_tone_sees_the_whole_image():
     seen = []
-    source(degradation=("noise", {"sigma": 0.0}), anchor=lambda image: seen.append(image.shape) or image).draw(5)
+    source(degradation=("noise", {"sigma": 0.0}), tone=lambda image: seen.append(image.shape) or image).draw(5)
     assert seen == [(40, 29, 1)]
 
 
@@ -246,7 +246,7 @@ def test_given_small_images_are_enlarged_to_their_place():
     assert np.ptp(patches[:, 0, 0]) > 0.5
 
 
-def test_anchor_changes_given_poor_images():
+def test_tone_changes_given_poor_images():
     pairs = GivenPairs(PLACES, PLACES, np.float32, 1, lambda image: image - 1, PATCH, np.random.RandomState(0))
     poor, good = pairs.draw(5)
     np.testing.assert_allclose(poor, good - 1, atol=1e-6)

@@ -4,40 +4,40 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from sklearn_medgan.enhancement._shrinkage import REACH, Doubted, earned, learn_doubt, surroundings
+from sklearn_medgan.enhancement._shrinkage import REACH, Shrunk, learn_shrinkage, local_mean, shrink
 
 RNG = np.random.RandomState(0)
 
 
 @pytest.mark.parametrize("shape", [(9, 12, 1), (2, 8, 8, 3), (3, 2, 5, 6, 1)])
-def test_surroundings_are_the_mean_of_a_square(shape):
+def test_local_mean_are_the_mean_of_a_square(shape):
     values = RNG.rand(*shape)
     size = [1] * len(shape)
     size[-3] = size[-2] = 2 * REACH + 1
-    np.testing.assert_allclose(surroundings(values), uniform_filter(values, size, mode="nearest"), rtol=1e-12)
+    np.testing.assert_allclose(local_mean(values), uniform_filter(values, size, mode="nearest"), rtol=1e-12)
 
 
 @pytest.mark.parametrize("correction", [0.001, 0.02, -0.5])
 def test_even_correction_is_scaled_as_by_a_wiener_filter(correction):
-    poor, doubt = np.full((2, 10, 10, 3), 0.25, np.float32), 0.02
-    expected = 0.25 + correction * correction**2 / (correction**2 + doubt**2)
-    result = earned(poor, poor + np.float32(correction), doubt)
+    poor, size = np.full((2, 10, 10, 3), 0.25, np.float32), 0.02
+    expected = 0.25 + correction * correction**2 / (correction**2 + size**2)
+    result = shrink(poor, poor + np.float32(correction), size)
     np.testing.assert_allclose(result, expected, rtol=1e-5)
     assert result.dtype == np.float32
 
 
-def test_without_doubt_or_correction_nothing_changes():
+def test_without_shrinkage_or_correction_nothing_changes():
     poor, restored = RNG.rand(2, 1, 9, 9, 1).astype(np.float32)
-    np.testing.assert_array_equal(earned(poor, restored, 0.0), restored)
-    np.testing.assert_array_equal(earned(poor, poor, 0.1), poor)
+    np.testing.assert_array_equal(shrink(poor, restored, 0.0), restored)
+    np.testing.assert_array_equal(shrink(poor, poor, 0.1), poor)
 
 
 def test_parts_give_what_the_whole_gives():
     poor, restored = RNG.rand(2, 1, 40, 40, 1).astype(np.float32)
     part = (slice(None), slice(7, 30), slice(3, 21))
     inside = (slice(None), slice(REACH, -REACH), slice(REACH, -REACH))
-    whole = earned(poor, restored, 0.3)[part]
-    np.testing.assert_array_equal(earned(poor[part], restored[part], 0.3)[inside], whole[inside])
+    whole = shrink(poor, restored, 0.3)[part]
+    np.testing.assert_array_equal(shrink(poor[part], restored[part], 0.3)[inside], whole[inside])
 
 
 def half_empty(n=4, side=40):
@@ -47,24 +47,24 @@ def half_empty(n=4, side=40):
     return np.zeros_like(good), good
 
 
-def test_doubt_is_learned_where_the_network_has_errors_of_its_own():
+def test_size_is_learned_where_the_network_has_errors_of_its_own():
     poor, good = half_empty()
     restored = good + RNG.normal(0, 0.02, good.shape).astype(np.float32)
-    doubt = learn_doubt(list(poor), list(restored), list(good))
-    result, empty = earned(poor, restored, doubt), (slice(None), slice(None), slice(0, 15))
-    assert 0.01 < doubt < 0.1
+    size = learn_shrinkage(list(poor), list(restored), list(good))
+    result, empty = shrink(poor, restored, size), (slice(None), slice(None), slice(0, 15))
+    assert 0.01 < size < 0.1
     assert np.abs(result[empty]).mean() < 0.5 * np.abs(restored[empty]).mean()
     assert np.mean((result - good) ** 2) < np.mean((restored - good) ** 2)
 
 
 def test_network_without_errors_is_trusted():
     poor, good = half_empty()
-    assert learn_doubt(list(poor), list(good), list(good)) == 0.0
+    assert learn_shrinkage(list(poor), list(good), list(good)) == 0.0
 
 
-def test_doubted_network_keeps_the_spread():
+def test_sizeed_network_keeps_the_spread():
     rows, spread = np.zeros((1, 8, 8, 1), np.float32), np.ones((1, 8, 8, 1), np.float32)
-    network = Doubted(lambda rows, with_spread: [rows + np.float32(0.1), spread][: 1 + with_spread], 0.1)
+    network = Shrunk(lambda rows, with_spread: [rows + np.float32(0.1), spread][: 1 + with_spread], 0.1)
     assert len(network(rows, False)) == 1
     restored, kept = network(rows, True)
     np.testing.assert_allclose(restored, 0.05, rtol=1e-6)

@@ -66,9 +66,9 @@ def in_tiles(image, radius, tile, halo, stride):
         assert all(side % stride == 0 for side in block.shape[1:3])
         return [uniform_filter(block, (1, 2 * radius + 1, 2 * radius + 1, 1), mode="reflect")]
 
-    def write(rows, columns, outputs):
-        assert np.isnan(result[rows, columns]).all()  # nothing is written twice
-        result[rows, columns] = outputs[0]
+    def write(place, outputs):
+        assert np.isnan(result[place]).all()  # nothing is written twice
+        result[place] = outputs[0]
 
     apply(box, image, tile=tile, halo=halo, stride=stride, prepare=lambda b: b.astype(np.float64), write=write)
     return result, sizes
@@ -117,7 +117,7 @@ def test_raw_pixels_are_prepared_tile_by_tile():
         halo=0,
         stride=8,
         prepare=prepare,
-        write=lambda rows, columns, outputs: result.__setitem__((rows, columns), outputs[0]),
+        write=lambda place, outputs: result.__setitem__(place, outputs[0]),
     )
     assert np.array_equal(result, 2.0 * image)
     assert {dtype for dtype, _ in seen} == {np.dtype(np.uint16)}
@@ -127,9 +127,9 @@ def test_raw_pixels_are_prepared_tile_by_tile():
 def test_several_outputs_are_cut_alike():
     image, results = np.random.RandomState(0).uniform(size=(40, 24, 1)), []
 
-    def write(rows, columns, outputs):
+    def write(place, outputs):
         results.append(all(np.array_equal(-outputs[0], output) for output in outputs[1:]))
-        assert outputs[0].shape == image[rows, columns].shape
+        assert outputs[0].shape == image[place].shape
 
     apply(lambda b: [b, -b], image, tile=16, halo=2, stride=4, prepare=lambda b: b, write=write)
     assert results
@@ -152,7 +152,7 @@ def pair():
 
 def test_trained_network_has_no_seams(pair):
     in_parts, whole = pair
-    assert in_parts._medium.tile < LARGE.shape[1] < whole._medium.tile
+    assert in_parts._restoration.tile < LARGE.shape[1] < whole._restoration.tile
     np.testing.assert_allclose(in_parts.transform(LARGE), whole.transform(LARGE), atol=1e-5, rtol=0)
     np.testing.assert_allclose(in_parts.uncertainty(LARGE), whole.uncertainty(LARGE), atol=1e-5, rtol=0)
 
@@ -160,12 +160,12 @@ def test_trained_network_has_no_seams(pair):
 def test_trained_network_would_have_seams_without_its_margin(pair):
     """The check above can fail: the network does look beyond a tile's edge."""
     in_parts, whole = pair
-    halo, network = in_parts._medium.halo, whole._network()
+    halo, network = in_parts._restoration.halo, whole._network
     try:
-        medium = dataclasses.replace(in_parts._medium, halo=0, tile=64)
-        cut = medium.restore_all(LARGE[..., None], network)[0]
+        restoration = dataclasses.replace(in_parts._restoration, halo=0, tile=64)
+        cut = restoration.restore_all(LARGE[..., None], network)[0]
     finally:
-        assert in_parts._medium.halo == halo
+        assert in_parts._restoration.halo == halo
     assert np.abs(cut[..., 0] - whole.transform(LARGE)).max() > 1e-3
 
 
@@ -193,13 +193,13 @@ def test_integers_differ_by_rounding_at_most(pair):
     assert np.abs(in_parts - images).max() > 1  # something was restored
 
 
-def test_anchor_of_a_large_image_is_that_of_the_whole():
+def test_tone_curve_of_a_large_image_is_that_of_the_whole():
     """Quantiles are taken of the image, not of each tile."""
     fits = [
         GANEnhancer(**TINY, tile_size=size, degradation={"low_contrast": 0.3}).fit(GOOD + np.linspace(0, 1, 24))
         for size in (64, 4096)
     ]
-    assert fits[0]._medium.anchor is not None
+    assert fits[0]._restoration.tone is not None
     poor = 0.3 * LARGE + np.linspace(0, 0.2, LARGE.shape[1])[:, None].astype(np.float32)
     in_parts, whole = (fit.transform(poor) for fit in fits)
     np.testing.assert_allclose(in_parts, whole, atol=1e-5, rtol=0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_medgan.enhancement._tone import MOST_PIXELS, QUANTILES, Anchor, change, describe, quantiles
+from sklearn_medgan.enhancement._tone import MOST_PIXELS, QUANTILES, ToneCurve, ToneMapping, describe, quantiles
 
 RNG = np.random.RandomState(0)
 
@@ -66,49 +66,49 @@ def test_description_of_a_shape_does_not_know_gain_and_offset():
 def test_change_is_the_line_that_numpy_interpolates():
     points, mapped = np.array([0.0, 0.5, 1.0]), np.array([0.2, 0.2, 1.4])
     image = np.array([0.0, 0.25, 0.5, 0.75, 1.0]).reshape(1, 5, 1)
-    np.testing.assert_allclose(change(image, (points, mapped)).ravel(), [0.2, 0.2, 0.2, 0.8, 1.4], rtol=1e-6)
+    np.testing.assert_allclose(ToneCurve(points, mapped).apply(image).ravel(), [0.2, 0.2, 0.2, 0.8, 1.4], rtol=1e-6)
 
 
 def test_change_goes_on_with_its_overall_slope_beyond_its_ends():
     points, mapped = np.array([0.0, 1.0]), np.array([5.0, 9.0])
-    result = change(np.array([-2.0, -1.0, 1.0, 4.0]).reshape(2, 2, 1), (points, mapped))
+    result = ToneCurve(points, mapped).apply(np.array([-2.0, -1.0, 1.0, 4.0]).reshape(2, 2, 1))
     assert result.ravel().tolist() == [-3.0, 1.0, 9.0, 21.0]
     assert result.dtype == np.float32
 
 
-def test_anchor_learned_from_equal_pairs_changes_little():
+def test_tone_learned_from_equal_pairs_changes_little():
     images = good_images(30)
-    anchor = Anchor.learn(images, images)
-    assert anchor.weights.shape == (2 * len(QUANTILES) + 1, len(QUANTILES))
+    tone = ToneMapping.learn(images, images)
+    assert tone.weights.shape == (2 * len(QUANTILES) + 1, len(QUANTILES))
     for image in good_images(3, seed=1):
-        assert psnr(anchor(image), image) > 35
+        assert psnr(tone(image), image) > 35
 
 
-def test_anchor_undoes_lost_contrast_of_images_it_did_not_see():
+def test_tone_undoes_lost_contrast_of_images_it_did_not_see():
     good = good_images(40)
-    anchor = Anchor.learn(squeezed(good), good)
+    tone = ToneMapping.learn(squeezed(good), good)
     others = good_images(8, seed=5)
     poor = squeezed(others, seed=6)
     before = np.mean([psnr(p, g) for p, g in zip(poor, others, strict=True)])
-    after = np.mean([psnr(anchor(p), g) for p, g in zip(poor, others, strict=True)])
+    after = np.mean([psnr(tone(p), g) for p, g in zip(poor, others, strict=True)])
     assert before < 20
     assert after > before + 10
 
 
-def test_anchor_brings_the_quantiles_to_those_of_good_images():
+def test_tone_brings_the_quantiles_to_those_of_good_images():
     good = good_images(40)
-    anchor = Anchor.learn(squeezed(good), good)
+    tone = ToneMapping.learn(squeezed(good), good)
     poor = squeezed(good_images(1, seed=9), seed=9)[0]
-    np.testing.assert_allclose(quantiles(anchor(poor)), quantiles(good[0]), atol=0.05)
+    np.testing.assert_allclose(quantiles(tone(poor)), quantiles(good[0]), atol=0.05)
 
 
 @given(st.integers(0, 1000), st.floats(0.05, 3.0), st.floats(-1.0, 1.0))
 def test_order_of_grey_levels_is_kept(seed, gain, offset):
     """Whatever the weights: the mapping rises, so that no structure is inverted."""
     rng = np.random.RandomState(seed)
-    anchor = Anchor(rng.normal(size=(2 * len(QUANTILES) + 1, len(QUANTILES))))
+    tone = ToneMapping(rng.normal(size=(2 * len(QUANTILES) + 1, len(QUANTILES))))
     image = (gain * rng.uniform(size=(12, 10, 1)) + offset).astype(np.float32)
-    result = anchor(image)
+    result = tone(image)
     order = np.argsort(image, axis=None)
     assert (np.diff(result.ravel()[order]) >= -1e-4).all()
     assert result.shape == image.shape
@@ -117,15 +117,15 @@ def test_order_of_grey_levels_is_kept(seed, gain, offset):
 @pytest.mark.parametrize("value", [0.0, 0.3, -5.0])
 def test_constant_image_stays_finite_and_constant(value):
     good = good_images(20)
-    anchor = Anchor.learn(squeezed(good), good)
-    result = anchor(np.full((9, 8, 1), value, np.float32))
+    tone = ToneMapping.learn(squeezed(good), good)
+    result = tone(np.full((9, 8, 1), value, np.float32))
     assert np.isfinite(result).all()
     assert np.ptp(result) == 0
 
 
 def test_image_is_not_modified():
     good = good_images(5)
-    anchor, image = Anchor.learn(good, good), good[0].copy()
+    tone, image = ToneMapping.learn(good, good), good[0].copy()
     image.setflags(write=False)
-    anchor(image)
+    tone(image)
     assert np.array_equal(image, good[0])
