@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
+from .._parameters import check_whole
 from .._sklearn_compat import _safe_indexing
 from .._validation import check_rows, n_rows
 from ..metrics._images import decibels
-from ._axes import (
-    _channels_of_images,
-    _check_channel,
-    _check_count,
-    _check_names,
-    _grid_of_axes,
-    _shown_channels,
-    find_enhancer,
-)
+from ._axes import grid_of_axes
+from ._fitted import channels_of_images, check_channel, check_names, find_enhancer
+from ._pictures import shown_channels
+
+if TYPE_CHECKING:
+    pass
 
 
 class EnhancementDisplay:
@@ -75,16 +77,16 @@ class EnhancementDisplay:
 
     def __init__(
         self,
-        poor,
-        enhanced,
+        poor: np.ndarray,
+        enhanced: np.ndarray,
         *,
-        target=None,
-        uncertainty=None,
-        data_range=None,
-        display_labels=None,
-        titles=None,
-        channel=None,
-    ):
+        target: np.ndarray | None = None,
+        uncertainty: np.ndarray | None = None,
+        data_range: float | None = None,
+        display_labels: Sequence[str] | None = None,
+        titles: Sequence[str] | None = None,
+        channel: int | None = None,
+    ) -> None:
         self.poor = poor
         self.enhanced = enhanced
         self.target = target
@@ -97,17 +99,17 @@ class EnhancementDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: object,
+        X: ArrayLike,
         *,
-        target=None,
-        uncertainty=True,
-        display_labels=None,
-        titles=None,
-        channel=None,
-        n_images=4,
-        ax=None,
-    ):
+        target: ArrayLike | None = None,
+        uncertainty: bool = True,
+        display_labels: Sequence[str] | None = None,
+        titles: Sequence[str] | None = None,
+        channel: int | None = None,
+        n_images: int = 4,
+        ax: Any = None,
+    ) -> EnhancementDisplay:
         """Draw what a fitted enhancer makes of images.
 
         Parameters
@@ -144,12 +146,13 @@ class EnhancementDisplay:
             other arguments that do not fit it.
         """
         enhancer = find_enhancer(estimator)
-        n_channels = _channels_of_images(enhancer, "Enhanced images can be shown; this enhancer")
-        _check_count("n_images", n_images)
-        _check_channel(channel, n_channels)
+        n_channels = channels_of_images(enhancer, "Enhanced images can be shown; this enhancer")
+        check_whole("n_images", n_images)
+        check_channel(channel, n_channels)
         some = _first(X, n_images)
         rows, form = check_rows(enhancer, some, image_shape=enhancer.image_shape, reset=False, any_size=True)
-        height, width, _ = form.image_shape
+        sides: Any = form.image_shape
+        height, width, _ = sides
         enlarged = len(rows), height * enhancer.scale, width * enhancer.scale, n_channels
         shown = {"enhanced": np.asarray(enhancer.transform(some)).reshape(enlarged)}
         if target is not None:
@@ -158,7 +161,7 @@ class EnhancementDisplay:
         if uncertainty:
             shown["uncertainty"] = np.asarray(enhancer.uncertainty(some, n_samples=None)).reshape(enlarged)
         display = cls(
-            rows.reshape(-1, *form.image_shape),
+            rows.reshape(-1, *sides),
             **shown,
             data_range=enhancer._restoration.codec.span,
             display_labels=display_labels,
@@ -167,7 +170,7 @@ class EnhancementDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> EnhancementDisplay:
         """Draw the images.
 
         Parameters
@@ -178,13 +181,20 @@ class EnhancementDisplay:
         Returns
         -------
         self : EnhancementDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If there is not one label a row and one title a column, or `ax` cannot hold the grid.
         """
         pictures, maps = self._pictures(), self._maps()
         labels = self._row_labels()
         titles = [*pictures, *maps] if self.titles is None else self.titles
-        _check_names("titles", titles, "columns", len(pictures) + len(maps))
+        check_names("titles", titles, "columns", len(pictures) + len(maps))
         height, width = np.shape(self.enhanced)[1:3]
-        self.axes_ = _grid_of_axes(ax, len(labels), len(titles), width / height)
+        self.axes_ = grid_of_axes(ax, len(labels), len(titles), width / height)
         self.figure_ = self.axes_[0, 0].figure
         for j, images in enumerate(pictures.values()):
             self._draw_pictures(self.axes_[:, j], images)
@@ -203,27 +213,27 @@ class EnhancementDisplay:
             axis.set_title(title)
         return self
 
-    def _pictures(self) -> dict:
+    def _pictures(self) -> dict[str, np.ndarray]:
         """Columns of images in the units of the data, all of the size of `enhanced`."""
         factor = np.shape(self.enhanced)[1] // np.shape(self.poor)[1]
         poor = np.repeat(np.repeat(self.poor, factor, axis=1), factor, axis=2)
         columns = {"poor": poor, "enhanced": self.enhanced, "truth": self.target}
         return {name: np.asarray(v, np.float64) for name, v in columns.items() if v is not None}
 
-    def _maps(self) -> dict:
+    def _maps(self) -> dict[str, np.ndarray]:
         """Columns of maps (n, height, width): what went wrong, and what was expected to."""
         maps = {}
         if self.target is not None:
             maps["absolute error"] = np.abs(np.subtract(self.enhanced, self.target, dtype=np.float64))
         if self.uncertainty is not None:
             maps["uncertainty"] = np.asarray(self.uncertainty, np.float64)
-        return {name: _shown_channels(v, self.channel).mean(axis=-1) for name, v in maps.items()}
+        return {name: shown_channels(v, self.channel).mean(axis=-1) for name, v in maps.items()}
 
     def _row_labels(self) -> list[str]:
         """Names of the rows, and the signal-to-noise ratio where the truth is known."""
         n = len(self.poor)
         names = [""] * n if self.display_labels is None else list(map(str, self.display_labels))
-        _check_names("display_labels", names, "rows", n)
+        check_names("display_labels", names, "rows", n)
         if self.target is None:
             return names
         parts = {"enhanced": self.enhanced}
@@ -237,24 +247,24 @@ class EnhancementDisplay:
         lines = [[f"{part} {values[i]:.1f} dB" for part, values in figures.items()] for i in range(n)]
         return ["\n".join([name, *line] if name else line) for name, line in zip(names, lines, strict=True)]
 
-    def _draw_pictures(self, axes, images) -> None:
+    def _draw_pictures(self, axes: np.ndarray, images: np.ndarray) -> None:
         references = self.enhanced if self.target is None else self.target
         for axis, image, reference in zip(axes, images, references, strict=True):
-            shown = _shown_channels(np.asarray(reference, np.float64), self.channel)
+            shown = shown_channels(np.asarray(reference, np.float64), self.channel)
             low, high = shown.min(), shown.max()
-            image = _shown_channels(image, self.channel)
+            image = shown_channels(image, self.channel)
             if image.shape[-1] == 3:
                 axis.imshow(np.clip((image - low) / ((high - low) or 1.0), 0.0, 1.0), interpolation="nearest")
             else:
                 axis.imshow(image[..., 0], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
 
 
-def _first(X, n: int):
+def _first(X: ArrayLike, n: int) -> Any:
     """The first rows, in their container."""
     return _safe_indexing(X, np.arange(min(n, n_rows(X))))
 
 
-def _target_images(target, shape) -> np.ndarray:
+def _target_images(target: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     images = np.asarray(target)
     if images.size != np.prod(shape) or images.ndim > 4:
         raise ValueError(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ._axes import _three_axes, find_augmenter
+from typing import TYPE_CHECKING, Any
+
+from ._axes import three_axes
+from ._fitted import find_augmenter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class TrainingHistoryDisplay:
@@ -47,12 +53,12 @@ class TrainingHistoryDisplay:
     ['Losses', 'Logit gap', 'Sample spread']
     """
 
-    def __init__(self, history, *, chance=None):
+    def __init__(self, history: dict[str, list], *, chance: float | None = None) -> None:
         self.history = history
         self.chance = chance
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: object, *, ax: Any = None) -> TrainingHistoryDisplay:
         """Draw the training curves of a fitted augmenter.
 
         Parameters
@@ -80,7 +86,7 @@ class TrainingHistoryDisplay:
         chance = OBJECTIVES[config.loss].chance if config.adversarial else None
         return cls(augmenter.history_, chance=chance).plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> TrainingHistoryDisplay:
         """Draw the curves.
 
         Parameters
@@ -91,8 +97,15 @@ class TrainingHistoryDisplay:
         Returns
         -------
         self : TrainingHistoryDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If `ax` is neither one Axes nor three.
         """
-        self.axes_ = _three_axes(ax)
+        self.axes_ = three_axes(ax)
         self.figure_ = self.axes_[0].figure
         losses, gap, spread = self.axes_
         self._draw(losses, "discriminator_loss", label="discriminator")
@@ -112,5 +125,5 @@ class TrainingHistoryDisplay:
             axis.spines[["top", "right"]].set_visible(False)
         return self
 
-    def _draw(self, ax, name, **style):
+    def _draw(self, ax: Axes, name: str, **style: Any) -> None:
         ax.plot(self.history["step"], self.history[name], **style)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ._axes import _rows_axes
+from ._axes import rows_axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 # How a difference is marked, by what its interval says: told apart by shape and filling too, and by colours that stay
 # apart for the colour-blind.
-MARKS = {
+MARKS: dict[str, dict[str, Any]] = {
     "gain": {"color": "#0072B2", "marker": ">"},
     "loss": {"color": "#D55E00", "marker": "<"},
     "no evidence": {"color": "0.45", "marker": "o", "markerfacecolor": "white"},
@@ -63,7 +70,18 @@ class IntervalDisplay:
     ['gain', 'no evidence']
     """
 
-    def __init__(self, labels, differences, low, high, *, reference=None, unit="points", p_values=None, level=0.05):
+    def __init__(
+        self,
+        labels: Sequence[str],
+        differences: ArrayLike,
+        low: ArrayLike,
+        high: ArrayLike,
+        *,
+        reference: str | None = None,
+        unit: str = "points",
+        p_values: ArrayLike | None = None,
+        level: float = 0.05,
+    ) -> None:
         self.labels = labels
         self.differences = differences
         self.low = low
@@ -74,7 +92,15 @@ class IntervalDisplay:
         self.level = level
 
     @classmethod
-    def from_result(cls, result, *, reference=None, unit="points", level=0.05, ax=None):
+    def from_result(
+        cls,
+        result: Any,
+        *,
+        reference: str | None = None,
+        unit: str = "points",
+        level: float = 0.05,
+        ax: Axes | None = None,
+    ) -> IntervalDisplay:
         """Draw the comparisons of a benchmark.
 
         Parameters
@@ -109,7 +135,7 @@ class IntervalDisplay:
         display = cls(labels, *columns[:3], reference=reference, unit=unit, p_values=columns[3], level=level)
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> IntervalDisplay:
         """Draw the intervals.
 
         Parameters
@@ -132,7 +158,7 @@ class IntervalDisplay:
         self.verdicts_ = self._verdicts(*numbers[1:])
         largest = np.abs(numbers).max() or 1.0
         digits = max(1, 1 - math.floor(math.log10(largest)))  # two that count, of the largest number
-        self.ax_ = _rows_axes(ax, labels)
+        self.ax_ = rows_axes(ax, labels)
         self.figure_ = self.ax_.figure
         for row, (verdict, *row_numbers) in enumerate(zip(self.verdicts_, *numbers, strict=True)):
             self._draw_row(row, verdict, digits, *row_numbers)
@@ -163,12 +189,12 @@ class IntervalDisplay:
             raise ValueError(f"low must not be above high; got {ends}. Swap them.")
         return numbers[:3]
 
-    def _verdicts(self, low, high) -> list[str]:
+    def _verdicts(self, low: np.ndarray, high: np.ndarray) -> list[str]:
         significant = np.ones(len(low), bool) if self.p_values is None else np.less(self.p_values, self.level)
         verdicts = np.where(low > 0, "gain", np.where(high < 0, "loss", "no evidence"))
         return np.where(significant, verdicts, "no evidence").tolist()
 
-    def _draw_row(self, row, verdict, digits, difference, low, high) -> None:
+    def _draw_row(self, row: int, verdict: str, digits: int, difference: float, low: float, high: float) -> None:
         mark, evident = MARKS[verdict], verdict != "no evidence"
         if row % 2:
             self.ax_.axhspan(row - 0.5, row + 0.5, color="0.965", zorder=0, linewidth=0)
@@ -191,7 +217,7 @@ class IntervalDisplay:
         self.ax_.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles), frameon=False)
 
 
-def _comparisons(result):
+def _comparisons(result: Any) -> pd.DataFrame:
     """The rows of a benchmark's frame that hold a difference."""
     frame = result.to_frame() if hasattr(result, "to_frame") and not hasattr(result, "columns") else result
     if not hasattr(frame, "columns"):

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
+from .._parameters import check_whole
 from .._validation import check_rows
-from ._axes import (
-    BLOCK_GAP,
-    GAP,
-    _channels_of_images,
-    _check_channel,
-    _check_count,
-    _check_names,
-    _colours,
-    _mosaic,
-    _one_axes,
-    find_augmenter,
-)
+from ._axes import one_axes
+from ._fitted import channels_of_images, check_channel, check_names, find_augmenter
+from ._pictures import BLOCK_GAP, GAP, as_colours, mosaic_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..augmentation._augmenter import GANAugmenter
 
 
 class SampleGridDisplay:
@@ -66,7 +67,14 @@ class SampleGridDisplay:
     ['healthy', 'nodule']
     """
 
-    def __init__(self, synthetic, *, real=None, display_labels=None, channel=None):
+    def __init__(
+        self,
+        synthetic: np.ndarray,
+        *,
+        real: np.ndarray | None = None,
+        display_labels: Sequence[str] | None = None,
+        channel: int | None = None,
+    ) -> None:
         self.synthetic = synthetic
         self.real = real
         self.display_labels = display_labels
@@ -74,8 +82,17 @@ class SampleGridDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, y=None, *, n_per_class=8, display_labels=None, channel=None, random_state=0, ax=None
-    ):
+        cls,
+        estimator: object,
+        X: ArrayLike | None = None,
+        y: Any = None,
+        *,
+        n_per_class: int = 8,
+        display_labels: Sequence[str] | None = None,
+        channel: int | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+        ax: Axes | None = None,
+    ) -> SampleGridDisplay:
         """Draw samples of a fitted augmenter, beside real images where `X` is given.
 
         Parameters
@@ -119,7 +136,7 @@ class SampleGridDisplay:
             display_labels = [str(label) for label in classes]
         return cls(np.stack(synthetic), real=real, display_labels=display_labels, channel=channel).plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Axes | None = None) -> SampleGridDisplay:
         """Draw the grid.
 
         Parameters
@@ -130,17 +147,22 @@ class SampleGridDisplay:
         Returns
         -------
         self : SampleGridDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
         """
         blocks = (
             {"synthetic": self.synthetic} if self.real is None else {"real": self.real, "synthetic": self.synthetic}
         )
-        tiles = [_colours(block, self.channel) for block in blocks.values()]
+        tiles = [as_colours(block, self.channel) for block in blocks.values()]
         low, high = min(map(np.nanmin, tiles)), max(map(np.nanmax, tiles))
-        mosaics = [_mosaic((tile - low) / ((high - low) or 1.0)) for tile in tiles]
+        mosaics = [mosaic_of((tile - low) / ((high - low) or 1.0)) for tile in tiles]
         height, width = mosaics[0].shape[:2]
         gap = np.ones((height, BLOCK_GAP, 3))
         picture = np.concatenate([part for mosaic in mosaics for part in (gap, mosaic)][1:], axis=1)
-        self.ax_ = _one_axes(ax, picture.shape[1] / height)
+        self.ax_ = one_axes(ax, picture.shape[1] / height)
         self.figure_ = self.ax_.figure
         self.im_ = self.ax_.imshow(picture, interpolation="nearest")
         self.ax_.set_xticks([i * (width + BLOCK_GAP) + (width - 1) / 2 for i in range(len(blocks))], list(blocks))
@@ -153,24 +175,33 @@ class SampleGridDisplay:
         return self
 
 
-def _check_grid_request(augmenter, X, y, n_per_class, display_labels, channel):
-    n_channels = _channels_of_images(augmenter, "A sample grid shows images; this augmenter")
-    _check_count("n_per_class", n_per_class)
-    _check_channel(channel, n_channels)
+def _check_grid_request(
+    augmenter: GANAugmenter,
+    X: object,
+    y: object,
+    n_per_class: int,
+    display_labels: Sequence[str] | None,
+    channel: int | None,
+) -> None:
+    n_channels = channels_of_images(augmenter, "A sample grid shows images; this augmenter")
+    check_whole("n_per_class", n_per_class)
+    check_channel(channel, n_channels)
     if display_labels is not None:
-        _check_names("display_labels", display_labels, "rows", len(getattr(augmenter, "classes_", [None])))
+        check_names("display_labels", display_labels, "rows", len(getattr(augmenter, "classes_", [None])))
     if X is None and y is not None:
         raise ValueError("y labels the real images; got y without X. Pass both, or neither.")
     if X is not None and y is None and hasattr(augmenter, "classes_"):
         raise ValueError("The augmenter knows classes, so real images need their labels; got X without y. Pass y.")
 
 
-def _draw_synthetic(augmenter, label, n, rng):
+def _draw_synthetic(augmenter: GANAugmenter, label: Any, n: int, rng: np.random.RandomState) -> np.ndarray:
     rows, _ = augmenter.sample(n, y=label, random_state=rng)
     return np.asarray(rows, dtype=np.float64).reshape(n, *augmenter.image_shape_)
 
 
-def _choose_real(augmenter, X, y, classes, n, rng):
+def _choose_real(
+    augmenter: GANAugmenter, X: ArrayLike, y: Any, classes: Sequence, n: int, rng: np.random.RandomState
+) -> np.ndarray:
     """Up to `n` real images of each class; what is missing is NaN."""
     rows, _ = check_rows(augmenter, X, image_shape=augmenter.image_shape, reset=False)
     labels = np.zeros(len(rows)) if classes[0] is None else np.asarray(y)
