@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from ._rows import check_rows, flatten
+from ._rows import as_rows, flatten
 
 
 class TrainOnSyntheticScores(NamedTuple):
@@ -21,17 +23,17 @@ class TrainOnSyntheticScores(NamedTuple):
 
 
 def train_on_synthetic_score(
-    estimator,
-    X_synthetic,
-    y_synthetic,
-    X_test,
-    y_test,
+    estimator: BaseEstimator,
+    X_synthetic: ArrayLike,
+    y_synthetic: Any,
+    X_test: ArrayLike,
+    y_test: Any,
     *,
-    X_real=None,
-    y_real=None,
-    scoring="balanced_accuracy",
-):
-    """Score on real test rows of a classifier trained on synthetic rows only. Higher is better.
+    X_real: ArrayLike | None = None,
+    y_real: Any = None,
+    scoring: str | Callable[..., float] | None = "balanced_accuracy",
+) -> TrainOnSyntheticScores:
+    """Return the score on real test rows of a classifier trained on synthetic rows only. Higher is better.
 
     Parameters
     ----------
@@ -84,21 +86,21 @@ def train_on_synthetic_score(
     sets = {"synthetic": (X_synthetic, y_synthetic), "test": (X_test, y_test), "real": (X_real, y_real)}
     sets = {name: _check_labelled(*pair, name) for name, pair in sets.items() if pair[0] is not None}
     _check_widths(sets)
-    synthetic, real = (_score(estimator, sets.get(name), sets["test"], scoring) for name in ("synthetic", "real"))
-    ratio = None if real is None else synthetic / real if real else float("nan")
-    return TrainOnSyntheticScores(synthetic, real, ratio)
+    synthetic = _score(estimator, sets["synthetic"], sets["test"], scoring)
+    if "real" not in sets:
+        return TrainOnSyntheticScores(synthetic, None, None)
+    real = _score(estimator, sets["real"], sets["test"], scoring)
+    return TrainOnSyntheticScores(synthetic, real, synthetic / real if real else float("nan"))
 
 
-def _score(estimator, rows, test, scoring):
-    if rows is None:
-        return None
+def _score(estimator: BaseEstimator, rows: Any, test: Any, scoring: Any) -> float:
     model = clone(estimator).fit(*rows)
     return float(check_scoring(model, scoring=scoring)(model, *test))
 
 
-def _check_labelled(X, y, name):
+def _check_labelled(X: Any, y: Any, name: str) -> tuple[Any, np.ndarray]:
     """Rows (flat, a table as it came) and labels."""
-    rows = check_rows(X, f"X_{name}", 1)
+    rows = as_rows(X, f"X_{name}", 1)
     labels = column_or_1d(y)
     if labels.dtype.kind != "O":
         assert_all_finite(labels, input_name=f"y_{name}")
@@ -107,7 +109,7 @@ def _check_labelled(X, y, name):
     return (X if hasattr(X, "columns") else flatten(rows)), labels
 
 
-def _check_widths(sets):
+def _check_widths(sets: Mapping[str, tuple[Any, np.ndarray]]) -> None:
     widths = {f"X_{name}": np.shape(rows)[1] for name, (rows, _) in sets.items()}
     if len(set(widths.values())) > 1:
         listed = ", ".join(f"{name} has {width}" for name, width in widths.items())

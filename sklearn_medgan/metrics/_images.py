@@ -5,15 +5,18 @@ from __future__ import annotations
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ._rows import check_numbers
+from ._rows import as_numbers
 
 SSIM_SIDE = 11  # pixels: the Gaussian window of standard deviation 1.5, cut at 3.5 of them
 SSIM_SIGMA = 1.5  # pixels
 
 
-def psnr(y_true, y_pred, *, data_range=None, per_image=False):
-    """Peak signal-to-noise ratio in dB: how small the squared error of images is. Higher is better.
+def psnr(
+    y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float | None = None, per_image: bool = False
+) -> float | np.ndarray:
+    """Return the peak signal-to-noise ratio in dB: how small the squared error of images is. Higher is better.
 
     Parameters
     ----------
@@ -65,15 +68,17 @@ def psnr(y_true, y_pred, *, data_range=None, per_image=False):
     return values if per_image else float(values.mean())
 
 
-def decibels(true, other, peak: float) -> float:
-    """`psnr` of one image, or of any two arrays of one shape, unchecked; infinite where they are equal."""
+def decibels(true: ArrayLike, other: ArrayLike, peak: float) -> float:
+    """Return the `psnr` of one image, or of any two arrays of one shape, unchecked; infinite where they are equal."""
     error = np.mean(np.square(np.subtract(true, other, dtype=np.float64)))
     with np.errstate(divide="ignore"):  # a peak of 0 is a constant image: minus infinity
         return float(20.0 * np.log10(peak) - 10.0 * np.log10(error)) if error else np.inf
 
 
-def ssim(y_true, y_pred, *, data_range=None, per_image=False):
-    """Structural similarity: whether the local mean, contrast and pattern of images agree. Higher is better.
+def ssim(
+    y_true: ArrayLike, y_pred: ArrayLike, *, data_range: float | None = None, per_image: bool = False
+) -> float | np.ndarray:
+    """Return the structural similarity: whether the local mean, contrast and pattern of images agree. Higher is better.
 
     Computed by scikit-image with the settings of the authors: a Gaussian window of standard deviation 1.5 pixels,
     covariances divided by n. Colour: the mean over the channels.
@@ -139,13 +144,13 @@ def ssim(y_true, y_pred, *, data_range=None, per_image=False):
     return values if per_image else float(values.mean())
 
 
-def _wide(image):
+def _wide(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float64)
 
 
-def _check_images(y_true, y_pred):
+def _check_images(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Both as stacks of one shape."""
-    true, other = check_numbers(y_true, "y_true"), check_numbers(y_pred, "y_pred")
+    true, other = as_numbers(y_true, "y_true"), as_numbers(y_pred, "y_pred")
     if true.shape != other.shape:
         raise ValueError(
             f"y_true and y_pred must have one shape; got {true.shape} and {other.shape}. Resize or crop one of them."
@@ -163,7 +168,7 @@ def _check_images(y_true, y_pred):
     return (true[None], other[None]) if true.ndim == 2 else (true, other)
 
 
-def _check_range(data_range, true):
+def _check_range(data_range: float | None, true: np.ndarray) -> float:
     if data_range is None:
         return _own_range(true)
     if not isinstance(data_range, Real) or not 0 < data_range < np.inf:
@@ -173,7 +178,7 @@ def _check_range(data_range, true):
     return float(data_range)
 
 
-def _own_range(true):
+def _own_range(true: np.ndarray) -> float:
     if true.dtype.kind == "b":
         return 1.0
     if true.dtype.kind in "iu":

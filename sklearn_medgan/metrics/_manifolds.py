@@ -1,14 +1,20 @@
-"""Fidelity and variety of synthetic rows apart, by neighbourhoods."""
+"""Fidelity and variety of synthetic rows apart, by neighbourhoods.
+
+By hand: the authors' package `prdc` holds all distances at once, and leaves equal rows outside their own ball.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import pairwise_distances_chunked
 
+from .._parameters import check_whole
 from ._neighbours import radii
-from ._rows import check_whole, feature_rows
+from ._rows import feature_rows
 
 WORKING_MEMORY_MB = 64  # for the distances held at a time
 DUST = 1e-6  # rounding of distances between rows of norm about 1
@@ -23,8 +29,10 @@ class ManifoldScores(NamedTuple):
     coverage: float
 
 
-def precision_recall_density_coverage(X_real, X_synthetic, *, n_neighbors=5, features=None):
-    """Whether synthetic rows lie among real ones, and whether they cover them. Higher is better.
+def precision_recall_density_coverage(
+    X_real: ArrayLike, X_synthetic: ArrayLike, *, n_neighbors: int = 5, features: Any = None
+) -> ManifoldScores:
+    """Tell whether synthetic rows lie among real ones, and whether they cover them. Higher is better.
 
     Around each row lies a ball that reaches to its `n_neighbors`-th nearest row of the same set.
 
@@ -81,7 +89,7 @@ def precision_recall_density_coverage(X_real, X_synthetic, *, n_neighbors=5, fea
     >>> scores.precision, scores.recall < 0.1, scores.coverage < 0.1
     (1.0, True, True)
     """
-    n_neighbors = check_whole(n_neighbors, "n_neighbors", 1)
+    n_neighbors = check_whole("n_neighbors", n_neighbors, 1)
     sets = {"X_real": X_real, "X_synthetic": X_synthetic}
     real, synthetic = _at_unit_scale(*feature_rows(sets, features, fewest=n_neighbors + 1))
     real_radii, synthetic_radii = radii(real, n_neighbors), radii(synthetic, n_neighbors)
@@ -100,14 +108,14 @@ def precision_recall_density_coverage(X_real, X_synthetic, *, n_neighbors=5, fea
     )
 
 
-def _at_unit_scale(real, synthetic):
+def _at_unit_scale(real: np.ndarray, synthetic: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both shifted and scaled alike, so that real rows have a norm of about 1: what counts as dust is then known."""
     centre = real.mean(axis=0)
     scale = np.sqrt(np.mean(np.sum((real - centre) ** 2, axis=1))) or 1.0
     return (real - centre) / scale, (synthetic - centre) / scale
 
 
-def _blocks(real, synthetic):
+def _blocks(real: np.ndarray, synthetic: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """First row and distances (some real rows, all synthetic rows) of one block after the other."""
     start = 0
     for distances in pairwise_distances_chunked(real, synthetic, working_memory=WORKING_MEMORY_MB):
@@ -115,6 +123,6 @@ def _blocks(real, synthetic):
         start += len(distances)
 
 
-def _inside(distances, reach):
+def _inside(distances: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """Within the open ball, or in its very centre."""
     return (distances < reach * (1.0 - DUST)) | (distances < DUST)

@@ -7,7 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 
 
 def nearest_distances(rows: np.ndarray, among: np.ndarray, n_neighbors: int = 1) -> np.ndarray:
-    """Euclidean distances (n, n_neighbors) to the nearest rows `among`, rising; 0 exactly for equal rows.
+    """Return the Euclidean distances (n, n_neighbors) to the nearest rows `among`, rising; 0 exactly for equal rows.
 
     A search by matrix products leaves rounding dust of about 1e-8 of a row's norm where rows are equal, so only the
     neighbours come from it; their distances are computed from differences.
@@ -20,5 +20,5 @@ def nearest_distances(rows: np.ndarray, among: np.ndarray, n_neighbors: int = 1)
 
 
 def radii(rows: np.ndarray, n_neighbors: int) -> np.ndarray:
-    """Distance (n,) of each row to its `n_neighbors`-th nearest other row."""
+    """Return the distance (n,) of each row to its `n_neighbors`-th nearest other row."""
     return NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors()[0][:, -1]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from .._parameters import check_whole
 from ._neighbours import nearest_distances
-from ._rows import check_whole, feature_rows
+from ._rows import feature_rows
 
 
 class Memorisation(NamedTuple):
@@ -19,8 +21,15 @@ class Memorisation(NamedTuple):
     share_nearer: float | None
 
 
-def memorisation_ratio(X_train, X_synthetic, X_reference=None, *, features=None, random_state=0):
-    """Whether synthetic rows are nearer to training rows than to other real rows. About 1 is good, 0 a copy.
+def memorisation_ratio(
+    X_train: ArrayLike,
+    X_synthetic: ArrayLike,
+    X_reference: ArrayLike | None = None,
+    *,
+    features: Any = None,
+    random_state: int | np.random.RandomState | None = 0,
+) -> Memorisation:
+    """Tell whether synthetic rows are nearer to training rows than to other real rows. About 1 is good, 0 a copy.
 
     Parameters
     ----------
@@ -97,16 +106,16 @@ def memorisation_ratio(X_train, X_synthetic, X_reference=None, *, features=None,
     return Memorisation(float(np.median(ratios)), float(nearer.mean()))
 
 
-def _nearest(rows, among):
+def _nearest(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
     return nearest_distances(rows, among)[:, 0]
 
 
-def _some(rows, n, rng):
+def _some(rows: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
     """At most n of the rows, drawn without replacement."""
     return rows if len(rows) <= n else rows[rng.choice(len(rows), n, replace=False)]
 
 
-def _effect_of_size(train, reference, rng):
+def _effect_of_size(train: np.ndarray, reference: np.ndarray, rng: np.random.RandomState) -> float:
     """By what factor all training rows are nearer to a new row than as many of them as there are reference rows."""
     if len(train) == len(reference):
         return 1.0
@@ -115,24 +124,24 @@ def _effect_of_size(train, reference, rng):
     return factor if factor > 0 else 1.0
 
 
-def _ratio(first, second, equal):
+def _ratio(first: np.ndarray, second: np.ndarray, equal: float) -> np.ndarray:
     """Quotients; `equal` where both distances are 0."""
     quotient = np.divide(first, second, out=np.full(len(first), np.inf), where=second > 0)
     return np.where((first == 0) & (second == 0), equal, quotient)
 
 
 def membership_inference_auc(
-    X_members,
-    X_non_members,
-    X_synthetic,
+    X_members: ArrayLike,
+    X_non_members: ArrayLike,
+    X_synthetic: ArrayLike,
     *,
-    features=None,
-    return_interval=False,
-    confidence=0.95,
-    n_bootstraps=1000,
-    random_state=0,
-):
-    """How well an attacker who holds synthetic rows tells who was in the training data. 0.5 is good, 1 a leak.
+    features: Any = None,
+    return_interval: bool = False,
+    confidence: float = 0.95,
+    n_bootstraps: int = 1000,
+    random_state: int | np.random.RandomState | None = 0,
+) -> float | tuple[float, tuple[float, float]]:
+    """Tell how well an attacker who holds synthetic rows knows who was in the training data. 0.5 is good, 1 a leak.
 
     The attacker scores a real row by minus its distance to the nearest synthetic row.
 
@@ -199,7 +208,7 @@ def membership_inference_auc(
     >>> low < 0.5 < high
     True
     """
-    n_bootstraps = check_whole(n_bootstraps, "n_bootstraps", 1)
+    n_bootstraps = check_whole("n_bootstraps", n_bootstraps, 1)
     if not isinstance(confidence, Real) or not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1; got {confidence!r}. Pass 0.95 for 95 percent.")
     sets = {"X_members": X_members, "X_non_members": X_non_members, "X_synthetic": X_synthetic}
@@ -214,8 +223,12 @@ def membership_inference_auc(
     return auc, (float(low), float(high))
 
 
-def _area(members, others):
-    """Probability that a member scores higher than a non-member, ties by half (Mann and Whitney)."""
+def _area(members: np.ndarray, others: np.ndarray) -> float:
+    """Probability that a member scores higher than a non-member, ties by half (Mann and Whitney).
+
+    By hand: scikit-learn's roc_auc_score, equal to the last bit but one, takes 15 to 100 times as long, and an interval
+    takes a thousand of them.
+    """
     ranked = np.sort(others)
     below, up_to = (np.searchsorted(ranked, members, side) for side in ("left", "right"))
     return float(np.mean(below + up_to) / (2 * len(ranked)))

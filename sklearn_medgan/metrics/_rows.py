@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from numbers import Integral
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 
-def check_rows(X, name: str, fewest: int) -> np.ndarray:
-    """`X` as an array of finite numbers, rows first, of two or more dimensions."""
-    array = check_numbers(X, name)
+def as_rows(X: ArrayLike, name: str, fewest: int) -> np.ndarray:
+    """Return `X` as an array of finite numbers, rows first, of two or more dimensions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none, or has fewer rows.
+    """
+    array = as_numbers(X, name)
     if array.ndim < 2:
         raise ValueError(
             f"{name} must hold one row a sample: a table (n, n_features) or images (n, height, width[, channels]); got "
@@ -24,8 +31,14 @@ def check_rows(X, name: str, fewest: int) -> np.ndarray:
     return array
 
 
-def check_numbers(X, name: str) -> np.ndarray:
-    """`X` as an array of finite real numbers."""
+def as_numbers(X: ArrayLike, name: str) -> np.ndarray:
+    """Return `X` as an array of finite real numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none.
+    """
     if issparse(X):
         raise TypeError(f"{name} must be a dense array; got a sparse {type(X).__name__}. Pass {name}.toarray().")
     try:
@@ -44,12 +57,12 @@ def check_numbers(X, name: str) -> np.ndarray:
 
 
 def flatten(rows: np.ndarray) -> np.ndarray:
-    """One line a row."""
+    """Return one line a row."""
     return rows.reshape(len(rows), -1)
 
 
-def feature_rows(sets: Mapping, features, fewest: int = 2) -> list[np.ndarray]:
-    """The features of each set of rows, float64 (n, d) with one d.
+def feature_rows(sets: Mapping[str, ArrayLike], features: Any, fewest: int = 2) -> list[np.ndarray]:
+    """Return the features of each set of rows, float64 (n, d) with one d.
 
     Parameters
     ----------
@@ -59,6 +72,11 @@ def feature_rows(sets: Mapping, features, fewest: int = 2) -> list[np.ndarray]:
         Maps rows, in the form in which they were passed, to (n, d). None: the flattened rows.
     fewest : int
         Rows that each set needs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If rows or features are too few, not finite, no numbers, or of different sizes.
     """
     found = {name: _features_of(X, name, features, fewest) for name, X in sets.items()}
     widths = {name: rows.shape[1] for name, rows in found.items()}
@@ -68,12 +86,12 @@ def feature_rows(sets: Mapping, features, fewest: int = 2) -> list[np.ndarray]:
     return list(found.values())
 
 
-def _features_of(X, name, features, fewest):
-    rows = check_rows(X, name, fewest)
+def _features_of(X: ArrayLike, name: str, features: Any, fewest: int) -> np.ndarray:
+    rows = as_rows(X, name, fewest)
     if features is None:
         return flatten(rows).astype(np.float64)
     container = X if hasattr(X, "columns") else rows  # a frame keeps the names that a transformer was fitted with
-    mapped = check_numbers(_as_function(features)(container), f"features of {name}")
+    mapped = as_numbers(_as_function(features)(container), f"features of {name}")
     if mapped.ndim != 2 or len(mapped) != len(rows) or mapped.shape[1] == 0:
         raise ValueError(
             f"features must map {len(rows)} rows of {name} to an array of shape ({len(rows)}, n_features); got shape "
@@ -82,7 +100,7 @@ def _features_of(X, name, features, fewest):
     return mapped.astype(np.float64)
 
 
-def _as_function(features):
+def _as_function(features: Any) -> Callable[[Any], Any]:
     function = getattr(features, "transform", features)
     if not callable(function):
         raise TypeError(
@@ -90,10 +108,3 @@ def _as_function(features):
             "PCA(20).fit(X_real)."
         )
     return function
-
-
-def check_whole(value, name: str, fewest: int) -> int:
-    """A whole number from `fewest` up."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < fewest:
-        raise ValueError(f"{name} must be a whole number, at least {fewest}; got {value!r}.")
-    return int(value)
