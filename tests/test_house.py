@@ -26,7 +26,6 @@ TOO_LONG = {
     "augmentation/_augmenter.py",
     "cli/_augment.py",
     "cli/_benchmark.py",
-    "datasets/_loaders.py",
     "enhancement/_enhancer.py",
     "gan/training.py",
 }

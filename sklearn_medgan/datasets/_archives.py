@@ -40,7 +40,7 @@ class _Archive:
         return iter(self._members)
 
     def read(self, key: str) -> np.ndarray | None:
-        """Return one array, None if it is not there."""
+        """Return one array, None if it is not there; a ValueError where it is damaged, or no plain array."""
         if key not in self._members:
             return None
         try:

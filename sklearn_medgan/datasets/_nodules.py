@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
 from .._sklearn_compat import Interval, validate_params
 
+Shape = tuple[int, int]
+FIELDS = ("row", "column", "diameter", "ratio", "angle")  # of an ellipse
 LUNG_HU = -850.0  # aerated lung; soft tissue lies near +40 HU
 VESSEL_HU = 350.0  # above the lung: a vessel of a few pixels, blurred by partial volume
 VESSEL_RADIUS_MM = (0.8, 2.2)
@@ -48,20 +52,20 @@ clinical performance.
     prefer_skip_nested_validation=True,
 )
 def make_nodules(
-    n_samples=200,
+    n_samples: int = 200,
     *,
-    image_size=64,
-    prevalence=0.5,
-    diameter_mm=(5.0, 10.0),
-    max_offset_mm=8.0,
-    contrast=500.0,
-    noise=60.0,
-    texture=40.0,
-    n_vessels=2,
-    spacing_mm=1.0,
-    random_state=None,
-    return_X_y=False,
-):
+    image_size: int | Sequence[int] = 64,
+    prevalence: float = 0.5,
+    diameter_mm: float | Sequence[float] = (5.0, 10.0),
+    max_offset_mm: float | None = 8.0,
+    contrast: float = 500.0,
+    noise: float = 60.0,
+    texture: float = 40.0,
+    n_vessels: int = 2,
+    spacing_mm: float = 1.0,
+    random_state: int | np.random.RandomState | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Make CT-like lung patches, some with a nodule, whose truth is known exactly.
 
     A patch is smooth lung, vessels (bright tubes in both classes) and white noise; a patch of the class
@@ -170,11 +174,11 @@ def make_nodules(
     )
 
 
-def _height_width(image_size):
+def _height_width(image_size: Any) -> Shape:
     """The two sides of the image, from one number or a pair."""
     if isinstance(image_size, Integral):
         return int(image_size), int(image_size)
-    if len(image_size) != 2 or not all(isinstance(side, Integral) and side >= 8 for side in image_size):
+    if len(image_size) != 2 or not all(isinstance(side, Integral) and int(side) >= 8 for side in image_size):
         raise ValueError(
             f"image_size must be one integer or a pair (height, width), each at least 8; got {image_size!r}. "
             "Pass for example image_size=(48, 64)."
@@ -182,9 +186,9 @@ def _height_width(image_size):
     return int(image_size[0]), int(image_size[1])
 
 
-def _diameter_range(diameter_mm, shorter_side_mm):
+def _diameter_range(diameter_mm: Any, shorter_side_mm: float) -> tuple[float, float]:
     """The smallest and the largest diameter in mm, checked to fit the image at any angle."""
-    low, high = (diameter_mm, diameter_mm) if isinstance(diameter_mm, Real) else _pair(diameter_mm)
+    low, high = _pair(diameter_mm if isinstance(diameter_mm, tuple | list) else (diameter_mm, diameter_mm))
     longest = shorter_side_mm * np.sqrt(AXIS_RATIO[0])
     if high > longest:
         raise ValueError(
@@ -195,7 +199,7 @@ def _diameter_range(diameter_mm, shorter_side_mm):
     return low, high
 
 
-def _pair(diameter_mm):
+def _pair(diameter_mm: Sequence[float]) -> tuple[float, float]:
     if (
         len(diameter_mm) != 2
         or not all(isinstance(value, Real) for value in diameter_mm)
@@ -205,13 +209,19 @@ def _pair(diameter_mm):
             "diameter_mm must be one number or a rising pair (smallest, largest), both above 0; "
             f"got {diameter_mm!r}. Pass for example diameter_mm=(5.0, 10.0)."
         )
-    return diameter_mm
+    return diameter_mm[0], diameter_mm[1]
 
 
-def _draw_ellipses(rng, n_samples, shape, diameter_range, max_offset_mm, spacing_mm):
+def _draw_ellipses(
+    rng: np.random.Generator,
+    n_samples: int,
+    shape: Shape,
+    diameter_range: tuple[float, float],
+    max_offset_mm: float | None,
+    spacing_mm: float,
+) -> np.ndarray:
     """One ellipse an image, drawn also for the healthy ones so that no draw depends on the class."""
-    fields = ("row", "column", "diameter", "ratio", "angle")
-    ellipses = np.empty(n_samples, dtype=[(field, float) for field in fields])
+    ellipses = np.empty(n_samples, dtype=[(field, float) for field in FIELDS])
     ellipses["diameter"] = rng.uniform(*diameter_range, n_samples)
     ellipses["ratio"] = rng.uniform(*AXIS_RATIO, n_samples)
     ellipses["angle"] = rng.uniform(0, np.pi, n_samples)
@@ -224,10 +234,10 @@ def _draw_ellipses(rng, n_samples, shape, diameter_range, max_offset_mm, spacing
     return ellipses
 
 
-def _ellipse_profile(ellipses, shape, spacing_mm):
+def _ellipse_profile(ellipses: np.ndarray, shape: Shape, spacing_mm: float) -> np.ndarray:
     """How much of a nodule each pixel holds: (n, height, width), 0 to 1, one half on the ellipse itself."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
-    column = {name: ellipses[name][:, None, None] for name in ellipses.dtype.names}
+    column = {name: ellipses[name][:, None, None] for name in FIELDS}
     down, right = (rows - column["row"]) * spacing_mm, (columns - column["column"]) * spacing_mm
     cos, sin = np.cos(column["angle"]), np.sin(column["angle"])
     stretch = np.sqrt(column["ratio"])
@@ -237,12 +247,14 @@ def _ellipse_profile(ellipses, shape, spacing_mm):
     return _ramp(inward_mm, spacing_mm).astype(np.float32)
 
 
-def _ramp(inward_mm, spacing_mm):
+def _ramp(inward_mm: np.ndarray, spacing_mm: float) -> np.ndarray:
     """A soft edge: 1 well inside, 0 well outside, 1/2 on the border."""
     return np.clip(inward_mm / np.float32(max(EDGE_MM, spacing_mm)) + np.float32(0.5), 0, 1)
 
 
-def _draw_lung(rng, n_samples, shape, spacing_mm, texture, n_vessels):
+def _draw_lung(
+    rng: np.random.Generator, n_samples: int, shape: Shape, spacing_mm: float, texture: float, n_vessels: int
+) -> np.ndarray:
     """Lung without nodule or noise, in Hounsfield units: (n_samples, height, width), float32."""
     lung = np.float32(texture) * _draw_texture(rng, n_samples, shape)
     lung += LUNG_HU + LEVEL_SPREAD_HU * rng.standard_normal((n_samples, 1, 1), dtype=np.float32)
@@ -250,14 +262,14 @@ def _draw_lung(rng, n_samples, shape, spacing_mm, texture, n_vessels):
     return lung
 
 
-def _draw_texture(rng, n_samples, shape, knot_distance=6.0):
+def _draw_texture(rng: np.random.Generator, n_samples: int, shape: Shape, knot_distance: float = 6.0) -> np.ndarray:
     """A smooth random field of unit variance: a cubic B-spline surface over white knots."""
     down, across = (_spline_basis(side, knot_distance) for side in shape)
     knots = rng.standard_normal((n_samples, down.shape[1], across.shape[1]), dtype=np.float32)
     return down @ knots @ across.T
 
 
-def _spline_basis(side, knot_distance):
+def _spline_basis(side: int, knot_distance: float) -> np.ndarray:
     """Cubic B-splines at each pixel of a side, scaled so that white knots give unit variance."""
     position = np.arange(side)[:, None] / knot_distance
     distance = np.abs(position - np.arange(-1, int(np.ceil(side / knot_distance)) + 2))
@@ -267,7 +279,9 @@ def _spline_basis(side, knot_distance):
     return (basis / np.linalg.norm(basis, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _draw_vessels(rng, n_samples, shape, spacing_mm, n_vessels):
+def _draw_vessels(
+    rng: np.random.Generator, n_samples: int, shape: Shape, spacing_mm: float, n_vessels: int
+) -> np.ndarray:
     """How much of a vessel each pixel holds, 0 to 1: gently bent tubes that cross the image."""
     rows, columns = (axis.astype(np.float32) for axis in np.ogrid[: shape[0], : shape[1]])
     vessels = np.zeros((n_samples, *shape), dtype=np.float32)
@@ -286,7 +300,7 @@ def _draw_vessels(rng, n_samples, shape, spacing_mm, n_vessels):
     return vessels
 
 
-def _truth(ellipses, target, contrast):
+def _truth(ellipses: np.ndarray, target: np.ndarray, contrast: float) -> dict[str, np.ndarray]:
     """What is known of each image, one value a row; NaN where there is no nodule."""
     ill = target == 1
     truth = {

@@ -14,7 +14,15 @@ MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "F")
 
 
 def read_png_or_jpeg(file: BinaryIO) -> np.ndarray:
-    """Read a PNG or JPEG as a stack of one image: by content, so that one named as the other is read as well."""
+    """Read a PNG or JPEG as a stack of one image: by content, so that one named as the other is read as well.
+
+    Raises
+    ------
+    RefusedError
+        If pillow would reduce it, or it holds several frames.
+    Exception
+        Of any kind, if it is damaged.
+    """
     header = file.read(26)
     depth, colour = header[24:26] if header.startswith(b"\x89PNG") and len(header) == 26 else (8, 0)
     if depth == 16 and colour != 0:
@@ -34,7 +42,7 @@ def read_png_or_jpeg(file: BinaryIO) -> np.ndarray:
 
 
 def read_frames(file: BinaryIO) -> np.ndarray:
-    """Read every page of a TIFF that pillow can decode."""
+    """Read every page of a TIFF, as far as pillow decodes it; errors are of any kind."""
     file.seek(0)
     pages = []
     with Image.open(file, formats=("TIFF",)) as image:
@@ -48,7 +56,7 @@ def pixels_of(image: Image.Image) -> np.ndarray:
     """Return the array of a pillow image.
 
     One bit a pixel becomes 0 and 255, as pillow itself spreads two and four bits; a transparent colour or palette entry
-    makes an alpha channel.
+    makes an alpha channel. A RefusedError where the colours are of another kind, as CMYK.
     """
     transparent = image.info.get("transparency")
     if image.mode == "P":

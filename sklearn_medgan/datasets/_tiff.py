@@ -28,7 +28,15 @@ PHOTOMETRIC_READ = tuple(PHOTOMETRIC[name] for name in ("MINISWHITE", "MINISBLAC
 
 
 def read_tiff(file: BinaryIO) -> np.ndarray:
-    """Read the pages of a TIFF as a stack."""
+    """Read the pages of a TIFF as a stack.
+
+    Raises
+    ------
+    RefusedError
+        If it may well be sound, but unpacks to too much, or holds pixels that cannot be had exactly.
+    Exception
+        Of any kind, if it is damaged.
+    """
     with tifffile.TiffFile(file, is_ome=False) as tiff:  # OME would follow names of other files
         _check_whole(tiff)
         if len(tiff.series) > 1:

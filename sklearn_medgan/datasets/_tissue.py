@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from .._sklearn_compat import Interval, StrOptions, validate_params
 
+# Patches, whether of the second class, names of both classes, region of each patch, and its first pixel.
+Part = tuple[np.ndarray, np.ndarray, list[str], np.ndarray, np.ndarray]
 DAB_DENSITY = 0.06  # Otsu's threshold on the DAB channel of the section is 0.062
 DAB_SHARE = 0.5
 VESSEL_DEPTH = 10.0  # grey levels darker than the surroundings
@@ -50,7 +53,9 @@ split by group never parts touching patches. Two images remain two images, howev
     },
     prefer_skip_nested_validation=True,
 )
-def load_tissue_patches(*, patch_size=32, source="all", return_X_y=False):
+def load_tissue_patches(
+    *, patch_size: int = 32, source: str = "all", return_X_y: bool = False
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load small real images, microscopy and retina, labelled by what they show.
 
     The patches are cut from two images inside scikit-image's wheel, so nothing is downloaded. At the default
@@ -116,7 +121,7 @@ def load_tissue_patches(*, patch_size=32, source="all", return_X_y=False):
     return Bunch(**joined, spacing=None, DESCR=DESCR)
 
 
-def _cut_microscopy(patch_size):
+def _cut_microscopy(patch_size: int) -> Part:
     """Patches of the stained section; the class is the share of stained pixels."""
     from skimage.color import rgb2hed
 
@@ -128,7 +133,7 @@ def _cut_microscopy(patch_size):
     return data, share >= DAB_SHARE, ["unstained", "DAB stained"], groups, position
 
 
-def _cut_retina(patch_size):
+def _cut_retina(patch_size: int) -> Part:
     """Patches inside the fundus photograph's round field; the class is the share of vessel pixels."""
     from skimage.filters import gaussian
     from skimage.morphology import black_tophat, disk
@@ -152,7 +157,7 @@ def _cut_retina(patch_size):
 _SOURCES = {"microscopy": _cut_microscopy, "retina": _cut_retina}
 
 
-def _read_image(name):
+def _read_image(name: str) -> np.ndarray:
     """An image out of scikit-image's own folder: its `skimage.data` functions may download instead."""
     import skimage.data
     from skimage.io import imread
@@ -167,14 +172,14 @@ def _read_image(name):
     return imread(path)
 
 
-def _halve(image):
+def _halve(image: np.ndarray) -> np.ndarray:
     """Mean of each 2 x 2 block, rounded to uint8; an odd last row or column is left out."""
     height, width = image.shape[0] // 2, image.shape[1] // 2
     blocks = image[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1)
     return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
 
 
-def _grid(shape, patch_size):
+def _grid(shape: tuple[int, ...], patch_size: int) -> tuple[np.ndarray, np.ndarray]:
     """First pixel and region of each patch: regions of 2 x 2 patches, a quarter of a patch apart."""
     region = 2 * patch_size
     step = region + patch_size // 4
@@ -188,16 +193,17 @@ def _grid(shape, patch_size):
     return position, np.repeat(np.arange(len(corners)), 4)
 
 
-def _cut(image, position, patch_size):
+def _cut(image: np.ndarray, position: np.ndarray, patch_size: int) -> np.ndarray:
     """The patches at the given first pixels: shape (n, patch_size, patch_size)."""
     windows = np.lib.stride_tricks.sliding_window_view(image, (patch_size, patch_size))
     return windows[position[:, 0], position[:, 1]]
 
 
-def _join(parts):
+def _join(parts: dict[str, Part]) -> dict[str, Any]:
     """Stack the sources; classes and regions are numbered on from one source to the next."""
-    columns = {"data": [], "target": [], "groups": [], "source": [], "position": []}
-    target_names, n_regions = [], 0
+    columns: dict[str, list] = {"data": [], "target": [], "groups": [], "source": [], "position": []}
+    target_names: list[str] = []
+    n_regions = 0
     for name, (data, positive, names, groups, position) in parts.items():
         columns["data"].append(data)
         columns["target"].append(len(target_names) + positive.astype(np.int64))

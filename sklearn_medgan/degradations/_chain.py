@@ -31,6 +31,7 @@ class _Named:
 
     @property
     def reach(self) -> int | None:
+        """Pixels of margin that a crop needs, as in :class:`Degradation`."""
         entry = DEGRADATIONS[self.name]
         return entry.reach if entry.reach_at is None else entry.reach_at(**self.parameters)
 
@@ -54,6 +55,7 @@ class Compose:
 
     @property
     def reach(self) -> int | None:
+        """Pixels of margin that a crop needs, as in :class:`Degradation`."""
         reaches: list[Any] = [getattr(step, "reach", None) for step in self.steps]
         if None in reaches:
             return None
@@ -63,6 +65,7 @@ class Compose:
 
     @property
     def scale(self) -> int:
+        """How many times smaller the result is."""
         return prod(_scale(step) for step in self.steps)
 
 
@@ -91,11 +94,13 @@ class Mix:
 
     @property
     def reach(self) -> int | None:
+        """Pixels of margin that a crop needs, as in :class:`Degradation`."""
         reaches: list[Any] = [getattr(choice, "reach", None) for choice in self.choices]
         return None if None in reaches else max(reaches)
 
     @property
     def scale(self) -> int:
+        """How many times smaller the result is."""
         return max(_scale(choice) for choice in self.choices)
 
 

@@ -39,7 +39,10 @@ def rows_axes(ax: Axes | None, labels: Sequence[str]) -> Axes:
 
 
 def three_axes(ax: Any) -> np.ndarray:
-    """Return three axes: the ones given, parts of the one given, or those of a new figure."""
+    """Return three axes: the ones given, parts of the one given, or those of a new figure.
+
+    A ValueError for another number, or one that cannot be divided.
+    """
     if ax is None:
         return _pyplot().subplots(1, 3, figsize=(11, 3), layout="constrained")[1]
     axes = np.asarray(ax if np.iterable(ax) else _divided(ax, 1, 3, wspace=0.3), dtype=object).ravel()
@@ -49,7 +52,10 @@ def three_axes(ax: Any) -> np.ndarray:
 
 
 def grid_of_axes(ax: Any, n_rows: int, n_columns: int, aspect: float) -> np.ndarray:
-    """Return an array of axes for pictures that are `aspect` times as wide as high: as in `three_axes`."""
+    """Return an array of axes for pictures that are `aspect` times as wide as high: as in `three_axes`.
+
+    A ValueError for another number, or one that cannot be divided.
+    """
     if ax is None:
         figure = _pyplot().figure(figsize=grid_size(n_rows, n_columns, aspect), layout="constrained")
         return figure.subplots(n_rows, n_columns, squeeze=False)
