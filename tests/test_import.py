@@ -37,20 +37,10 @@ def test_import_loads_nothing_heavy(module):
     assert not loaded & {"tensorflow", "keras", "sklearn", "skimage", "numpy", "scipy", "matplotlib", "imblearn"}
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "sklearn_medgan.augmentation._augmenter",
-        "sklearn_medgan.cli._augment",
-        "sklearn_medgan.cli._enhance",
-        "sklearn_medgan.benchmark",
-        "sklearn_medgan.metrics",
-        "sklearn_medgan.plotting",
-        "sklearn_medgan.pipeline",
-    ],
-)
-def test_estimators_load_tensorflow_and_matplotlib_only_when_used(module):
-    loaded = loaded_after(f"import {module}")
+def test_estimators_load_tensorflow_and_matplotlib_only_when_used():
+    modules = ["augmentation._augmenter", "enhancement._enhancer", "benchmark", "metrics", "plotting", "pipeline"]
+    modules += ["cli._augment", "cli._enhance"]
+    loaded = loaded_after("import " + ", ".join(f"sklearn_medgan.{module}" for module in modules))
     assert "sklearn" in loaded
     assert not loaded & {"tensorflow", "keras", "matplotlib", "imblearn"}
 

@@ -118,7 +118,6 @@ def test_a_bad_level_is_found_when_the_reach_is_asked_for():
 @pytest.mark.parametrize(
     "degradation",
     ["auto", *sorted(FUNCTIONS), ["blur", "noise"], ("noise", {"sigma": 0.1}), [negative, "jpeg"], partial(halved)],
-    ids=str,
 )
 def test_degradations_pickle(degradation):
     function, reach = dg.resolve(degradation)

@@ -264,7 +264,7 @@ def test_verbose_shows_progress(capsys):
         ({}, None, {"class_loss"}),
         ({"penalty_weight": 0.0}, y, {"penalty"}),
     ],
-    ids=str,
+    ids=["no adversary", "no class head", "no labels", "no penalty"],
 )
 def test_progress_leaves_out_losses_that_are_switched_off(capsys, changed, labels, absent):
     gan = GANAugmenter(**TINY, max_iter=12, verbose=1, **changed).fit(X, labels)
