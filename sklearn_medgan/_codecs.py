@@ -1,13 +1,13 @@
 """Rows to network units and back.
 
 A codec learns the intensity scale at fit: images go to [-1, 1] between the smallest and the largest training value, the
-columns of a table to zero mean and unit variance. `Form` remembers container, shape and dtypes of what came, and gives
-rows back in it. Neither holds a training row.
+columns of a table to zero mean and unit variance. It holds no training row.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,38 +15,100 @@ import numpy as np
 from ._containers import Form
 
 FEW_LEVELS = 10  # an integer column with at most this many distinct values keeps to them
+CHUNK_VALUES = 1 << 20  # encoded at a time, so that no float64 copy of all rows is made
+OUTSIDE, MOST_OUTSIDE = 0.1, 0.01  # shares: of the learned range that values may lie beyond it, and of values that do
+LEAST_FILLED, LEAST_BRIGHT = 0.01, 1 / 15  # of the learned range; images of 0 to 1, or of 8 bits where 12 were learned
 COLUMN_STEP = 16  # tables are padded to a multiple of this, so that tables of similar width share a compiled step
 
 
 @dataclass(frozen=True)
 class ImageCodec:
-    """Images in [low, high] to (n, height, width, channels) float32 in [-1, 1] and back."""
+    """Images in [low, high] to (n, height, width, channels) float32 in [-1, 1] and back.
+
+    `constant` holds the value of a channel that has only one, as that of an opaque alpha channel; None elsewhere.
+    """
 
     image_shape: tuple[int, int, int]
     low: float
     high: float
+    constant: tuple[float | None, ...] = ()
 
     @classmethod
-    def learn(cls, rows: np.ndarray, image_shape) -> ImageCodec:
-        """The scale of these training rows."""
-        return cls(tuple(image_shape), float(rows.min()), float(rows.max()))
+    def learn(cls, rows: np.ndarray, image_shape: tuple[int, int, int]) -> ImageCodec:
+        """Return the scale of these training rows."""
+        image_shape = tuple(image_shape)
+        constant = constant_channels(rows.reshape(-1, *image_shape))
+        return cls(image_shape, float(rows.min()), float(rows.max()), constant)
 
     @property
     def network_shape(self) -> tuple[int, ...]:
         """Shape of an encoded row."""
         return self.image_shape
 
+    @property
+    def _middle_and_half(self) -> tuple[float, float]:
+        return self.low / 2 + self.high / 2, self.high / 2 - self.low / 2
+
     def encode(self, rows: np.ndarray) -> np.ndarray:
-        """Values beyond the training range go beyond [-1, 1]; nothing is clipped."""
-        middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2
-        scaled = (np.asarray(rows, dtype=np.float64) - middle) / (half or 1.0)
-        return scaled.astype(np.float32).reshape(-1, *self.image_shape)
+        """Return float32 images; values beyond the training range go beyond [-1, 1]; nothing is clipped."""
+        middle, half = self._middle_and_half
+        encoded = np.empty((len(rows), *self.image_shape), np.float32)
+        step = max(1, CHUNK_VALUES // math.prod(self.image_shape))
+        for start in range(0, len(rows), step):
+            part = np.asarray(rows[start : start + step], dtype=np.float64)
+            encoded[start : start + step] = ((part - middle) / (half or 1.0)).reshape(-1, *self.image_shape)
+        return encoded
 
     def decode(self, rows: np.ndarray) -> np.ndarray:
-        """Float64 in the units of the data, (n, n_features), within the training range."""
-        middle, half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2
-        values = rows.reshape(len(rows), math.prod(self.image_shape)).astype(np.float64) * half + middle
-        return np.clip(values, self.low, self.high)
+        """Return float64 in the units of the data, (n, n_features), within the training range."""
+        middle, half = self._middle_and_half
+        values = np.clip(rows.reshape(-1, *self.image_shape).astype(np.float64) * half + middle, self.low, self.high)
+        for channel, value in enumerate(self.constant):
+            if value is not None:
+                values[..., channel] = value
+        return values.reshape(len(rows), math.prod(self.image_shape))
+
+
+def constant_channels(images: np.ndarray) -> tuple[float | None, ...]:
+    """Return the value of each channel (the last axis) that has only one, None for the others."""
+    ends = [(images[..., c].min(), images[..., c].max()) for c in range(images.shape[-1])]
+    return tuple(float(low) if low == high else None for low, high in ends)
+
+
+def warn_of_range(images: np.ndarray, low: float, high: float, name: str, stacklevel: int = 4) -> None:
+    """Warn where images can hardly be in the units of those that an estimator was fitted on.
+
+    That is where more than a hundredth of the values lie beyond the learned range by a tenth of it, where they fill
+    less than a hundredth of it, or where all are in the lowest fifteenth of a range without negative values. A constant
+    image tells nothing.
+
+    Parameters
+    ----------
+    images : ndarray
+        Images in the units of the caller.
+    low, high : float
+        Smallest and largest value at fit.
+    name : str
+        Of the estimator.
+    stacklevel : int, default=4
+        Frames from here to the user's call; 4 for a `transform`, which scikit-learn wraps.
+    """
+    lowest, highest, span = float(images.min()), float(images.max()), high - low
+    if lowest == highest or span <= 0:
+        return
+    margin = OUTSIDE * span
+    beyond = lowest < low - margin or highest > high + margin
+    if beyond:
+        n_beyond = sum(np.count_nonzero((image < low - margin) | (image > high + margin)) for image in images)
+        beyond = n_beyond > MOST_OUTSIDE * images.size
+    dark = low >= 0 and highest < low + LEAST_BRIGHT * span
+    if beyond or dark or highest - lowest < LEAST_FILLED * span:
+        warnings.warn(
+            f"{name} was fitted on images with values from {low:g} to {high:g}; these range from {lowest:g} to "
+            f"{highest:g}. Pass images in the units of fit (rescale them), or fit again.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +120,7 @@ class ImageScale:
 
     @classmethod
     def learn(cls, rows: np.ndarray) -> ImageScale:
-        """The range of these training rows."""
+        """Return the range of these training rows."""
         low, high = float(rows.min()), float(rows.max())
         if not high - low < np.finfo(np.float32).max:
             raise ValueError(f"Images range from {low:g} to {high:g}, more than float32 holds. Rescale them.")
@@ -70,13 +132,13 @@ class ImageScale:
         return self.high - self.low or 1.0
 
     def encode(self, values: np.ndarray) -> np.ndarray:
-        """Float32; values beyond the training range go beyond [0, 1]."""
+        """Return float32; values beyond the training range go beyond [0, 1]."""
         if np.asarray(values).dtype.itemsize <= 2:  # exact in float32, and half the memory
             return (np.asarray(values, np.float32) - np.float32(self.low)) / np.float32(self.span)
         return ((np.asarray(values, np.float64) - self.low) / self.span).astype(np.float32)
 
     def decode(self, values: np.ndarray) -> np.ndarray:
-        """Float64 in the units of the data, not clipped."""
+        """Return float64 in the units of the data, not clipped."""
         return np.asarray(values, np.float64) * self.span + self.low
 
 
@@ -96,7 +158,7 @@ class TableCodec:
 
     @classmethod
     def learn(cls, rows: np.ndarray) -> TableCodec:
-        """Location, spread, range and levels of these training rows."""
+        """Learn location, spread, range and levels of these training rows."""
         rows = np.asarray(rows, dtype=np.float64)
         low, high = rows.min(0), rows.max(0)
         largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
@@ -116,17 +178,17 @@ class TableCodec:
 
     @staticmethod
     def padded_shape(n_columns: int) -> tuple[int, ...]:
-        """Columns rounded up to a multiple of `COLUMN_STEP`."""
+        """Round the number of columns up to a multiple of `COLUMN_STEP`."""
         return (-(-n_columns // COLUMN_STEP) * COLUMN_STEP,)
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
-        """Float32 (n, padded columns)."""
+        """Return float32 (n, padded columns)."""
         scaled = (np.asarray(rows, dtype=np.float64) - self.mean) / self.scale
         padding = self.network_shape[0] - len(self.mean)
         return np.pad(scaled.astype(np.float32), [(0, 0), (0, padding)])
 
     def decode(self, rows: np.ndarray) -> np.ndarray:
-        """Float64 in the units of the data, within each column's training range and on its levels."""
+        """Return float64 in the units of the data, within each column's training range and on its levels."""
         values = rows[:, : len(self.mean)].astype(np.float64) * self.scale + self.mean
         values = np.clip(np.where(self.whole, np.rint(values), values), self.low, self.high)
         for j, levels in enumerate(self.levels):
@@ -136,13 +198,14 @@ class TableCodec:
 
 
 def nearest(levels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Each value's nearest level (`levels` ascending)."""
+    """Return each value's nearest level (`levels` ascending)."""
     between = levels[:-1] / 2 + levels[1:] / 2
     return levels[np.searchsorted(between, values)]
 
 
 def learn_codec(rows: np.ndarray, form: Form) -> ImageCodec | TableCodec:
-    """The codec for rows of this form."""
+    """Return the codec for rows of this form."""
     if form.kind == "table":
         return TableCodec.learn(rows)
+    assert form.image_shape is not None
     return ImageCodec.learn(rows, form.image_shape)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
 
-from ._containers import Form
+from ._containers import Form, as_rows, not_numbers
 from ._parameters import ParameterError as ParameterError
 from ._sklearn_compat import _num_samples
 
@@ -79,8 +80,8 @@ def check_rows(
     needed (or `fewest`); otherwise they are compared: stacks of `any_size` by their channels only.
     """
     fewest = fewest or (2 if reset else 1)
-    container = X
-    X = as_array_if_list(X)
+    container = as_rows(X)
+    X = as_array_if_list(container)
     side_shape = check_image_shape(image_shape)
     if not issparse(X) and n_dimensions(X) > 2:
         array = _check_stack(estimator, X, side_shape, reset, any_size, fewest)
@@ -121,15 +122,19 @@ def _check_not_flat(estimator, X) -> None:
         )
 
 
-def _check_table(estimator, X, reset: bool, fewest: int) -> np.ndarray:
+def _check_table(estimator: Any, X: Any, reset: bool, fewest: int) -> np.ndarray:
+    for column, content, remedy in not_numbers(X):
+        raise TypeError(
+            f"{_name(estimator)} expected columns of numbers; column {column!r} holds {content}. {remedy}, or leave it "
+            "out."
+        )
     try:
         array = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_min_samples=fewest)
     except OverflowError as error:
         raise ValueError(f"X holds a number too large for float64 ({error}). Rescale that column.") from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{_name(estimator)} expected columns of numbers; got dtype {array.dtype}. Convert dates to days, say."
-        )
+        remedy = "Convert dates and durations to days, say." if array.dtype.kind in "Mm" else "Encode them as numbers."
+        raise TypeError(f"{_name(estimator)} expected columns of numbers; got dtype {array.dtype}. {remedy}")
     return array
 
 
@@ -146,6 +151,11 @@ def _check_stack(estimator, X, image_shape, reset: bool, any_size: bool, fewest:
         raise ValueError(
             f"Found array with {len(array)} sample(s) (shape={array.shape}) while a minimum of {fewest} is "
             f"required by {name}. Pass more images."
+        )
+    if array.ndim == 4 and array.shape[1] <= MOST_CHANNELS and min(array.shape[2:]) >= SMALLEST_SIDE:
+        raise ValueError(
+            f"{name} expected channels on the last axis, (n, height, width, channels); got a stack of shape "
+            f"{array.shape}, whose channels come first. Move them: numpy.moveaxis(X, 1, -1)."
         )
     shape = _channels_last(array.shape)
     check_array(array, allow_nd=True, dtype=None, estimator=name, input_name="X")

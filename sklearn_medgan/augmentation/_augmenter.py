@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._allocation import synthetic_counts
 from .._base import NetworkEstimator
-from .._codecs import learn_codec
-from .._containers import join_rows
+from .._codecs import learn_codec, warn_of_range
+from .._containers import as_rows, join_labels, join_rows
 from .._sklearn_compat import Interval, StrOptions, _check_feature_names_in, _check_y, _fit_context, _safe_indexing
 from .._validation import check_rows, check_same_length
 from ._class_scores import ClassScores
@@ -530,12 +530,16 @@ class GANAugmenter(NetworkEstimator):
         Returns
         -------
         X_out : ndarray of shape (n, n_features_out), float32
-            See `representation`. A row's result does not depend on the rows beside it.
+            See `representation`; "pixels" keep a dtype that float32 does not hold, so that large numbers stay apart. A
+            row's result does not depend on the rows beside it.
         """
         check_is_fitted(self)
         rows, _ = check_rows(self, X, image_shape=self.image_shape, reset=False)
+        if self._form.kind != "table":
+            warn_of_range(rows, self._codec.low, self._codec.high, type(self).__name__)
         if self.representation == "pixels":
-            return rows.reshape(len(rows), -1).astype(np.float32)
+            exact = np.result_type(rows.dtype, np.float32) == np.float32
+            return rows.reshape(len(rows), -1).astype(np.float32 if exact else rows.dtype)
         scaled = self._standardise(self._blocks(self._codec.encode(rows)))
         if self._class_scores is not None:
             scaled.append(self._class_scores(np.concatenate(scaled, axis=1)))
@@ -657,7 +661,7 @@ class GANAugmenter(NetworkEstimator):
         one_hot = self._one_hot(codes)
         drawn = self._draw(one_hot, rng)
         near = every_second(codes) if way == "mixed" else np.ones(len(codes), bool)
-        rows = _safe_indexing(X, real_origins(known, codes[near], self.classes_, rng))
+        rows = _safe_indexing(as_rows(X), real_origins(known, codes[near], self.classes_, rng))
         rows, _ = check_rows(self, rows, image_shape=self.image_shape, reset=False)
         drawn[near] = self._codec.encode(rows) + NEARNESS * (drawn[near] - self._draw(one_hot[near], rng))
         return self._form.restore(self._codec.decode(self._inherit(drawn, rng))), self._labels_of(codes)
@@ -747,6 +751,7 @@ class GANAugmenter(NetworkEstimator):
         """
         if y is None:
             raise ValueError("fit_resample requires y: synthetic rows are made class by class; got y=None.")
+        X = as_rows(X)
         counts = synthetic_counts(check_labels(X, y, type(self).__name__), self.sampling_strategy, self.ratio)
         self.fit(X, y, X_unlabeled=X_unlabeled)
         wanted = np.repeat(self.classes_, [counts[label] for label in self.classes_.tolist()])
@@ -786,6 +791,8 @@ def signed_root(values: np.ndarray) -> np.ndarray:
 
 def check_labels(X, y, name: str) -> np.ndarray:
     """Class labels, one a row of X."""
+    if np.ma.is_masked(y):
+        raise ValueError("y contains masked values. Expected a label for each row; leave the others out.")
     y = _check_y(y, estimator=name)
     check_same_length(X, y)
     check_classification_targets(y)
@@ -810,29 +817,6 @@ def real_origins(known: np.ndarray, codes: np.ndarray, classes: np.ndarray, rng)
         wanted = codes == code
         origins[wanted] = np.resize(rng.permutation(np.flatnonzero(known == code)), np.count_nonzero(wanted))
     return origins
-
-
-def join_labels(y, new: np.ndarray):
-    """`y` followed by `new`, in the container of y."""
-    library = type(y).__module__.split(".")[0]
-    if library == "pandas":
-        import pandas as pd
-
-        return pd.concat(
-            [y, type(y)(new, **_naming(y)).astype(y.dtype if y.ndim == 1 else y.dtypes)], ignore_index=True
-        )
-    if library == "polars":
-        import polars as pl
-
-        return pl.concat([y, pl.Series(y.name, new.tolist(), dtype=y.dtype)])
-    if isinstance(y, list | tuple):
-        return [*y, *new.tolist()]
-    y = np.asarray(y)
-    return np.concatenate([y, new.astype(y.dtype).reshape(-1, *y.shape[1:])])
-
-
-def _naming(y) -> dict:
-    return {"name": y.name} if y.ndim == 1 else {"columns": y.columns}
 
 
 def resolve_augment(augment, family: str, auto: tuple[str, ...]) -> tuple[str, ...]:

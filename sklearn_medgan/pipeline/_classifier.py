@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, has_fit_parameter
 
 from .._allocation import dose_counts
+from .._containers import as_rows
 from .._sklearn_compat import (
     HasMethods,
     Interval,
@@ -185,6 +186,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             With ``dose="cv"`` also if ``cv`` cannot split the rows, leaves a class out of a training part, has a row
             (group) on both sides, or holds out fewer than two rows (groups) of a class.
         """
+        X = as_rows(X)
         y = _check_labels(X, y)
         routed = self._route_fit_params(groups, fit_params)
         self._check_metadata(X, y, routed["estimator"]["fit"])

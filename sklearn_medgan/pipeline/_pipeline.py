@@ -17,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_memory
 
 from .._allocation import synthetic_weights
+from .._containers import as_rows
 from .._sklearn_compat import _fit_context, _num_samples, _print_elapsed_time, _routing_enabled, _safe_indexing
 from ._rows import is_one_a_row
 
@@ -113,6 +114,7 @@ class Pipeline(_StockPipeline):
         if not self._adds_rows():
             return super().fit(X, y, **params)
         self._check_growing_fit(y)
+        X = as_rows(X)
         context = _callback_context(self)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         routed = self._check_method_params(method="fit", props=params)

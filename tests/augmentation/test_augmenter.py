@@ -234,8 +234,12 @@ def test_pixels_are_the_input_and_features_come_after_them():
     assert {name.rsplit("_", 1)[0] for name in names[99:]} == {f"ganaugmenter_{block}" for block in features}
 
 
-def test_pixels_of_a_table_are_the_table():
-    assert np.array_equal(gan(representation="pixels").fit(TABLE).transform(TABLE), TABLE.astype(np.float32))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_pixels_of_a_table_are_the_table_to_the_last_digit(dtype):
+    seconds = (1.7e9 + 7 * np.arange(60).reshape(20, 3)).astype(dtype)
+    columns = gan(representation="pixels").fit(seconds).transform(seconds)
+    assert columns.dtype == dtype
+    assert np.array_equal(columns, seconds)
 
 
 def test_columns_have_zero_mean_and_pixels_maps_and_patches_equal_weight(on_stack):

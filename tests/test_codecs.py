@@ -1,0 +1,73 @@
+"""Images to network units and back, and what hints at other units."""
+
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+
+from sklearn_medgan._codecs import ImageCodec, warn_of_range
+
+
+def test_a_channel_with_one_value_keeps_it():
+    images = np.random.RandomState(0).randint(0, 200, (5, 8, 8, 4))
+    images[..., 3] = 255
+    codec = ImageCodec.learn(images, (8, 8, 4))
+    drawn = codec.decode(np.random.RandomState(1).uniform(-1, 1, (3, 8, 8, 4))).reshape(3, 8, 8, 4)
+    assert (drawn[..., 3] == 255).all()
+    assert np.ptp(drawn[..., :3]) > 100
+
+
+def test_encoding_takes_no_float64_copy_of_all_rows():
+    images = np.zeros((3000, 32, 32), np.uint8)
+    images[0, 0, 0] = 255
+    codec = ImageCodec.learn(images, (32, 32, 1))
+    tracemalloc.start()
+    encoded = codec.encode(images)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert encoded.nbytes == 4 * images.nbytes
+    assert peak < 2.5 * encoded.nbytes  # the old way: 5
+    assert (encoded[0, 0, 0, 0], encoded[1, 0, 0, 0]) == (1.0, -1.0)
+
+
+def told(images, low, high):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_range(np.asarray(images, dtype=float), low, high, "GANEnhancer")
+    return [str(w.message) for w in caught]
+
+
+RAMP = np.linspace(0, 1, 256).reshape(1, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("images", "low", "high"),
+    [
+        (RAMP, 0, 255),  # as skimage.img_as_float makes of bytes
+        (255 * RAMP, 0, 1),
+        (255 * RAMP, 0, 4095),  # 8 bits where 12 were learned
+        (11610 * RAMP, -1168, 161),
+        (RAMP, -1024, 3000),
+    ],
+)
+def test_images_in_other_units_are_told_of_with_both_ranges(images, low, high):
+    (message,) = told(images, low, high)
+    assert all(f"{end:g}" in message for end in (low, high, images.min(), images.max()))
+
+
+@pytest.mark.parametrize(
+    ("images", "low", "high"),
+    [
+        (255 * RAMP, 0, 255),
+        (60 + 40 * RAMP, 0, 255),  # low contrast
+        (30 * RAMP, 0, 255),  # dark
+        (np.where(RAMP == 1, 5000, 1000 * RAMP), -1024, 1500),  # one piece of metal
+        (-1000 + 60 * RAMP, -1024, 3000),  # a slice of air
+        (0 * RAMP, 0, 255),
+        (280 * RAMP, 0, 255),
+        (RAMP, 7, 7),
+    ],
+)
+def test_usual_images_are_not(images, low, high):
+    assert told(images, low, high) == []
