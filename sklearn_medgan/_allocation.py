@@ -7,16 +7,20 @@ it, in sorted order.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
 
-def target_counts(y, sampling_strategy="auto"):
-    """Count that each class should reach, with imbalanced-learn's over-sampling meaning.
+def target_counts(y: ArrayLike, sampling_strategy: Strategy = "auto") -> dict[Any, int]:
+    """Return the count that each class should reach, with imbalanced-learn's over-sampling meaning.
 
     Parameters
     ----------
@@ -70,8 +74,8 @@ def target_counts(y, sampling_strategy="auto"):
     )
 
 
-def synthetic_counts(y, sampling_strategy="auto", ratio=1.0):
-    """Synthetic rows that lift each class to ``round(ratio * target)``.
+def synthetic_counts(y: ArrayLike, sampling_strategy: Strategy = "auto", ratio: float = 1.0) -> dict[Any, int]:
+    """Return the synthetic rows that lift each class to ``round(ratio * target)``.
 
     Parameters
     ----------
@@ -103,7 +107,7 @@ def synthetic_counts(y, sampling_strategy="auto", ratio=1.0):
     return {label: max(0, round(ratio * targets[label]) - n) for label, n in counts.items()}
 
 
-def dose_counts(y, dose=1.0):
+def dose_counts(y: ArrayLike, dose: float = 1.0) -> dict[Any, int]:
     """Allot ``round(dose * n_samples)`` synthetic rows so that the classes end as even as possible.
 
     The smallest classes are filled up first, like water finding its level; what is left over goes, one row
@@ -136,7 +140,7 @@ def dose_counts(y, dose=1.0):
     _check_non_negative("dose", dose)
     counts = class_counts(y)
     remaining = round(dose * sum(counts.values()))
-    smallest_first = sorted(counts, key=counts.get)  # a stable sort: ties stay in the order of the labels
+    smallest_first = sorted(counts, key=counts.__getitem__)  # a stable sort: ties stay in the order of the labels
     level = 0
     for n_filling, label in enumerate(smallest_first):
         rise = min(counts[label] - level, remaining // n_filling) if n_filling else counts[label]
@@ -154,8 +158,10 @@ def dose_counts(y, dose=1.0):
     return allotted
 
 
-def synthetic_weights(y, sample_weight, y_new, synthetic_weight=1.0):
-    """Weight of synthetic rows: the mean weight of their class times a factor.
+def synthetic_weights(
+    y: ArrayLike, sample_weight: ArrayLike | None, y_new: ArrayLike, synthetic_weight: float = 1.0
+) -> np.ndarray:
+    """Return the weight of synthetic rows: the mean weight of their class times a factor.
 
     Parameters
     ----------
@@ -203,8 +209,8 @@ def synthetic_weights(y, sample_weight, y_new, synthetic_weight=1.0):
     return synthetic_weight * means[codes_new]
 
 
-def class_counts(y):
-    """Rows of each class, as a dict of label to int in the order of the labels.
+def class_counts(y: ArrayLike) -> dict[Any, int]:
+    """Count the rows of each class, as a dict of label to int in the order of the labels.
 
     Raises
     ------
@@ -226,13 +232,13 @@ def class_counts(y):
     return dict(zip(labels.tolist(), counts.tolist(), strict=True))
 
 
-def _targets_by_name(counts, name):
+def _targets_by_name(counts: dict[Any, int], name: str) -> dict[Any, int]:
     if name not in STRATEGIES:
         raise ValueError(
             f"sampling_strategy must be one of {', '.join(map(repr, STRATEGIES))} when it is a string; got "
             f"{name!r}. Pass one of these, a float, a mapping {{label: count}} or a callable."
         )
-    smallest, largest = min(counts, key=counts.get), max(counts, key=counts.get)
+    smallest, largest = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     lifted = {
         "minority": {smallest},
         "not minority": set(counts) - {smallest},
@@ -243,7 +249,7 @@ def _targets_by_name(counts, name):
     return {label: counts[largest] if label in lifted else n for label, n in counts.items()}
 
 
-def _targets_by_label(counts, wanted):
+def _targets_by_label(counts: dict[Any, int], wanted: Mapping[Any, int]) -> dict[Any, int]:
     unknown = [label for label in wanted if label not in counts]
     if unknown:
         raise ValueError(
@@ -265,7 +271,7 @@ def _targets_by_label(counts, wanted):
     return {label: int(wanted.get(label, n)) for label, n in counts.items()}
 
 
-def _targets_by_ratio(counts, ratio):
+def _targets_by_ratio(counts: dict[Any, int], ratio: float) -> dict[Any, int]:
     if not 0 < ratio <= 1:
         raise ValueError(
             f"sampling_strategy must be in (0, 1] when it is a float; got {ratio!r}. "
@@ -276,7 +282,7 @@ def _targets_by_ratio(counts, ratio):
             f"A float sampling_strategy needs exactly two classes; got {len(counts)}: {list(counts)}. "
             "Pass a string or a mapping {label: count}."
         )
-    smallest = min(counts, key=counts.get)
+    smallest = min(counts, key=counts.__getitem__)
     target = int(ratio * max(counts.values()))
     if target < counts[smallest]:
         raise ValueError(
@@ -286,7 +292,7 @@ def _targets_by_ratio(counts, ratio):
     return {**counts, smallest: target}
 
 
-def _check_non_negative(name, value):
+def _check_non_negative(name: str, value: object) -> None:
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number of at least 0; got {value!r}. Pass a float such as 1.0.")
     if not math.isfinite(value) or value < 0:

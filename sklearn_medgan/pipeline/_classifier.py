@@ -342,7 +342,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         if params.get("sample_weight") is not None:
             _check_sample_weight(params["sample_weight"], X)
-        if self.dose != "cv" and not any(dose_counts(y, self.dose).values()):
+        if self.dose != "cv" and not any(dose_counts(y, float(self.dose)).values()):
             return
         for key, value in params.items():
             if key != "sample_weight" and is_one_a_row(value, len(y)):
