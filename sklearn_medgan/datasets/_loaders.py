@@ -53,8 +53,8 @@ def load_images(
       row's split), ``class_names`` and ``spacing`` (millimetres a pixel). MedMNIST files may hold the last
       two as well. Other keys are not read.
 
-    Files are read without pickle, so a file from a stranger cannot run code. Only regular files are opened. Of an
-    ``.npz`` or TIFF, what it states to unpack to is compared with its size first: up to 256 MB, or 50 times its size.
+    Files are read without pickle, so a file from a stranger cannot run code. Only regular files are opened, and none
+    that would unpack to more than 256 MB and more than 50 times its size.
 
     Parameters
     ----------

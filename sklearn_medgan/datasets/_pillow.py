@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from ._files import RefusedError
+from ._files import RefusedError, check_unpacked
 
 MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "F")
 
@@ -33,6 +33,7 @@ def read_png_or_jpeg(file: BinaryIO) -> np.ndarray:
         image = Image.open(file, formats=("PNG", "JPEG"))
     if image.format == "PNG" and getattr(image, "n_frames", 1) > 1:
         raise RefusedError(f"it is an animation of {image.n_frames} frames; save each as a file, or as pages of a TIFF")
+    check_unpacked(file, image.width * image.height * len(image.getbands()) * (depth // 8 or 1))
     if colour == 0 and depth in (2, 4) and "transparency" in image.info:  # pillow scales the pixels, but not this
         image.info["transparency"] *= 255 // (2**depth - 1)
     array = pixels_of(ImageOps.exif_transpose(image))

@@ -207,6 +207,13 @@ def test_more_pixels_than_pillow_takes_for_safe_are_refused(tmp_path, monkeypatc
         read_image(tmp_path / name)
 
 
+def test_a_blank_picture_far_larger_than_its_file_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn_medgan.datasets._files.UNPACKED_BYTES", 2**20)
+    Image.new("RGB", (700, 700)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"a\.png cannot be read: .* would unpack to 1 MB"):
+        read_image(tmp_path / "a.png")
+
+
 def test_a_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_image(tmp_path / "none.png")
