@@ -199,7 +199,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.augmenter_ = parts.augmenter.fit(X, y, **routed["augmenter"]["fit"])
         self.estimator_ = parts.fit_classifier(X, y, self.dose_, routed["estimator"]["fit"])
         self.classes_ = np.unique(y)
-        self._take_over_features()
+        _take_over_features(self, self.augmenter_)
         return self
 
     @available_if(_estimator_has("predict"))
@@ -372,13 +372,6 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             print(f"AugmentedClassifier: {describe_choice(scores)}.")
         return scores
 
-    def _take_over_features(self) -> None:
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                delattr(self, name)
-            if hasattr(self.augmenter_, name):
-                setattr(self, name, getattr(self.augmenter_, name))
-
     def _apply(self, method: str, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
         return getattr(self.estimator_, method)(transform(self.augmenter_, X))
@@ -395,3 +388,11 @@ def _check_labels(X: ArrayLike, y: ArrayLike | None) -> np.ndarray:
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     return labels
+
+
+def _take_over_features(estimator: Any, fitted: Any) -> None:
+    """Number and names of the features, where the fitted part has them; those of an earlier fit go."""
+    for name in ("n_features_in_", "feature_names_in_"):
+        estimator.__dict__.pop(name, None)
+        if hasattr(fitted, name):
+            setattr(estimator, name, getattr(fitted, name))
