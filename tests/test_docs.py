@@ -68,6 +68,14 @@ def test_code_of_the_user_guide_runs_in_order(small):
     assert n_fitted["with_rows"] == len(names["y_res"]) > 90
 
 
+def test_code_of_the_degradations_page_runs():
+    (source,) = blocks("docs/degradations.md", "python")
+    names = {}
+    run("docs/degradations.md", source, names)
+    assert names["large"].shape == names["poor"].shape == (4, 32, 32, 1)
+    assert names["reach"] is None  # jpeg works on the whole image
+
+
 def test_code_of_the_metrics_page_runs_in_order(capsys):
     names = {}
     for source in blocks("docs/metrics.md", "python"):

@@ -1,4 +1,6 @@
-"""Whole numbers and ranges: what is one, and what is said of the rest."""
+"""The error that names a parameter; whole numbers and ranges: what is one, and what is said of the rest."""
+
+import pickle
 
 import numpy as np
 import pytest
@@ -28,3 +30,16 @@ def test_a_number_and_a_rising_pair_are_ranges(value, expected):
 def test_what_is_no_range_is_named_with_the_limits(value):
     with pytest.raises(ParameterError, match=r"sigma must be a number or a pair .* from 0 to 5; got .*Pass one number"):
         check_range("sigma", value, 0, 5)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "worded"),
+    [
+        (None, "n_splits must be 2; got 1. Raise n_splits.", "--folds must be 2; got 1."),
+        ("The set", "The set must be 2; got 1. Raise n_splits.", "The set must be 2; got 1."),
+    ],
+)
+def test_a_parameter_error_is_worded_anew_and_survives_a_worker(subject, text, worded):
+    error = pickle.loads(pickle.dumps(ParameterError("n_splits", "must be 2", "1", "Raise n_splits.", subject)))
+    assert isinstance(error, ValueError)
+    assert (str(error), error.worded("--folds", "")) == (text, worded)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .._validation import ParameterError
+from .._parameters import ParameterError
 from ._files import RefusedError, open_regular
 from ._pillow import read_png_or_jpeg, write_pillow
 from ._tiff import read_tiff, write_tiff

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._containers import cast
-from .._validation import MOST_CHANNELS, ParameterError
+from .._parameters import ParameterError
+from .._validation import MOST_CHANNELS
 
 # What the images of a folder share, and how to tell it.
 _SHARED: dict[str, Callable[[np.ndarray], object]] = {

@@ -47,7 +47,7 @@ class TrainingHistoryDisplay:
     >>> from sklearn_medgan.datasets import make_nodules
     >>> from sklearn_medgan.plotting import TrainingHistoryDisplay
     >>> X, y = make_nodules(40, image_size=16, random_state=0, return_X_y=True)
-    >>> gan = GANAugmenter(max_iter=20, random_state=0).fit(X, y)
+    >>> gan = GANAugmenter(max_iter=5, width=4, random_state=0).fit(X, y)
     >>> display = TrainingHistoryDisplay.from_estimator(gan)
     >>> [ax.get_title() for ax in display.axes_]
     ['Losses', 'Logit gap', 'Sample spread']

@@ -61,7 +61,7 @@ class SampleGridDisplay:
     >>> from sklearn_medgan.datasets import make_nodules
     >>> from sklearn_medgan.plotting import SampleGridDisplay
     >>> X, y = make_nodules(40, image_size=16, random_state=0, return_X_y=True)
-    >>> gan = GANAugmenter(max_iter=20, random_state=0).fit(X, y)
+    >>> gan = GANAugmenter(max_iter=5, width=4, random_state=0).fit(X, y)
     >>> display = SampleGridDisplay.from_estimator(gan, X, y, n_per_class=4, display_labels=["healthy", "nodule"])
     >>> [label.get_text() for label in display.ax_.get_yticklabels()]
     ['healthy', 'nodule']
