@@ -27,11 +27,12 @@ def main(argv: list[str] | None = None) -> int:
         After --help and --version (0), and for arguments that it does not know (2).
     """
     from ._parser import parse
-    from ._session import run
     from ._streams import draw_to_files, usable_streams
 
     own = argv is None
     with usable_streams(own=own):
         options = parse(sys.argv[1:] if argv is None else argv)
         draw_to_files(own=own)
+        from ._session import run  # loads numpy
+
         return run(options)

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
+from sklearn.utils import Bunch
 
 from .._containers import cast
-from .._validation import SMALLEST_SIDE, check_sides
-from ..datasets import load_images, load_tissue_patches, make_nodules
+from .._parameters import ParameterError
+from .._validation import SMALLEST_SIDE
+from ..datasets import load_tissue_patches, make_nodules
 from ..datasets._archives import MEDMNIST_SPLITS
+from ._inputs import check_images, read_images
+from ._streams import printable
 
 OFFICIAL = "test"  # split of a MedMNIST file that is left out
 NODULES = {"image_size": 24, "prevalence": 0.25, "random_state": 0}
@@ -76,24 +80,35 @@ def load_own(path: Path, image_size: int | None) -> Data:
     """The user's labelled images, reduced where asked for, with notes on what is left out."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        images = load_images(path)
+        images, notes = _of_one_size(path, image_size)
     if images.target is None:
         raise ValueError(
             f"{path} holds no labels, and arms are compared by them. Save it with y (or train_labels), or sort image "
             "files into one subfolder per class."
         )
-    kept, notes = _cross_validated(path, images)
-    notes += [str(warning.message) for warning in caught]
+    kept, left_out = _cross_validated(path, images)
+    notes += [*left_out, *(str(warning.message) for warning in caught)]
     X, y, groups = images.data[kept], images.target[kept], _groups(images)
-    _check_images(path, X)
+    check_images(X, path)
     if image_size is not None and (reduced := reduce_images(X, image_size)).shape != X.shape:
         notes.append(f"Images are reduced from {X.shape[1]}x{X.shape[2]} to {reduced.shape[1]}x{reduced.shape[2]}.")
         X = reduced
-    names = [str(c if images.target_names is None else images.target_names[c]) for c in np.unique(y)]
-    return Data(path.absolute().name, X, y, None if groups is None else groups[kept], names, tuple(notes))
+    names = [printable(str(c if images.target_names is None else images.target_names[c])) for c in np.unique(y)]
+    return Data(printable(path.absolute().name), X, y, None if groups is None else groups[kept], names, tuple(notes))
 
 
-def _cross_validated(path: Path, images) -> tuple[np.ndarray, list[str]]:
+def _of_one_size(path: Path, image_size: int | None) -> tuple[Bunch, list[str]]:
+    """Images as they are; those of several sizes are resized where a size is given, with a note."""
+    try:
+        return read_images(path), []
+    except ParameterError as error:
+        if error.parameter != "image_shape" or image_size is None:
+            raise
+    resized = f"Images of several sizes are resized to {image_size}x{image_size}."
+    return read_images(path, size=image_size), [resized]
+
+
+def _cross_validated(path: Path, images: Bunch) -> tuple[np.ndarray, list[str]]:
     """Which rows take part, and a note where the file has splits: the official test set of MedMNIST does not."""
     rows = np.ones(len(images.data), bool)
     splits = [] if images.split is None else list(dict.fromkeys(images.split.tolist()))
@@ -113,21 +128,12 @@ def _is_medmnist(path: Path) -> bool:
         return "X" not in archive and any(f"{split}_images" in archive for split in MEDMNIST_SPLITS)
 
 
-def _groups(images) -> np.ndarray | None:
+def _groups(images: Bunch) -> np.ndarray | None:
     """Groups where they are known; pages of one file are a group too."""
     if images.groups is not None or images.filenames is None:
         return images.groups
     files = np.array(images.filenames)
     return files if len(np.unique(files)) < len(files) else None
-
-
-def _check_images(path: Path, X: np.ndarray) -> None:
-    try:
-        check_sides((*X.shape[1:], 1)[:3])
-        if not np.isfinite(X).all():
-            raise ValueError("It holds NaN or infinity. Replace them, and save it again.")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def reduce_images(X: np.ndarray, size: int) -> np.ndarray:

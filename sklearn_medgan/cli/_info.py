@@ -144,10 +144,10 @@ def describe_folder(path: Path) -> tuple[str, dict[str, str]]:
         pixels.add(read_stack(file))
     labelled = None not in classes
     read = {"read": f"1 file in {step}; images, pixels and values are of these"} if step > 1 else {}
-    classes = listed(f"{name} {len(members)}" for name, members in classes.items()) if labelled else "none"
+    told = listed(f"{name} {len(members)}" for name, members in classes.items()) if labelled else "none"
     n_synthetic = sum(bool(SYNTHETIC.fullmatch(file.name)) for file in files)
     synthetic = f"{n_synthetic} of the files" if n_synthetic else ""
-    lines = {**pixels.lines(), **read, "classes": classes, "synthetic": synthetic}
+    lines = {**pixels.lines(), **read, "classes": told, "synthetic": synthetic}
     return f"folder of images, {len(files)} file(s)", lines
 
 

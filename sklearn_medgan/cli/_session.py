@@ -17,25 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from .._interrupt import Interrupt
+from .._parameters import ParameterError
 from ._staging import Staging
 from ._streams import StreamError, import_tensorflow, say
 
-# Parameters of the library: what the command line calls them, and what its user can do.
+# Parameters of the library: the option, what to call it in a command without that, and what its user can do.
 OPTIONS = {
-    "image_shape": ("--image-size", "Pass --image-size N to resize them to N x N pixels."),
-    "n_splits": ("--folds", "Lower --folds, or give finer groups."),
-    "seeds": ("--seeds", ""),
-    "n_rare": ("--n-rare", ""),
-    "diseased": ("--diseased", ""),
-    "results": ("--out", ""),
-    "n_jobs": ("--jobs", ""),
-    "degradation": ("--degradation", ""),
-    "scale": ("--scale", ""),
-    "ratio": ("--ratio", ""),
-    "max_iter": ("--max-iter", ""),
-    "max_time": ("--max-time", ""),
-    "MAX_IMAGE_PIXELS": ("The number of pixels", "Reduce it, or cut it into tiles."),
-    "subset": ("The split", "Save each split as a file of its own."),
+    "image_shape": ("--image-size", "The size of images", "Pass --image-size N to resize them to N x N pixels."),
+    "n_splits": ("--folds", "The number of folds", "Lower --folds, or give finer groups."),
+    "seeds": ("--seeds", "The seeds", ""),
+    "n_rare": ("--n-rare", "The number of rows of a rare class", ""),
+    "diseased": ("--diseased", "The list of classes that are diseased", ""),
+    "results": ("--out", "The file of results", ""),
+    "n_jobs": ("--jobs", "The number of processes", ""),
+    "degradation": ("--degradation", "The degradation", ""),
+    "scale": ("--scale", "The scale", ""),
+    "ratio": ("--ratio", "The ratio", ""),
+    "max_iter": ("--max-iter", "The number of updates", ""),
+    "max_time": ("--max-time", "The time", ""),
+    "MAX_IMAGE_PIXELS": (None, "The number of pixels", "Reduce it, or cut it into tiles."),
+    "subset": (None, "The split", "Save each split as a file of its own."),
 }
 
 
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _failed(options: argparse.Namespace, error: Exception, code: int) -> int:
-    _complain(f"medgan {options.name}: error: {worded(error) or type(error).__name__}")
+    _complain(f"medgan {options.name}: error: {worded(error, options) or type(error).__name__}")
     return code
 
 
@@ -78,24 +79,34 @@ def _complain(text: str) -> None:
         say(sys.stderr, text)
 
 
-def worded(error: Exception, advice: str | None = None) -> str:
-    """Return an error on one line, in the words of the command line; `advice` replaces that for Python code."""
-    from .._validation import ParameterError
+class AboutError(ValueError):
+    """An error, and what it is about."""
 
-    text = str(error)
-    if isinstance(error, ParameterError):
-        name, own = OPTIONS.get(error.parameter, (error.parameter, ""))
-        text = error.worded(name, own if advice is None else advice)
-    return " ".join(text.split())
+    def __init__(self, name: object, error: Exception, advice: str | None = None) -> None:
+        super().__init__(f"{name}: {error}")
+        self.name, self.error, self.advice = name, error, advice
 
 
 @contextlib.contextmanager
 def about(name: object, advice: str | None = None) -> Iterator[None]:
-    """Errors of the block begin with what they are about, and are worded for the command line."""
+    """Errors of the block begin with what they are about; `advice` replaces that for Python code."""
     try:
         yield
     except (FileNotFoundError, ValueError) as error:
-        raise ValueError(f"{name}: {worded(error, advice)}") from error
+        raise AboutError(name, error, advice) from error
+
+
+def worded(error: Exception, options: argparse.Namespace, advice: str | None = None) -> str:
+    """Return an error on one line, in the words of the command."""
+    if isinstance(error, AboutError):
+        return f"{error.name}: {worded(error.error, options, error.advice or advice)}"
+    text = str(error)
+    if isinstance(error, ParameterError):
+        option, words, own = OPTIONS.get(error.parameter, (None, error.parameter, ""))
+        known = option is None or hasattr(options, option.removeprefix("--").replace("-", "_"))
+        own = own if known else ""
+        text = error.worded(option if option and known else words, own if advice is None else advice)
+    return " ".join(text.split())
 
 
 @contextlib.contextmanager

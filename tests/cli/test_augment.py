@@ -3,7 +3,9 @@
 import contextlib
 import csv
 import json
+import os
 import signal
+import sys
 import types
 import warnings
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from commands import contents, folders, images, png, read, refused
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_medgan import __version__, cli, metrics, persistence
@@ -66,15 +68,6 @@ def augment(*arguments):
     return cli.main(["augment", *map(str, arguments)])
 
 
-def images(n, shape=(9, 12), dtype=np.uint8, seed=0):
-    return np.random.default_rng(seed).integers(0, 100, (n, *shape)).astype(dtype)
-
-
-def png(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-
-
 def folder(path, counts, seed=0):
     """PNG files, a subfolder a class; returns {relative name: bytes}."""
     for k, (name, n) in enumerate(counts.items()):
@@ -86,15 +79,6 @@ def folder(path, counts, seed=0):
 def archive(path, **arrays):
     np.savez(path, **arrays)
     return path
-
-
-def contents(path):
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
-
-
-def read(path):
-    with Image.open(path) as file:
-        return np.asarray(file)
 
 
 def manifest(path):
@@ -231,6 +215,33 @@ def test_only_synthetic_leaves_the_originals_out(fake, tmp_path):
     assert set(contents(tmp_path / "out")) == {"manifest.csv", *(f"1/synthetic_0000{i}.png" for i in range(3))}
 
 
+@pytest.mark.parametrize("n_pages", [1, 2])
+def test_images_of_several_sizes_are_resized_and_written_beside_what_is_drawn(fake, tmp_path, n_pages):
+    for k, side in enumerate((8, 20, 33)):
+        png(tmp_path / "in" / "ill" / f"{k}.png", np.full((side, 16), 10 * k + 10, np.uint8))
+    pages = np.full((n_pages, 12, 14), 50, np.uint8)
+    (tmp_path / "in" / "well").mkdir()
+    tifffile.imwrite(tmp_path / "in" / "well" / "a.tif", pages, photometric="minisblack")
+    png(tmp_path / "in" / "well" / "b.png", pages[0])
+    assert augment(tmp_path / "in", tmp_path / "out", "--image-size", 16) == 0
+    for k in range(3):
+        assert np.array_equal(read(tmp_path / "out" / "ill" / f"{k}.png"), np.full((16, 16), 10 * k + 10))
+    name = "a.png" if n_pages == 1 else "a.tif"
+    found = read(tmp_path / "out" / "well" / name) if n_pages == 1 else tifffile.imread(tmp_path / "out/well" / name)
+    assert np.array_equal(found, np.full((16, 16) if n_pages == 1 else (2, 16, 16), 50))
+    assert len(list((tmp_path / "out" / "well").glob("synthetic_*.png"))) == (1 if n_pages == 1 else 0)
+    assert fake.last is None or fake.last.seen.shape == (5, 16, 16)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_names_of_any_bytes_are_kept(fake, tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    folder(tmp_path / name, {f"{name} ill": 2, "well": 5})
+    assert augment(tmp_path / name, tmp_path / "out") == 0
+    assert len(list((tmp_path / "out" / f"{name} ill").iterdir())) == 5
+    assert b"caf\xe9 ill/scan0.png" in (tmp_path / "out" / "manifest.csv").read_bytes()
+
+
 @pytest.mark.parametrize(("ratio", "drawn"), [(1.0, [0, 3]), (2.0, [5, 8]), (0.8, [0, 2]), (0.3, [0, 0])])
 def test_ratio_lifts_each_class_to_that_many_times_the_largest(fake, tmp_path, ratio, drawn):
     path = archive(tmp_path / "in.npz", X=images(7), y=LABELS)
@@ -350,7 +361,10 @@ BAD = {
     "one class in a folder": ("one", "out", [], "has images of 1 class(es)"),
     "one class in a file": ("single.npz", "out", [], "has images of 1 class(es)"),
     "one image": ("lone", "out", [], "lone has 1 image of class ill; a class needs 2 or more"),
-    "sizes": ("sizes", "out", [], "were expected to have one shape"),
+    "sizes": ("sizes", "out", [], "Pass --image-size N to resize them to N x N pixels."),
+    "too many": ("in", "out", ["--ratio", "1e12"], "--ratio 1e+12 asks for 1e+13 synthetic images"),
+    "infinitely many": ("in", "out", ["--ratio", "1e308"], "--ratio 1e+308 asks for inf synthetic images"),
+    "name too long": ("in", "x" * 300, [], "File name too long"),
     "small": ("small.npz", "out", [], "at least 8 pixels high and wide; got 7x9"),
     "NaN": ("nan.npz", "out", [], "NaN or infinity"),
     "split": ("split.npz", "out", [], "name its training rows 'train'; its splits are ['a']"),
@@ -382,18 +396,10 @@ BAD = {
 def test_bad_input_is_one_line_and_code_2_and_leaves_nothing(case, fake, bad, capsys, monkeypatch):
     source, out, options, message = BAD[case]
     monkeypatch.chdir(bad)
-    before, folders = contents(bad), {path for path in bad.rglob("*") if path.is_dir()}
-    try:
-        code = augment(source, out, *options)
-    except SystemExit as stop:
-        code = stop.code
-    error = capsys.readouterr().err
-    assert code == 2
-    assert error.startswith("medgan augment: error: ")
-    assert error.count("\n") == 1
-    assert message in error
+    before, made = contents(bad), folders(bad)
+    assert message in refused(capsys, "augment", source, out, *options)
     assert contents(bad) == before
-    assert {path for path in bad.rglob("*") if path.is_dir()} == folders
+    assert folders(bad) == made
 
 
 def fake_model(monkeypatch, tmp_path, X, y, estimator="GANAugmenter", **attributes):

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from commands import png
 
+from sklearn_medgan._parameters import ParameterError
 from sklearn_medgan.benchmark import _plan
 from sklearn_medgan.cli import _data
 
@@ -35,3 +37,14 @@ def test_embedded_sets_say_which_classes_are_diseased(data):
     rows = _plan.check_rows(data.X, data.y, data.groups, None, data.class_names)
     diseased, _ = _plan.check_diseased(data.diseased, rows, _plan.check_regimes("all", rows))
     assert sorted(rows.names[k] for k in diseased["all"]) == sorted(data.diseased)
+
+
+def test_images_of_several_sizes_are_resized_where_a_size_is_given(tmp_path):
+    for k, side in enumerate((16, 20, 33, 40)):
+        png(tmp_path / "ab"[k % 2] / f"{k}.png", np.full((side, 24), 10 * k, np.uint8))
+    with pytest.raises(ParameterError, match="one shape"):
+        _data.load_own(tmp_path, None)
+    data = _data.load_own(tmp_path, 16)
+    assert np.array_equal(data.X[:, 0, 0], [0, 20, 10, 30])
+    assert data.X.shape == (4, 16, 16)
+    assert "Images of several sizes are resized to 16x16." in data.notes

@@ -2,13 +2,12 @@
 
 import json
 import pickle
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
 import pytest
 import tifffile
+from commands import modules_after, refused
 from PIL import Image
 
 from sklearn_medgan import __version__, cli
@@ -32,15 +31,6 @@ def told(capsys, path):
     title, *lines = out.splitlines()
     assert title.startswith(f"{path}: ")
     return title, {line[2:13].strip(): line[14:] for line in lines}
-
-
-def refused(capsys, path):
-    assert cli.main(["info", str(path)]) == 2
-    out, error = capsys.readouterr()
-    assert out == ""
-    assert error.startswith("medgan info: error: ")
-    assert error.count("\n") == 1
-    return error
 
 
 def model_file(path, parameters=None, changed=("width",), fitted=None, **header):
@@ -182,20 +172,14 @@ def test_other_models(tmp_path, capsys, options, name, expected):
 
 
 def test_a_model_is_described_without_heavy_imports(tmp_path):
-    code = (
-        "import sys; from sklearn_medgan.cli import main; code = main(sys.argv[1:])\n"
-        "print(code, {'sklearn', 'scipy', 'tensorflow', 'keras'} & set(sys.modules))"
-    )
-    command = [sys.executable, "-c", code, "info", str(model_file(tmp_path / "m"))]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("0 set()\n")
+    loaded, output = modules_after("info", model_file(tmp_path / "m"))
+    assert "a fitted GANAugmenter" in output
+    assert not loaded & {"sklearn", "scipy", "tensorflow", "keras"}
 
 
 def test_data_are_described_without_tensorflow(tmp_path):
     np.savez(tmp_path / "in.npz", X=images())
-    code = "import sys; from sklearn_medgan.cli import main; main(sys.argv[1:]); print('tensorflow' in sys.modules)"
-    command = [sys.executable, "-c", code, "info", str(tmp_path / "in.npz")]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.endswith("False\n")
+    assert "tensorflow" not in modules_after("info", tmp_path / "in.npz")[0]
 
 
 def test_changed_parameters_are_those_that_are_not_defaults():
@@ -258,11 +242,11 @@ def _write(tmp_path, name):
     ],
 )
 def test_what_is_neither_is_refused_on_one_line(tmp_path, capsys, name, message):
-    assert message in refused(capsys, _write(tmp_path, name))
+    assert message in refused(capsys, "info", _write(tmp_path, name))
 
 
 def test_an_empty_folder_is_refused(tmp_path, capsys):
-    assert "it holds nothing" in refused(capsys, tmp_path)
+    assert "it holds nothing" in refused(capsys, "info", tmp_path)
 
 
 SIZES = {999: "999 bytes", 1000: "1 kB", 999_499: "999 kB", 999_700: "1 MB", 2_345_678: "2.35 MB"}

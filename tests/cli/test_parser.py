@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from commands import modules_after
 
 from sklearn_medgan import __version__, cli
 from sklearn_medgan.cli import _demo
@@ -56,7 +57,7 @@ BAD_FILES = {
     "objects": ({"X": np.array([None, [1]], object), "y": [0, 1]}, "never unpickles"),
     "lengths": ({"X": IMAGES, "y": LABELS[1:]}, "equal lengths"),
     "fractions": ({"X": IMAGES, "y": LABELS / 2}, "whole numbers or text"),
-    "empty": ({"X": IMAGES[:0], "y": LABELS[:0]}, "Found array with 0 sample(s)"),
+    "empty": ({"X": IMAGES[:0], "y": LABELS[:0]}, "It holds no image"),
     "other keys": ({"scans": IMAGES}, "its keys are"),
 }
 
@@ -117,16 +118,18 @@ def test_command_must_be_known(arguments, capsys):
     assert refused(capsys, *arguments)[0] == 2
 
 
-def test_help_and_version_answer_without_heavy_imports():
-    code = (
-        "import sys; from sklearn_medgan.cli import main\n"
-        "try: main([sys.argv[1]])\n"
-        "except SystemExit as stop: print(stop.code, {'numpy', 'sklearn', 'tensorflow'} & set(sys.modules))"
-    )
-    for option, text in (("--help", "demo"), ("--version", f"medgan {__version__}")):
-        done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, check=True)
-        assert text in done.stdout
-        assert done.stdout.endswith("0 set()\n")
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--help"], "demo"),
+        (["--version"], f"medgan {__version__}"),
+        *(([name, "--help"], name) for name in ("demo", "benchmark", "augment", "enhance", "info")),
+    ],
+)
+def test_help_and_version_answer_without_heavy_imports(words, text):
+    loaded, output = modules_after(*words)
+    assert text in output
+    assert not loaded & {"numpy", "sklearn", "tensorflow"}
 
 
 def test_interrupt_is_code_130(monkeypatch, capsys, tmp_path):
@@ -136,16 +139,6 @@ def test_interrupt_is_code_130(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(_demo, "embedded", interrupted)
     assert cli.main(["demo", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "medgan: interrupted\n"
-
-
-def test_a_reader_that_goes_away_ends_it_without_a_traceback(tmp_path):
-    code = "import sys; from sklearn_medgan.cli import main; sys.exit(main(sys.argv[1:]))"
-    read, write = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-c", code, "demo", "--out", str(tmp_path)]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(write)
-    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_the_codes_of_the_demo_are_the_codes_of_the_command(monkeypatch, tmp_path):
