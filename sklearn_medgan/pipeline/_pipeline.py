@@ -139,6 +139,11 @@ class Pipeline(_StockPipeline):
         Returns
         -------
         ndarray, sparse matrix or DataFrame of shape (n_samples, n_transformed_features)
+
+        Raises
+        ------
+        ValueError
+            As `fit`.
         """
         if not self._adds_rows():
             return super().fit_transform(X, y, **params)
@@ -161,6 +166,11 @@ class Pipeline(_StockPipeline):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            As `fit`.
         """
         if not self._adds_rows():
             return super().fit_predict(X, y, **params)
