@@ -1,14 +1,13 @@
-"""Put a GAN in front of a classifier: a pipeline whose steps may add rows, and the same as one classifier."""
+"""A pipeline whose steps may add training rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline as _StockPipeline
 from sklearn.pipeline import make_pipeline as _make_stock_pipeline
@@ -16,10 +15,9 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, get_ro
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_memory
 
-from .._allocation import synthetic_weights
 from .._containers import as_rows
-from .._sklearn_compat import _fit_context, _num_samples, _print_elapsed_time, _routing_enabled, _safe_indexing
-from ._rows import is_one_a_row
+from .._sklearn_compat import _fit_context, _print_elapsed_time, _routing_enabled
+from ._growth import Growth, grow, is_resampler, is_sampler, origins_of
 
 
 class Pipeline(_StockPipeline):
@@ -186,7 +184,7 @@ class Pipeline(_StockPipeline):
         """
         router = super().get_metadata_routing()
         for name, step in self.steps[:-1]:
-            if _is_sampler(step):
+            if is_sampler(step):
                 mapping = MethodMapping().add(caller="fit", callee="fit")
                 # imbalanced-learn, once imported, makes fit_resample a method that can request metadata.
                 if hasattr(get_routing_for_object(step), "fit_resample"):
@@ -196,7 +194,7 @@ class Pipeline(_StockPipeline):
 
     def _adds_rows(self) -> bool:
         try:
-            return any(_is_resampler(step) for _, step in self.steps[:-1])
+            return any(is_resampler(step) for _, step in self.steps[:-1])
         except (TypeError, ValueError):  # malformed steps: scikit-learn's validation reports them at fit
             return False
 
@@ -207,22 +205,22 @@ class Pipeline(_StockPipeline):
     def _iter(self, with_final: bool = True, filter_passthrough: bool = True) -> Iterator[tuple[int, str, Any]]:
         # What has no `transform` passes rows at predict, as "passthrough" does.
         for index, name, step in super()._iter(with_final, filter_passthrough):
-            if not (filter_passthrough and _is_sampler(step)):
+            if not (filter_passthrough and is_sampler(step)):
                 yield index, name, step
 
     def _validate_steps(self) -> None:
         for name, step in self.steps[:-1]:
-            if _is_sampler(step) and isinstance(step, _StockPipeline):
+            if is_sampler(step) and isinstance(step, _StockPipeline):
                 raise TypeError(
                     f"Step {name!r} is a pipeline that ends in a sampler: its transformers would be left out "
                     "at predict. Put its steps into this pipeline, one by one."
                 )
-        stand_ins = [(name, "passthrough" if _is_sampler(step) else step) for name, step in self.steps[:-1]]
+        stand_ins = [(name, "passthrough" if is_sampler(step) else step) for name, step in self.steps[:-1]]
         _StockPipeline([*stand_ins, *self.steps[-1:]])._validate_steps()
 
     def _check_growing_fit(self, y: ArrayLike | None) -> None:
         if y is None:
-            name = next(name for name, step in self.steps[:-1] if _is_resampler(step))
+            name = next(name for name, step in self.steps[:-1] if is_resampler(step))
             raise ValueError(
                 f"Step {name!r} adds labelled rows and needs y; got y=None. "
                 "Pass the class labels, or use sklearn.pipeline.Pipeline, which adds no row."
@@ -235,14 +233,14 @@ class Pipeline(_StockPipeline):
 
     def _fit_intermediate(
         self, X: Any, y: Any, routed: Mapping[str, Any], params: Mapping[str, Any], context: Any
-    ) -> tuple[Any, Any, list[_Growth]]:
+    ) -> tuple[Any, Any, list[Growth]]:
         """Fit all steps but the last; return the rows they made of X and y, and how the rows grew."""
         self.steps = list(self.steps)
         self._validate_steps()
         memory = check_memory(self.memory)
         fit_step = memory.cache(_fit_step, ignore=["context"])
         caches = getattr(memory, "location", "unknown") is not None
-        growths: list[_Growth] = []
+        growths: list[Growth] = []
         for index, name, step in self._iter(with_final=False, filter_passthrough=False):
             subcontext = context.subcontext(task_name=f"fit-transform-{name}")
             subcontext.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -253,8 +251,8 @@ class Pipeline(_StockPipeline):
                     X_before, y_before = X, y
                     X, y, step = fit_step(step, X, y, step_params, context=subcontext)
                     self.steps[index] = (name, step)
-                    if _is_resampler(step):
-                        growths.append(_Growth(name, y_before, y, _origins(step, X_before, X)))
+                    if is_resampler(step):
+                        growths.append(Growth(name, y_before, y, origins_of(step, X_before, X)))
             subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
         return X, y, growths
 
@@ -262,7 +260,7 @@ class Pipeline(_StockPipeline):
         self,
         X: Any,
         y: Any,
-        growths: list[_Growth],
+        growths: list[Growth],
         routed: Mapping[str, Any],
         params: Mapping[str, Any],
         context: Any,
@@ -278,7 +276,7 @@ class Pipeline(_StockPipeline):
         subcontext.call_on_fit_task_end(estimator=self, X=X, y=y)
 
     def _grown_params(
-        self, index: int, name: str, growths: list[_Growth], routed: Mapping[str, Any], params: Mapping[str, Any]
+        self, index: int, name: str, growths: list[Growth], routed: Mapping[str, Any], params: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Metadata of a step, its values of one a row extended to the rows that were added before it."""
         by_method = self._get_metadata_for_step(step_idx=index, step_params=routed[name], all_params=params)
@@ -287,7 +285,7 @@ class Pipeline(_StockPipeline):
         unrelated_to_rows = {"X_unlabeled", *(self.transform_input or ())}
         return {
             method: {
-                key: value if key in unrelated_to_rows else _grow(value, key, name, growths)
+                key: value if key in unrelated_to_rows else grow(value, key, name, growths)
                 for key, value in values.items()
             }
             for method, values in by_method.items()
@@ -337,15 +335,6 @@ def make_pipeline(
     return Pipeline(named, memory=memory, transform_input=transform_input, verbose=verbose)
 
 
-class _Growth(NamedTuple):
-    """Rows that one step added."""
-
-    step: str
-    y_before: Any
-    y_after: Any
-    origins: np.ndarray | None  # row that each row is a copy of, -1 for a synthetic one; None: unknown
-
-
 class _NoCallbacks:
     """Stands in for the callback context that scikit-learn has from 1.9."""
 
@@ -366,23 +355,14 @@ def _callback_context(pipeline: Pipeline) -> Any:
     return _NoCallbacks() if init is None else init(max_subtasks=len(pipeline.steps))
 
 
-def _is_resampler(step: object) -> bool:
-    return hasattr(step, "fit_resample")
-
-
-def _is_sampler(step: object) -> bool:
-    """Whether a step only resamples, as those of imbalanced-learn."""
-    return _is_resampler(step) and not hasattr(step, "transform")
-
-
 def _fit_step(step: Any, X: Any, y: Any, params: Mapping[str, Any], *, context: Any) -> tuple[Any, Any, Any]:
     of_fit, of_transform = params.get("fit", {}), params.get("transform", {})
     # scikit-learn hands what `fit` and `transform` request to `fit_transform`, where a step has it.
     of_both = params.get("fit_transform", {}) if hasattr(step, "fit_transform") else of_fit
     with context.propagate_callback_context(step):
-        if _is_sampler(step):
+        if is_sampler(step):
             X, y = step.fit_resample(X, y, **{**of_both, **params.get("fit_resample", {})})
-        elif _is_resampler(step):
+        elif is_resampler(step):
             X, y = step.fit_resample(X, y, **of_both)
             X = step.transform(X, **of_transform)
         elif hasattr(step, "fit_transform"):
@@ -390,54 +370,3 @@ def _fit_step(step: Any, X: Any, y: Any, params: Mapping[str, Any], *, context: 
         else:
             X = step.fit(X, y, **of_fit).transform(X, **of_transform)
     return X, y, step
-
-
-def _origins(step: object, X: ArrayLike, X_grown: ArrayLike) -> np.ndarray | None:
-    """Row of ``X`` that each grown row is a copy of, -1 for a synthetic one; None where it cannot be told."""
-    n_before, n_after = _num_samples(X), _num_samples(X_grown)
-    if hasattr(step, "sample_indices_"):
-        return np.asarray(step.sample_indices_)
-    if _is_sampler(step) and not _starts_with(X_grown, X):
-        return None
-    return np.where(np.arange(n_after) < n_before, np.arange(n_after), -1)
-
-
-def _starts_with(X_grown: ArrayLike, X: Any) -> bool:
-    n_before = _num_samples(X)
-    if _num_samples(X_grown) < n_before:
-        return False
-    head = _safe_indexing(X_grown, slice(n_before))
-    if sparse.issparse(X):
-        return (head != X).nnz == 0
-    return np.array_equal(np.asarray(head), np.asarray(X))
-
-
-def _grow(value: Any, key: str, step: str, growths: list[_Growth]) -> Any:
-    """Extend metadata of one value a row to the rows that were added since."""
-    for growth in growths:
-        n_before = _num_samples(growth.y_before)
-        weighs = key == "sample_weight" and np.ndim(value) > 0
-        if not weighs and not is_one_a_row(value, n_before):
-            continue
-        if growth.origins is None:
-            reason = "mixes real rows with new ones and does not tell which is which"
-        elif not weighs and np.any(growth.origins < 0):
-            reason = "adds synthetic rows, to which only sample_weight can be extended"
-        else:
-            value = _grow_weights(value, growth) if weighs else _safe_indexing(value, growth.origins)
-            continue
-        raise ValueError(
-            f"{key!r} of step {step!r} has one value for each of the {n_before} rows given, but step "
-            f"{growth.step!r} {reason}. Leave out {key!r}, or step {growth.step!r}."
-        )
-    return value
-
-
-def _grow_weights(sample_weight: ArrayLike, growth: _Growth) -> np.ndarray:
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    origins = np.asarray(growth.origins)
-    synthetic = origins < 0
-    added = synthetic_weights(growth.y_before, weights, np.asarray(growth.y_after)[synthetic])
-    grown = weights[origins]
-    grown[synthetic] = added
-    return grown
