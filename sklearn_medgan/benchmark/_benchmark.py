@@ -19,9 +19,9 @@ from ._arms import KINDS, REFERENCES, Arm, Columns, Fold, classical_arm
 from ._enhancement_arms import enhancement_arms
 from ._estimator_arms import as_arm, default_arms, gan_arms
 from ._journal import Journal, describe, parameters_of
-from ._plan import Plan, Rows, check_diseased, check_folds, check_regimes, check_rows, check_sizes
+from ._plan import Plan, Rows, check_diseased, check_folds, check_regimes, check_sizes, labelled_rows
 from ._result import BenchmarkResult
-from ._run import run
+from ._run import measure
 from ._table import all_notes, build_table, last_of_each
 
 __all__ = [
@@ -153,7 +153,7 @@ def diagnostic_benchmark(
     >>> [(row["arm"], row["verdict"]) for row in result.table]
     [('pixels', 'reference'), ('two components', 'no evidence of a gain')]
     """
-    rows = check_rows(X, y, groups, image_shape, target_names)
+    rows = labelled_rows(X, y, groups, image_shape, target_names)
     arms, references, notes = _resolve_arms(arms, reference, rows)
     plan = Plan(
         rows=rows,
@@ -166,7 +166,7 @@ def diagnostic_benchmark(
     of_regime, of_whom = check_diseased(diseased, rows, plan.regimes)
     settings = _settings(plan)
     with Journal(results, settings) as journal:
-        run(plan, journal, n_jobs, verbose)
+        measure(plan, journal, n_jobs, verbose)
     cells = last_of_each(plan, journal.cells)
     table = build_table(plan, cells, references, of_regime)
     return BenchmarkResult(table, cells, all_notes(plan, [*of_whom, *notes], cells), settings)

@@ -46,8 +46,8 @@ class Journal:
         except OSError as error:
             self.close()
             raise type(error)(
-                f"results={str(path)!r} cannot be written ({error.strerror or error}). Name a file in a folder that "
-                "exists, may be written to, and is not in use by another run."
+                f"The results file {str(path)!r} cannot be written ({error.strerror or error}). Name one in a folder "
+                "that exists, may be written to, and is not in use by another run."
             ) from error
         try:
             self._resume({"format": FORMAT, **header})

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._validation import as_array_if_list, check_image_shape, check_same_length
+from .._validation import ParameterError, as_array_if_list, check_image_shape, check_same_length
 
 SPLIT_ATTEMPTS = 20  # shuffles tried until the training rows of every fold hold every class
 RARE_KEYS = {"rare", "n_rare", "n_other"}
@@ -74,9 +74,9 @@ class Rows:
         for known in (self.classes.tolist(), list(self.names)):
             if label in known:
                 return known.index(label)
-        raise ValueError(
-            f"{parameter}={label!r} is no class of y. Known are {self.classes.tolist()}"
-            + (f", named {list(self.names)}." if list(self.names) != list(map(str, self.classes)) else ".")
+        named = f", named {list(self.names)}" if list(self.names) != list(map(str, self.classes)) else ""
+        raise ParameterError(
+            parameter, f"must name classes of y, which are {self.classes.tolist()}{named}", repr(label)
         )
 
     def fingerprint(self) -> str:
@@ -98,7 +98,7 @@ def derive_seed(*parts) -> int:
 # ------------------------------------------------------------------------------------------------------------ input
 
 
-def check_rows(X, y, groups, image_shape, target_names) -> Rows:
+def labelled_rows(X, y, groups, image_shape, target_names) -> Rows:
     """The user's rows, or an error that says what to change."""
     X = _check_X(X, image_shape)
     y = _one_a_row(X, y, "y")
@@ -107,9 +107,8 @@ def check_rows(X, y, groups, image_shape, target_names) -> Rows:
         raise ValueError(f"y holds {len(classes)} class ({classes.tolist()}); a diagnosis needs two or more.")
     names = tuple(map(str, classes if target_names is None else target_names))
     if len(names) != len(classes):
-        raise ValueError(
-            f"target_names must name each of the {len(classes)} classes {classes.tolist()}; got {list(names)}."
-        )
+        expected = f"must name each of the {len(classes)} classes {classes.tolist()}"
+        raise ParameterError("target_names", expected, str(list(names)))
     if groups is None:
         notes = ("There are no groups: rows count as independent, and rows of one patient may be on both sides.",)
         return Rows(X, codes, classes, names, np.arange(len(X)), notes)
@@ -133,9 +132,11 @@ def _check_X(X, image_shape) -> np.ndarray:
         return X
     check_image_shape(image_shape)
     if X.shape[1] != np.prod(image_shape):
-        raise ValueError(
-            f"image_shape={tuple(image_shape)!r} needs {np.prod(image_shape)} columns; got X of shape {X.shape}. "
-            "Pass the image_shape that the rows were flattened from."
+        raise ParameterError(
+            "image_shape",
+            f"{tuple(image_shape)!r} needs {np.prod(image_shape)} columns",
+            f"X of shape {X.shape}",
+            "Pass the image_shape that the rows were flattened from.",
         )
     return X.reshape(len(X), *image_shape)
 
@@ -178,7 +179,7 @@ def check_regimes(regimes, rows: Rows) -> tuple[Regime, ...]:
     checked = tuple(_regime(value, rows) for value in several)
     names = [regime.name for regime in checked]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"regimes must hold one or more different regimes; got {regimes!r}.")
+        raise ParameterError("regimes", "must hold one or more different regimes", repr(regimes))
     return checked
 
 
@@ -194,9 +195,11 @@ def _regime(value, rows: Rows) -> Regime:
         if all(isinstance(n, Integral) and n >= 2 for n in (n_rare, n_other)):
             most = tuple(int(n_rare if k == code else n_other) for k in range(n_classes))
             return Regime(f"rare {rows.names[code]} ({n_rare} to {n_other})", most, code)
-    raise ValueError(
-        "A regime is 'all', a whole number of training rows a class from 2 up, or {'rare': label, 'n_rare': 20, "
-        f"'n_other': 300}} with numbers from 2 up; got {value!r}."
+    raise ParameterError(
+        "regimes",
+        "must hold 'all', a whole number of training rows a class from 2 up, or {'rare': label, 'n_rare': 20, "
+        "'n_other': 300} with numbers from 2 up",
+        repr(value),
     )
 
 
@@ -226,10 +229,8 @@ def _diseased_given(diseased: object, rows: Rows) -> tuple[int, ...]:
     several = isinstance(labels, list | tuple | set | frozenset)
     codes = tuple(sorted({rows.code_of(label, "diseased") for label in (labels if several else [labels])}))
     if not 0 < len(codes) < len(rows.classes):
-        raise ValueError(
-            f"diseased must name one or more of the classes {list(rows.names)}, and leave one that is not; got "
-            f"{diseased!r}."
-        )
+        expected = f"must name one or more of the classes {list(rows.names)}, and leave one that is not"
+        raise ParameterError("diseased", expected, repr(diseased))
     return codes
 
 
@@ -258,15 +259,14 @@ def _on_diseased(rows: Rows, codes: tuple[int, ...], regimes: list[str]) -> str:
 def check_folds(rows: Rows, n_splits, seeds) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
     """Training and test rows of each fold, by seed."""
     if not isinstance(n_splits, Integral) or isinstance(n_splits, bool) or n_splits < 2:
-        raise ValueError(f"n_splits must be a whole number from 2 up; got {n_splits!r}.")
+        raise ParameterError("n_splits", "must be a whole number from 2 up", repr(n_splits))
     seeds = list(seeds) if isinstance(seeds, Iterable) else [seeds]
     whole = all(isinstance(s, Integral) and not isinstance(s, bool) and 0 <= s < 2**31 for s in seeds)
     if not seeds or not whole or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds must be one or more different whole numbers from 0 up; got {seeds!r}.")
+        raise ParameterError("seeds", "must be one or more different whole numbers from 0 up", repr(seeds))
     if rows.n_groups < n_splits:
-        raise ValueError(
-            f"n_splits={n_splits} folds need as many groups; got {rows.n_groups}. Lower n_splits, or give finer groups."
-        )
+        expected = f"must be at most the number of groups, {rows.n_groups}"
+        raise ParameterError("n_splits", expected, str(n_splits), "Lower n_splits, or give finer groups.")
     for code, name in enumerate(rows.names):
         if len(np.unique(rows.groups[rows.codes == code])) < 2:
             raise ValueError(
@@ -290,9 +290,11 @@ def split(codes, groups, n_splits: int, seed: int) -> list[tuple[np.ndarray, np.
             parts = list(folds.split(strata, strata, groups))
         if all(len(test) and np.isin(present, codes[train]).all() for train, test in parts):
             return parts
-    raise ValueError(
-        f"No split into {n_splits} folds by group was found in which every fold trains on every class (seed {seed}). "
-        "Lower n_splits, or give finer groups."
+    raise ParameterError(
+        "n_splits",
+        f"must let every fold train on every class, with each group in one fold (no such split found, seed {seed})",
+        str(n_splits),
+        "Lower n_splits, or give finer groups.",
     )
 
 
@@ -362,12 +364,12 @@ def check_sizes(plan: Plan) -> list[str]:
 def _check_regime_fits(regime: Regime, counts: np.ndarray, names) -> None:
     fewest, most = counts.min(0), np.array(regime.most)
     if regime.rare is not None and fewest[regime.rare] < most[regime.rare]:
-        raise ValueError(
-            f"Regime {regime.name!r} is larger than the data: class {names[regime.rare]!r} has only "
-            f"{fewest[regime.rare]} training rows in a fold. Lower n_rare."
-        )
+        expected = f"must be at most {fewest[regime.rare]}, the training rows of class {names[regime.rare]!r} in a fold"
+        raise ParameterError("n_rare", expected, str(most[regime.rare]), "Lower n_rare.")
     if (counts.max(0) < most).all():
-        raise ValueError(
-            f"Regime {regime.name!r} is larger than the data: the largest class has {counts.max()} training rows in a "
-            "fold. Lower it, or use 'all'."
+        raise ParameterError(
+            "regimes",
+            f"must be smaller than the data, whose largest class has {counts.max()} training rows in a fold",
+            repr(regime.name),
+            "Lower it, or use 'all'.",
         )

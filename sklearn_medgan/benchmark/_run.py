@@ -19,7 +19,7 @@ from ._journal import Journal
 from ._plan import Plan, Task
 
 
-def run(plan: Plan, journal: Journal, n_jobs, verbose: int) -> None:
+def measure(plan: Plan, journal: Journal, n_jobs: int | None, verbose: int) -> None:
     """Measure every cell that the journal lacks, or that failed; each is kept as soon as it arrives.
 
     Raises

@@ -15,10 +15,10 @@ from .. import benchmark
 from ..augmentation._augmenter import GANAugmenter
 from ..benchmark._arms import KINDS, Arm
 from ..benchmark._estimator_arms import default_arms
-from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, check_rows, check_sizes
+from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, check_sizes, labelled_rows
 from ..enhancement._enhancer import GANEnhancer
 from ._data import Data, embedded, load_own
-from ._session import Session
+from ._session import Session, about
 from ._staging import Staging
 
 RESULTS = "medgan_benchmark.jsonl"
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, session: Session) -> int:
     write, show = session.progress, session.write
     write("Loading scikit-learn and the data ...")
     check_options(options)
-    jobs = plan(options)
+    jobs = jobs_of(options)
     for job in jobs:
         job.check()
     if any(job.trains_networks for job in jobs):
@@ -133,14 +133,12 @@ class Job:
         for option in ("out", "report", "picture"):
             if getattr(self, option) is not None:
                 _check_output(option, getattr(self, option), self.resume)
-        try:
-            rows = check_rows(self.data.X, self.data.y, self.data.groups, None, self.data.class_names)
+        with about(self.data.name):
+            rows = labelled_rows(self.data.X, self.data.y, self.data.groups, None, self.data.class_names)
             regimes, folds = check_regimes(self.regimes, rows), check_folds(rows, self.folds, self.seeds)
             plan = Plan(rows, regimes, folds, self.arms, self.classifiers)
             check_sizes(plan)
             check_diseased(self.diseased, rows, regimes)
-        except ValueError as error:
-            raise ValueError(in_options(f"{self.data.name}: {error}")) from error
 
     def describe(self) -> str:
         """What is compared on which data, and where that is less than the protocol."""
@@ -174,7 +172,7 @@ class Job:
         )
 
 
-def plan(options) -> list[Job]:
+def jobs_of(options: argparse.Namespace) -> list[Job]:
     """What to measure: the user's images by the protocol, or the embedded sets by less."""
     if options.data is not None:
         data = load_own(Path(options.data), options.image_size)
@@ -194,7 +192,7 @@ def _with_word(path: str | None, word: str) -> str | None:
 
 def _job(options, data: Data, extent: Extent, max_iter: int | None, files: dict) -> Job:
     given = {name: files.get(name, getattr(options, name)) for name in ("out", "report", "picture")}
-    classifiers = extent.classifiers if options.classifiers is None else options.classifiers
+    classifiers = extent.classifiers if options.classifiers is None else [options.classifiers]
     return Job(
         data=data,
         arms=arms_named(extent.arms if options.arms is None else options.arms, max_iter),
@@ -209,7 +207,7 @@ def _job(options, data: Data, extent: Extent, max_iter: int | None, files: dict)
     )
 
 
-def arms_named(wanted: str | Sequence[str], max_iter: int | None) -> dict[str, Arm]:
+def arms_named(wanted: Iterable[str], max_iter: int | None) -> dict[str, Arm]:
     """Arms by their names or kinds, with networks that take `max_iter` updates (None: their default)."""
     enhancer = GANEnhancer() if max_iter is None else GANEnhancer(max_iter=max_iter)
     known = {**default_arms(max_iter), **benchmark.enhancement_arms(enhancer=enhancer)}
@@ -227,11 +225,11 @@ def _rare_regimes(options, data: Data) -> list[dict]:
 def _labels_named(option: str, texts: list[str] | None, data: Data) -> list | None:
     """Labels of the classes that the texts of a repeated option name; None where it was not given."""
     labels = data.labels
-    return texts and list(dict.fromkeys(labels[name] for text in texts for name in named(option, text, labels)))
+    return texts and list(dict.fromkeys(labels[name] for name in named(option, texts, labels)))
 
 
-def named(option: str, wanted: str | Iterable[str], known: Iterable[str]) -> list[str]:
-    """Known names in a text, separated by commas, which names may hold too; in any case of letters.
+def named(option: str, texts: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the known names in texts; each is a name, or several separated by commas, in any case of letters.
 
     Raises
     ------
@@ -239,12 +237,14 @@ def named(option: str, wanted: str | Iterable[str], known: Iterable[str]) -> lis
         For a name that is not known.
     """
     known = list(known)
-    if not isinstance(wanted, str):
-        return list(wanted)
-    if wanted in known:
-        return [wanted]
-    by_words = {_words(name): name for name in reversed(known)}
-    words, found = _words(wanted), []
+    return list(dict.fromkeys(name for text in texts for name in _names_in(option, text, known)))
+
+
+def _names_in(option: str, text: str, known: list[str]) -> list[str]:
+    if text in known:
+        return [text]
+    by_words = {_words(name): name for name in reversed(known)}  # names may hold commas too
+    words, found = _words(text), []
     while words:
         lengths = (n for n in range(len(words), 0, -1) if words[:n] in by_words)
         n = next(lengths, 0)
@@ -252,7 +252,7 @@ def named(option: str, wanted: str | Iterable[str], known: Iterable[str]) -> lis
             raise ValueError(f"{option} was expected to name some of {_listed(known)}; got {words[0]!r}.")
         found.append(by_words[words[:n]])
         words = words[n:]
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -263,19 +263,6 @@ def _listed(names: list[str], most: int = 24) -> str:
     """Names, which may hold commas, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return "; ".join(names[:most]) + more
-
-
-def in_options(message: str) -> str:
-    """An error of the benchmark in the words of the command line."""
-    for parameter, option in {
-        "n_splits=": "--folds ",
-        "n_splits": "--folds",
-        "diseased must": "--diseased must",
-        "n_rare": "--n-rare",
-        "results=": "--out ",
-    }.items():
-        message = message.replace(parameter, option)
-    return message
 
 
 def _check_output(option: str, path: Path, resume: bool) -> None:
@@ -301,8 +288,6 @@ def measure(job: Job, n_jobs: int | None, write: Callable):
     except KeyboardInterrupt:
         write(kept(job.out))
         raise
-    except (OSError, ValueError) as error:
-        raise ValueError(in_options(str(error))) from error
 
 
 def kept(out: Path | None) -> str:

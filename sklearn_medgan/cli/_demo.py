@@ -64,6 +64,10 @@ def jobs(options: argparse.Namespace) -> list[tuple[str, Job]]:
         sets = {word: embedded()[word] for word in ("tissue", "breast_cancer")}
     else:
         sets = {"own": thinned(load_own(Path(options.data), options.image_size), options.seed)}
+    for data in sets.values():
+        n_groups = len(data.y) if data.groups is None else len(np.unique(data.groups))
+        if n_groups < FOLDS:
+            raise ValueError(f"{data.name} holds {n_groups} groups of rows (patients); this takes {FOLDS}.")
     return [(word, job_of(data, options.max_iter, options.seed)) for word, data in sets.items()]
 
 

@@ -104,8 +104,9 @@ def _add_benchmark_plan(compare: Any) -> None:
     plan.add_argument(
         "--arms",
         metavar="NAME[,NAME]",
-        help="arms, as the table names them, or the kinds rows, columns, enhancement; a name that is not known lists "
-        "them (rows,columns; without --data a choice)",
+        action="append",
+        help="an arm, as the table names it, or one of the kinds rows, columns, enhancement; may be repeated; a name "
+        "that is not known lists them (rows,columns; without --data a choice)",
     )
     plan.add_argument("--classifiers", metavar="NAME[,NAME]", help="of SVC, forest, logistic (all; else SVC,forest)")
     plan.add_argument(

@@ -188,7 +188,7 @@ def test_without_data_nothing_is_written_unasked(calls, few, tmp_path):
 
 
 def test_updates_reach_every_network():
-    arms = command.arms_named("rows,columns,enhancement", 7)
+    arms = command.arms_named(["rows,columns", "enhancement"], 7)
     texts = described(arms)
     assert "max_iter=7," in texts["GAN rows, chosen dose"]
     assert "max_iter=14," in texts["conv net (class head only)"]
@@ -205,12 +205,18 @@ def test_updates_reach_every_network():
     ],
 )
 def test_names_may_hold_commas(text, found):
-    assert command.named("--arms", text, ["GAN rows", "GAN rows, chosen dose", "SVC"]) == found
+    assert command.named("--arms", [text], ["GAN rows", "GAN rows, chosen dose", "SVC"]) == found
+
+
+def test_arms_may_be_repeated(calls, scans):
+    repeated = ("--arms", "none", "--arms", "GAN rows, chosen dose", "--arms", "pca,HOG")
+    assert medgan("--data", scans, *repeated) == 0
+    assert list(calls[1]["arms"]) == ["none", "GAN rows, chosen dose", "PCA", "HOG"]
 
 
 def test_names_that_differ_in_case_alone_are_told_apart():
-    assert command.named("--rare", "a", ["A", "a"]) == ["a"]
-    assert command.named("--rare", "A", ["A", "a"]) == ["A"]
+    assert command.named("--rare", ["a"], ["A", "a"]) == ["a"]
+    assert command.named("--rare", ["A"], ["A", "a"]) == ["A"]
 
 
 # ------------------------------------------------------------------------------------------------------------ own data
@@ -366,14 +372,17 @@ BAD_OPTIONS = {
     "one row a class": (["--per-class", "1"], "--per-class: expected a whole number of 2 to"),
     "words for seeds": (["--seeds", "0,x"], "--seeds: expected a whole number"),
     "no seed": (["--seeds", "0"], "--seeds: expected a whole number of 1 to"),
-    "the same seed": (["--seeds", "1,1"], "seeds must be one or more different"),
+    "the same seed": (["--seeds", "1,1"], "--seeds must be one or more different"),
     "report": (["--report", "found.pdf"], "--report was expected to end in .md, .html, .json"),
     "picture": (["--picture", "found.txt"], "--picture was expected to end in .png, .svg, .pdf"),
     "no folder": (["--out", "none/out.jsonl"], "there is no folder none"),
     "a folder": (["--out", "."], "is a folder"),
-    "too many folds": (["--folds", "25"], "--folds 25 folds need as many groups; got 24. Lower --folds"),
-    "too rare": (["--rare", "well", "--n-rare", "30"], "Lower --n-rare."),
-    "too small": (["--per-class", "100"], "larger than the data"),
+    "too many folds": (
+        ["--folds", "25"],
+        "--folds must be at most the number of groups, 24; got 25. Lower --folds",
+    ),
+    "too rare": (["--rare", "well", "--n-rare", "30"], "scans.npz: --n-rare must be at most"),
+    "too small": (["--per-class", "100"], "--per-class must be smaller than the data"),
     "zero processes": (["--jobs", "0"], "--jobs"),
 }
 
@@ -390,7 +399,7 @@ BAD_FILES = {
     "one class": ({"X": images(), "y": 0 * LABELS}, "y holds 1 class"),
     "NaN": ({"X": np.full((48, 8, 8), np.nan), "y": LABELS}, "NaN or infinity"),
     "small": ({"X": images()[:, :7], "y": LABELS}, "at least 8 pixels"),
-    "one group": ({"X": images(), "y": LABELS, "group": LABELS}, "need as many groups"),
+    "one group": ({"X": images(), "y": LABELS, "group": LABELS}, "at most the number of groups, 2"),
 }
 
 

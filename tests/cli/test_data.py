@@ -34,7 +34,7 @@ def test_reducing_keeps_dtype_and_brightness(dtype):
 
 @pytest.mark.parametrize("data", _data.embedded().values(), ids=_data.embedded())
 def test_embedded_sets_say_which_classes_are_diseased(data):
-    rows = _plan.check_rows(data.X, data.y, data.groups, None, data.class_names)
+    rows = _plan.labelled_rows(data.X, data.y, data.groups, None, data.class_names)
     diseased, _ = _plan.check_diseased(data.diseased, rows, _plan.check_regimes("all", rows))
     assert sorted(rows.names[k] for k in diseased["all"]) == sorted(data.diseased)
 

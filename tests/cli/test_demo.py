@@ -83,7 +83,7 @@ def test_the_arms_predict_as_the_pipelines_do(stand):
         STOCK: StockPipeline([("aug", Stand()), ("clf", SVC(C=10))]),
         GROWN: Pipeline([("aug", Stand()), ("clf", SVC(C=10))]),
     }
-    rows = _plan.check_rows(X, y, groups, None, None)
+    rows = _plan.labelled_rows(X, y, groups, None, None)
     folds = _plan.check_folds(rows, 3, [0, 1])
     assert len(result.cells) == 3 * 6
     for cell in result.cells:

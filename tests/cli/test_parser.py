@@ -46,7 +46,10 @@ BAD_FILES = {
     "no labels": ({"X": IMAGES}, "holds no labels"),
     "one class": ({"X": IMAGES, "y": 0 * LABELS}, "holds 1 class"),
     "few rows": ({"X": IMAGES, "y": [0] * 11 + [1]}, "Class '1' is in one group only"),
-    "few groups": ({"X": IMAGES, "y": LABELS, "group": np.repeat([0, 1], 6)}, "need as many groups; got 2"),
+    "few groups": (
+        {"X": IMAGES, "y": LABELS, "group": np.repeat([0, 1], 6)},
+        "holds 2 groups of rows",
+    ),
     "small": ({"X": IMAGES[:, :7], "y": LABELS}, "at least 8 pixels high and wide; got 7x8"),
     "NaN": ({"X": np.full((12, 8, 8), np.nan), "y": LABELS}, "NaN or infinity"),
     "infinity": ({"X": np.full((12, 8, 8), np.inf), "y": LABELS}, "NaN or infinity"),
