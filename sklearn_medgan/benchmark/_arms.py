@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -64,7 +65,7 @@ class Fold:
         """Fitted on the training rows, flat."""
         return StandardScaler().fit(flat(self.X))
 
-    def scaled(self, X) -> np.ndarray:
+    def scaled(self, X: Any) -> np.ndarray:
         """Flat rows, standardised by the training rows."""
         return self.scaler.transform(flat(X))
 
@@ -150,7 +151,7 @@ class Arm:
     needs: tuple[str, ...] = ()
     competes: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"The kind of an arm is one of {', '.join(KINDS)}; got {self.kind!r}.")
         if not callable(self.prepare):
@@ -171,7 +172,7 @@ class Arm:
         return "it needs images, and the rows are a table" if self.images_only and not is_images else None
 
 
-def flat(X) -> np.ndarray:
+def flat(X: Any) -> np.ndarray:
     """Float64 rows of one dimension."""
     X = np.asarray(X)
     return X.reshape(len(X), -1).astype(np.float64)
@@ -180,7 +181,7 @@ def flat(X) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------------------- rows
 
 
-def grown(fold: Fold, X_new, y_new, **more) -> Columns:
+def grown(fold: Fold, X_new: Any, y_new: Any, **more: Any) -> Columns:
     """Training rows and further ones on the columns of the arm "none": standardised by the real rows."""
     plain = fold.pixels
     if not len(X_new):
@@ -189,11 +190,11 @@ def grown(fold: Fold, X_new, y_new, **more) -> Columns:
     return Columns(X, np.concatenate([plain.y, np.asarray(y_new, plain.y.dtype)]), plain.X_test, **more)
 
 
-def _plain(fold, shared, classifier):
+def _plain(fold: Fold, shared: Any, classifier: Any) -> Columns:
     return fold.pixels
 
 
-def _weighted(fold, shared, classifier):
+def _weighted(fold: Fold, shared: Any, classifier: Any) -> Columns:
     plain = fold.pixels
     if "class_weight" in classifier.get_params():
         balanced = classifier.set_params(class_weight="balanced")
@@ -205,18 +206,18 @@ def _weighted(fold, shared, classifier):
     return Columns(plain.X, plain.y, plain.X_test, {"sample_weight": weights})
 
 
-def _origins(y, ratio: float, rng) -> np.ndarray:
+def _origins(y: Any, ratio: float, rng: np.random.RandomState) -> np.ndarray:
     """Rows to copy, so that each class reaches `ratio` times the largest one."""
     counts = synthetic_counts(y, "auto", ratio)
     return np.concatenate([rng.choice(np.flatnonzero(y == label), n) for label, n in counts.items()])
 
 
-def _oversampled(fold, shared, classifier):
+def _oversampled(fold: Fold, shared: Any, classifier: Any) -> Columns:
     origins = _origins(fold.y, 1.0, np.random.RandomState(fold.seed("random oversampling")))
     return grown(fold, fold.X[origins], fold.y[origins])
 
 
-def _smote(fold, shared, classifier):
+def _smote(fold: Fold, shared: Any, classifier: Any) -> Columns:
     from imblearn.over_sampling import SMOTE
 
     fewest = min(class_counts(fold.y).values())
@@ -225,7 +226,7 @@ def _smote(fold, shared, classifier):
     return grown(fold, X[len(fold.X) :], y[len(fold.X) :])
 
 
-def moved(images: np.ndarray, rng, *, flip: bool = False) -> np.ndarray:
+def moved(images: np.ndarray, rng: np.random.RandomState, *, flip: bool = False) -> np.ndarray:
     """Each image shifted by up to `SHIFT` pixels (edges repeat), with another contrast; mirrored half the time."""
     result = np.empty(images.shape, np.float64)
     sides = images.shape[1:3]
@@ -245,7 +246,7 @@ def moved_rows(fold: Fold, *, ratio: float, flip: bool) -> tuple[np.ndarray, np.
     return moved(fold.X[origins], rng, flip=flip) if len(origins) else fold.X[:0], fold.y[origins]
 
 
-def _moved_rows(fold, shared, classifier, *, ratio, flip):
+def _moved_rows(fold: Fold, shared: Any, classifier: Any, *, ratio: float, flip: bool) -> Columns:
     return grown(fold, *moved_rows(fold, ratio=ratio, flip=flip))
 
 
@@ -275,7 +276,7 @@ def classical_arm(*, ratio: float = 2.0, flip: bool = False) -> Arm:
 # ---------------------------------------------------------------------------------------------------------- columns
 
 
-def _components(fold, shared, classifier):
+def _components(fold: Fold, shared: Any, classifier: Any) -> Columns:
     """Principal components of standardised pixels, not whitened: the last of few rows are noise."""
     from sklearn.decomposition import PCA
 
@@ -285,11 +286,11 @@ def _components(fold, shared, classifier):
     return Columns(pca.transform(plain.X), plain.y, pca.transform(plain.X_test))
 
 
-def _gradients(fold, shared, classifier):
+def _gradients(fold: Fold, shared: Any, classifier: Any) -> Columns:
     return standardised(hog_columns(fold.X), fold.y, hog_columns(fold.X_test))
 
 
-def hog_columns(images) -> np.ndarray:
+def hog_columns(images: np.ndarray) -> np.ndarray:
     """Histograms of oriented gradients of each image; cells are halved where images are too small for two a side."""
     from skimage.feature import hog
 
@@ -299,7 +300,7 @@ def hog_columns(images) -> np.ndarray:
     return np.stack([hog(image.astype(np.float64), channel_axis=axis, **settings) for image in images])
 
 
-def _patches(fold, shared, classifier):
+def _patches(fold: Fold, shared: Any, classifier: Any) -> Columns:
     """Pixels and typical patches of the training rows at equal weight, as GANAugmenter has them, without its GAN."""
     blocks = list(zip(*patch_blocks(fold.X, fold.X_test, fold.seed("patches")), strict=True))
     parts = [fold.pixels, *(standardised(X, fold.y, X_test) for X, X_test in blocks)]
@@ -309,14 +310,14 @@ def _patches(fold, shared, classifier):
     return Columns(X, fold.y, X_test)
 
 
-def patch_blocks(images, images_test, seed: int) -> list[list[np.ndarray]]:
+def patch_blocks(images: np.ndarray, images_test: np.ndarray, seed: int) -> list[list[np.ndarray]]:
     """Blocks of the typical patches of `images`, for these and for others; none where they are too few."""
     stacks = [(each if each.ndim == 4 else each[..., None]).astype(np.float32) for each in (images, images_test)]
     arrays = learn_patches(stacks[0], N_PATCHES, np.random.RandomState(seed))
     return [[] if arrays is None else PatchDictionary(arrays).blocks(stack) for stack in stacks]
 
 
-def standardised(X, y, X_test) -> Columns:
+def standardised(X: Any, y: Any, X_test: Any) -> Columns:
     """Columns standardised by the training rows."""
     scaler = StandardScaler().fit(X)
     return Columns(scaler.transform(X), y, scaler.transform(X_test))

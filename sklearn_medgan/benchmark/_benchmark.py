@@ -7,10 +7,13 @@ of arms, which any estimator extends: ``arms={**ARMS, "mine": MyTransformer()}``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
+from numpy.typing import ArrayLike
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
@@ -46,23 +49,23 @@ CLASSIFIERS = MappingProxyType(
 
 
 def diagnostic_benchmark(
-    X,
-    y,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    groups=None,
-    arms=None,
-    classifiers=None,
-    regimes=("all",),
-    image_shape=None,
-    target_names=None,
-    diseased=None,
-    n_splits=4,
-    seeds=(0, 1, 2),
-    reference=None,
-    results=None,
-    n_jobs=None,
-    verbose=0,
-):
+    groups: ArrayLike | None = None,
+    arms: Mapping[str, Any] | Sequence[str] | None = None,
+    classifiers: Any = None,
+    regimes: Any = ("all",),
+    image_shape: Sequence[int] | None = None,
+    target_names: Sequence[str] | None = None,
+    diseased: Any = None,
+    n_splits: int = 4,
+    seeds: int | Iterable[int] = (0, 1, 2),
+    reference: str | Mapping[str, str] | None = None,
+    results: str | os.PathLike | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> BenchmarkResult:
     """Compare ways to prepare rows for a classifier, on rows of groups that were not trained on.
 
     Every arm and classifier is fitted on the training rows of each fold of a cross-validation by group, repeated with
@@ -172,7 +175,9 @@ def diagnostic_benchmark(
     return BenchmarkResult(table, cells, all_notes(plan, [*of_whom, *notes], cells), settings)
 
 
-def _resolve_arms(arms, reference, rows: Rows) -> tuple[dict[str, Arm], dict[str, str], list[str]]:
+def _resolve_arms(
+    arms: Any, reference: str | Mapping[str, str] | None, rows: Rows
+) -> tuple[dict[str, Arm], dict[str, str], list[str]]:
     """Arms that can run here, by kind, each reference there; the reference of each; notes on those left out."""
     wanted = {name: as_arm(name, value) for name, value in _named(arms, ARMS, "arms").items()}
     absent = {name: arm.missing(rows.X.ndim > 2) for name, arm in wanted.items()}
@@ -195,7 +200,7 @@ def _resolve_arms(arms, reference, rows: Rows) -> tuple[dict[str, Arm], dict[str
     return {name: every[name] for name in order}, references, notes
 
 
-def _named(values, known: Mapping, parameter: str) -> dict:
+def _named(values: Any, known: Mapping, parameter: str) -> dict:
     """A mapping by name, from None (all that are known), names, or a mapping."""
     if values is None:
         return dict(known)
@@ -214,7 +219,7 @@ def _named(values, known: Mapping, parameter: str) -> dict:
     return dict(values)
 
 
-def _reference_of(name: str, arm: Arm, reference) -> str:
+def _reference_of(name: str, arm: Arm, reference: str | Mapping[str, str] | None) -> str:
     given = reference.get(arm.kind) if isinstance(reference, Mapping) else reference
     found = given or arm.reference or REFERENCES.get(arm.kind)
     if found is None:
@@ -239,7 +244,7 @@ def _is_same_fit(first: Callable | None, second: Callable | None) -> bool:
     return first == second
 
 
-def _resolve_classifiers(classifiers) -> dict:
+def _resolve_classifiers(classifiers: Any) -> dict:
     if hasattr(classifiers, "fit"):
         classifiers = {type(classifiers).__name__: classifiers}
     found = _named(classifiers, CLASSIFIERS, "classifiers")

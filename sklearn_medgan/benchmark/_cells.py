@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -67,13 +68,13 @@ def list_cells(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, st
     return list(run_task(X, plan, task, wanted))
 
 
-def _fold_of(X, plan: Plan, task: Task) -> Fold:
+def _fold_of(X: Any, plan: Plan, task: Task) -> Fold:
     train, test = plan.split_of(task)
     key = (task.regime, task.seed, task.fold)
     return Fold(X[train], plan.rows.y[train], plan.rows.groups[train], X[test], key)
 
 
-def _shared_fit(plan: Plan, wanted) -> Callable:
+def _shared_fit(plan: Plan, wanted: list[tuple[str, str]]) -> Callable:
     fits = [plan.arms[arm].fit_shared for arm, _ in wanted if plan.arms[arm].fit_shared is not None]
     return fits[0] if fits else lambda fold: None
 
@@ -81,12 +82,12 @@ def _shared_fit(plan: Plan, wanted) -> Callable:
 class _Once:
     """A call made once, whose result or error everyone gets; `seconds` is how long it took."""
 
-    def __init__(self, function: Callable, *arguments):
+    def __init__(self, function: Callable, *arguments: Any) -> None:
         self._function, self._arguments = function, arguments
         self._done, self._result, self._error = False, None, None
         self.seconds = 0.0
 
-    def get(self, *arguments):
+    def get(self, *arguments: Any) -> Any:
         """The result; None after an error, which `value` raises."""
         if not self._done:
             started = time.perf_counter()
@@ -97,7 +98,7 @@ class _Once:
             self._done, self.seconds = True, time.perf_counter() - started
         return self._result
 
-    def value(self, *arguments):
+    def value(self, *arguments: Any) -> Any:
         """The result, or the error raised anew."""
         result = self.get(*arguments)
         if self._error is not None:
@@ -116,7 +117,7 @@ def _outcome(plan: Plan, fold: Fold, arm: str, name: str, shared: _Once, prepare
     return {"seconds": own, "prepared_seconds": prepared.seconds, **measured}
 
 
-def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared, prepared: _Once) -> dict:
+def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared: Any, prepared: _Once) -> dict:
     classifier = clone(plan.classifiers[name])
     _seed_parts(fold.seed(f"classifier {name}"), classifier)  # the same for all arms: they differ by the arm alone
     if plan.arms[arm].per_classifier:
@@ -135,12 +136,12 @@ def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared, prepared: _Onc
     }
 
 
-def _chosen(model) -> dict[str, float]:
+def _chosen(model: Any) -> dict[str, float]:
     """The dose that an `AugmentedClassifier` has chosen for itself."""
     return {"dose": float(model.dose_)} if hasattr(model, "dose_scores_") else {}
 
 
-def _numbers(notes) -> dict[str, float]:
+def _numbers(notes: Any) -> dict[str, float]:
     """What an arm noted, in the form of a results file."""
     try:
         return {str(name): float(value) for name, value in dict(notes).items()}
@@ -150,7 +151,7 @@ def _numbers(notes) -> dict[str, float]:
         ) from error
 
 
-def _codes(predicted, classes: np.ndarray, n: int) -> np.ndarray:
+def _codes(predicted: Any, classes: np.ndarray, n: int) -> np.ndarray:
     """Predicted labels as positions in `classes`."""
     predicted = np.asarray(predicted)
     if predicted.shape != (n,):
@@ -161,7 +162,7 @@ def _codes(predicted, classes: np.ndarray, n: int) -> np.ndarray:
     return codes.astype(np.uint16)
 
 
-def _scores(model, X, classes: np.ndarray) -> tuple[np.ndarray | None, bool]:
+def _scores(model: Any, X: Any, classes: np.ndarray) -> tuple[np.ndarray | None, bool]:
     """Probabilities or decision values (n, n_classes) in the order of `classes`, and which of them; or None."""
     method = next((name for name in ("predict_proba", "decision_function") if hasattr(model, name)), None)
     if method is None:
@@ -180,7 +181,7 @@ def _scores(model, X, classes: np.ndarray) -> tuple[np.ndarray | None, bool]:
 
 
 @contextmanager
-def _recorded():
+def _recorded() -> Iterator[list[warnings.WarningMessage]]:
     """Warnings of a fit, kept for the result; in a thread, where Python cannot keep them apart, they go their way."""
     if threading.current_thread() is not threading.main_thread():
         yield []
@@ -190,7 +191,7 @@ def _recorded():
         yield caught
 
 
-def _messages(caught) -> list[str]:
+def _messages(caught: list[warnings.WarningMessage]) -> list[str]:
     first = ((warning.category.__name__, next(iter(str(warning.message).splitlines()), "")) for warning in caught)
     lines = (f"{category}: {line}" if line else category for category, line in first)
     return list(dict.fromkeys(lines))[:MOST_WARNINGS]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -46,7 +48,7 @@ class Poor:
 
     degradation: object
 
-    def __call__(self, images, rng):
+    def __call__(self, images: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         function, _ = degradations.resolve(self.degradation)
         scale = getattr(function, "scale", 1)
         height, width = images.shape[1:3]
@@ -59,7 +61,7 @@ class Poor:
 class SharedEnhancement:
     """Poor and restored images of a fold for all treatments, each made once, in fractions of the learned scale."""
 
-    def __init__(self, fold: Fold, name: str, poor: Poor, enhancer):
+    def __init__(self, fold: Fold, name: str, poor: Poor, enhancer: Any) -> None:
         self._fold, self._name, self._function, self._enhancer = fold, name, poor, enhancer
         self._scale = ImageScale.learn(fold.X)
         self._restored: dict[tuple, np.ndarray] = {}
@@ -94,7 +96,7 @@ class SharedEnhancement:
         return np.stack([_filters.run_filter(name, self._strengths[name], image) for image in images])
 
     @cached_property
-    def enhancer(self):
+    def enhancer(self) -> Any:
         """The enhancer, fitted on the clean training images, which it degrades itself by the same function."""
         enhancer = clone(self._enhancer).set_params(degradation=self._function)
         _seed_parts(self._fold.seed(f"{self._name}, enhancer"), enhancer)
@@ -130,16 +132,22 @@ def _bm3d(image: np.ndarray, strength: float) -> np.ndarray:
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
-def _share(fold, *, name, poor, enhancer):
+def _share(fold: Fold, *, name: str, poor: Poor, enhancer: Any) -> SharedEnhancement:
     return SharedEnhancement(fold, name, poor, enhancer)
 
 
-def _treated(fold, shared, classifier, *, treatment, matched) -> Columns:
+def _treated(fold: Fold, shared: Any, classifier: Any, *, treatment: str, matched: bool) -> Columns:
     train = shared.images(treatment if matched else "clean", "train")
     return standardised(flat(train), fold.y, flat(shared.images(treatment, "test")))
 
 
-def enhancement_arms(degraded=None, *, treatments=None, trained=TRAINED, enhancer=None) -> dict[str, Arm]:
+def enhancement_arms(
+    degraded: Mapping[str, Any] | None = None,
+    *,
+    treatments: Sequence[str] | None = None,
+    trained: Sequence[str] = TRAINED,
+    enhancer: Any = None,
+) -> dict[str, Arm]:
     """Arms in which a classifier meets poor test images, as they are or restored.
 
     Parameters
@@ -193,7 +201,7 @@ def enhancement_arms(degraded=None, *, treatments=None, trained=TRAINED, enhance
     return arms
 
 
-def _check_known(parameter: str, names, known) -> None:
+def _check_known(parameter: str, names: Any, known: Any) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"{parameter} holds unknown names {unknown}. Known are {list(known)}.")

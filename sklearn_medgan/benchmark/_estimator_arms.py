@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -21,11 +23,11 @@ from ._arms import KINDS, Arm, Columns, Fold, flat, grown, light_arms
 class SharedGAN:
     """One GAN of the training rows for all arms and classifiers, and those of inner folds where a dose is chosen."""
 
-    def __init__(self, fold: Fold, augmenter, name: str):
+    def __init__(self, fold: Fold, augmenter: Any, name: str) -> None:
         self._fold, self._augmenter, self._name = fold, augmenter, name
         self.gan = self._fit(fold)
 
-    def _fit(self, fold: Fold):
+    def _fit(self, fold: Fold) -> Any:
         augmenter = clone(self._augmenter)
         _seed_parts(fold.seed(self._name), augmenter)
         return augmenter.fit(rows_for(augmenter, fold.X), fold.y)
@@ -38,11 +40,11 @@ class SharedGAN:
         return [(test, fold, self._fit(fold)) for test, fold in folds]
 
 
-def _fit_gan(fold, *, augmenter, name):
+def _fit_gan(fold: Fold, *, augmenter: Any, name: str) -> SharedGAN:
     return SharedGAN(fold, augmenter, name)
 
 
-def _draw(gan, fold: Fold, counts: dict, name: str) -> tuple:
+def _draw(gan: Any, fold: Fold, counts: dict, name: str) -> tuple:
     """Synthetic rows of these counts by class."""
     labels = np.repeat(np.unique(fold.y), list(counts.values()))
     if not len(labels):
@@ -50,17 +52,17 @@ def _draw(gan, fold: Fold, counts: dict, name: str) -> tuple:
     return draw_rows(gan, rows_for(gan, fold.X), fold.y, labels, fold.seed(name))
 
 
-def _gan_rows(fold, shared, classifier, *, name):
+def _gan_rows(fold: Fold, shared: Any, classifier: Any, *, name: str) -> Columns:
     gan = shared.gan
     counts = synthetic_counts(fold.y, getattr(gan, "sampling_strategy", "auto"), getattr(gan, "ratio", 2.0))
     return grown(fold, *_draw(gan, fold, counts, name))
 
 
-def _dosed(fold, gan, dose, name) -> Columns:
+def _dosed(fold: Fold, gan: Any, dose: float, name: str) -> Columns:
     return grown(fold, *_draw(gan, fold, dose_counts(fold.y, dose), f"{name}, {dose}"), notes={"dose": dose})
 
 
-def _chosen_dose(fold, shared, classifier, *, name, doses):
+def _chosen_dose(fold: Fold, shared: Any, classifier: Any, *, name: str, doses: Sequence[float]) -> Columns:
     """The dose that `AugmentedClassifier` would choose: fewest rows within one standard error of the best."""
     held_out = (
         (test, np.stack([_predicted(classifier, _dosed(inner, gan, dose, name)) for dose in doses]))
@@ -69,11 +71,11 @@ def _chosen_dose(fold, shared, classifier, *, name, doses):
     return _dosed(fold, shared.gan, choose_dose(judge_doses(doses, fold.y, fold.groups, held_out)), name)
 
 
-def _predicted(classifier, columns: Columns):
+def _predicted(classifier: Any, columns: Columns) -> np.ndarray:
     return clone(classifier).fit(columns.X, columns.y).predict(columns.X_test)
 
 
-def gan_rows_and_columns(fold, shared, classifier, *, name):
+def gan_rows_and_columns(fold: Fold, shared: Any, classifier: Any, *, name: str) -> Columns:
     """Return what `sklearn_medgan.Pipeline` hands to its classifier: real and synthetic rows, on the GAN's columns."""
     gan = shared.gan
     counts = synthetic_counts(fold.y, getattr(gan, "sampling_strategy", "auto"), getattr(gan, "ratio", 2.0))
@@ -82,12 +84,12 @@ def gan_rows_and_columns(fold, shared, classifier, *, name):
     return Columns(X, np.concatenate([fold.y, y_new]), X_test)
 
 
-def _gan_columns(fold, shared, classifier):
+def _gan_columns(fold: Fold, shared: Any, classifier: Any) -> Columns:
     gan = shared.gan
     return Columns(gan.transform(rows_for(gan, fold.X)), fold.y, gan.transform(rows_for(gan, fold.X_test)))
 
 
-def gan_arms(augmenter=None, *, name: str = "GAN", doses=DOSES) -> dict[str, Arm]:
+def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float] = DOSES) -> dict[str, Arm]:
     """The arms of a GAN, which share one fit a fold: rows, rows in a chosen dose, columns.
 
     Parameters
@@ -140,7 +142,7 @@ def default_arms(max_iter: int | None = None) -> dict[str, Arm]:
 # ---------------------------------------------------------------------------------------------- the user's estimators
 
 
-def as_arm(name: str, value) -> Arm:
+def as_arm(name: str, value: Any) -> Arm:
     """An `Arm`, or what an estimator makes one."""
     if isinstance(value, Arm):
         return value
@@ -160,7 +162,7 @@ def as_arm(name: str, value) -> Arm:
     )
 
 
-def takes_stacks(estimator) -> bool:
+def takes_stacks(estimator: Any) -> bool:
     """Whether images go in as they are; otherwise as flat rows."""
     if isinstance(estimator, Pipeline):
         estimator = estimator.steps[0][1]
@@ -169,31 +171,31 @@ def takes_stacks(estimator) -> bool:
     return get_tags(estimator).input_tags.three_d_array or "image_shape" in estimator.get_params(deep=False)
 
 
-def rows_for(estimator, X):
+def rows_for(estimator: Any, X: Any) -> np.ndarray:
     """Rows in the form that an estimator takes."""
     return X if X.ndim == 2 or takes_stacks(estimator) else X.reshape(len(X), -1)
 
 
-def _seeded(estimator, fold: Fold, name: str):
+def _seeded(estimator: Any, fold: Fold, name: str) -> Any:
     copy = clone(estimator)
     _seed_parts(fold.seed(name), copy)
     return copy
 
 
-def _transformed(fold, shared, classifier, *, name, transformer):
+def _transformed(fold: Fold, shared: Any, classifier: Any, *, name: str, transformer: Any) -> Columns:
     transformer = _seeded(transformer, fold, name)
     transformer.fit(rows_for(transformer, fold.X), fold.y)
     X, X_test = (flat(transformer.transform(rows_for(transformer, rows))) for rows in (fold.X, fold.X_test))
     return Columns(X, fold.y, X_test)
 
 
-def _resampled(fold, shared, classifier, *, name, sampler):
+def _resampled(fold: Fold, shared: Any, classifier: Any, *, name: str, sampler: Any) -> Columns:
     sampler = _seeded(sampler, fold, name)
     X, y = sampler.fit_resample(rows_for(sampler, fold.X), fold.y)
     return Columns(fold.scaled(X), np.asarray(y), fold.pixels.X_test)
 
 
-def _wrapped(fold, shared, classifier, *, name, wrapper):
+def _wrapped(fold: Fold, shared: Any, classifier: Any, *, name: str, wrapper: Any) -> Columns:
     """The user's meta-estimator around the classifier; a pipeline in it keeps all but its last step."""
     wrapper = _seeded(wrapper, fold, name)
     inner = wrapper.get_params(deep=False)["estimator"]

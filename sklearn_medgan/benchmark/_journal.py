@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class Journal:
         For a file that cannot be read and written, or is in use by another run.
     """
 
-    def __init__(self, path, header: dict):
+    def __init__(self, path: str | os.PathLike | None, header: dict) -> None:
         self.cells: list[dict] = []
         self.path = None if path is None else Path(path)
         self._file = None
@@ -112,14 +113,14 @@ class Journal:
         if self._file is not None:
             self._file.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def _lock(file) -> None:
+def _lock(file: Any) -> None:
     """Refuse a file that another live process writes to, where the system can tell."""
     if os.name != "posix":
         return
@@ -133,7 +134,7 @@ def _lock(file) -> None:
         return
 
 
-def _difference(key: str, found, expected) -> str:
+def _difference(key: str, found: Any, expected: Any) -> str:
     """Which part of a setting differs, in words."""
     if isinstance(found, dict) and isinstance(expected, dict):
         names = [name for name in {**found, **expected} if found.get(name) != expected.get(name)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._validation import ParameterError, as_array_if_list, check_image_shape, check_same_length
 
@@ -69,7 +70,7 @@ class Rows:
         """Number of different groups."""
         return int(self.groups.max()) + 1
 
-    def code_of(self, label, parameter: str) -> int:
+    def code_of(self, label: object, parameter: str) -> int:
         """Position of a class given by its label or its name."""
         for known in (self.classes.tolist(), list(self.names)):
             if label in known:
@@ -89,7 +90,7 @@ class Rows:
         return digest.hexdigest()
 
 
-def derive_seed(*parts) -> int:
+def derive_seed(*parts: object) -> int:
     """A seed from names and numbers, whatever the order in which work is done."""
     digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") % (2**31 - 1)
@@ -98,7 +99,13 @@ def derive_seed(*parts) -> int:
 # ------------------------------------------------------------------------------------------------------------ input
 
 
-def labelled_rows(X, y, groups, image_shape, target_names) -> Rows:
+def labelled_rows(
+    X: ArrayLike,
+    y: ArrayLike | None,
+    groups: ArrayLike | None,
+    image_shape: Sequence[int] | None,
+    target_names: Sequence[str] | None,
+) -> Rows:
     """The user's rows, or an error that says what to change."""
     X = _check_X(X, image_shape)
     y = _one_a_row(X, y, "y")
@@ -121,7 +128,7 @@ def labelled_rows(X, y, groups, image_shape, target_names) -> Rows:
     return Rows(X, codes, classes, names, groups, notes)
 
 
-def _check_X(X, image_shape) -> np.ndarray:
+def _check_X(X: Any, image_shape: Sequence[int] | None) -> np.ndarray:
     from sklearn.utils import check_array
 
     X = as_array_if_list(X)
@@ -141,7 +148,7 @@ def _check_X(X, image_shape) -> np.ndarray:
     return X.reshape(len(X), *image_shape)
 
 
-def _one_a_row(X, values, name: str) -> np.ndarray:
+def _one_a_row(X: Any, values: ArrayLike | None, name: str) -> np.ndarray:
     if values is None:
         raise ValueError(f"{name} must hold one value a row; got None.")
     values = np.asarray(values)
@@ -172,7 +179,7 @@ def _of_one_kind(values: np.ndarray, name: str) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------------- regimes
 
 
-def check_regimes(regimes, rows: Rows) -> tuple[Regime, ...]:
+def check_regimes(regimes: Any, rows: Rows) -> tuple[Regime, ...]:
     """`Regime` objects of the `regimes` parameter."""
     is_list = isinstance(regimes, Iterable) and not isinstance(regimes, str | Mapping)
     several = list(regimes) if is_list else [regimes]
@@ -183,7 +190,7 @@ def check_regimes(regimes, rows: Rows) -> tuple[Regime, ...]:
     return checked
 
 
-def _regime(value, rows: Rows) -> Regime:
+def _regime(value: Any, rows: Rows) -> Regime:
     n_classes = len(rows.classes)
     if isinstance(value, str) and value == "all":
         return Regime("all", (None,) * n_classes)
@@ -256,7 +263,9 @@ def _on_diseased(rows: Rows, codes: tuple[int, ...], regimes: list[str]) -> str:
 # ------------------------------------------------------------------------------------------------------------ folds
 
 
-def check_folds(rows: Rows, n_splits, seeds) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
+def check_folds(
+    rows: Rows, n_splits: int, seeds: int | Iterable[int]
+) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
     """Training and test rows of each fold, by seed."""
     if not isinstance(n_splits, Integral) or isinstance(n_splits, bool) or n_splits < 2:
         raise ParameterError("n_splits", "must be a whole number from 2 up", repr(n_splits))
@@ -276,7 +285,7 @@ def check_folds(rows: Rows, n_splits, seeds) -> dict[int, list[tuple[np.ndarray,
     return {int(seed): split(rows.codes, rows.groups, int(n_splits), int(seed)) for seed in seeds}
 
 
-def split(codes, groups, n_splits: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def split(codes: np.ndarray, groups: np.ndarray, n_splits: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Stratified folds by group, of which every one trains on every class."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -361,7 +370,7 @@ def check_sizes(plan: Plan) -> list[str]:
     return notes
 
 
-def _check_regime_fits(regime: Regime, counts: np.ndarray, names) -> None:
+def _check_regime_fits(regime: Regime, counts: np.ndarray, names: Any) -> None:
     fewest, most = counts.min(0), np.array(regime.most)
     if regime.rare is not None and fewest[regime.rare] < most[regime.rare]:
         expected = f"must be at most {fewest[regime.rare]}, the training rows of class {names[regime.rare]!r} in a fold"

@@ -5,11 +5,16 @@ from __future__ import annotations
 import html
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ._table import COLUMNS, sentence
+
+if TYPE_CHECKING:
+    import pandas
 
 SHOWN = {
     "regime": "regime",
@@ -69,7 +74,7 @@ class BenchmarkResult:
         """Arms that failed, with their errors."""
         return [self.verdict_[row["regime"], row["arm"], row["classifier"]] for row in self.table if row["error"]]
 
-    def to_frame(self):
+    def to_frame(self) -> pandas.DataFrame:
         """The table as a DataFrame.
 
         Returns
@@ -92,7 +97,7 @@ class BenchmarkResult:
             raise ImportError("to_frame needs pandas. Install it with: pip install pandas") from error
         return pd.DataFrame(self.table, columns=list(COLUMNS))
 
-    def to_json(self, path=None) -> str:
+    def to_json(self, path: str | os.PathLike | None = None) -> str:
         """The table with settings, verdicts and notes as JSON; NaN becomes null.
 
         Parameters
@@ -143,7 +148,7 @@ class BenchmarkResult:
         rows = [list(SHOWN.values()), ["---"] * len(SHOWN), *self._shown()]
         return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
 
-    def to_html(self, path=None) -> str:
+    def to_html(self, path: str | os.PathLike | None = None) -> str:
         """The table with verdicts and notes as one page without scripts or links.
 
         Parameters
@@ -194,7 +199,7 @@ class BenchmarkResult:
         return [[_cell(row, name) for name in columns] for row in self.table]
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 

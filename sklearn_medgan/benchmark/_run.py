@@ -8,6 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -59,12 +60,12 @@ def _is_local() -> bool:
     return type(get_active_backend()[0]).__module__.startswith("joblib._parallel_backends")
 
 
-def _here(plan: Plan, work) -> Iterator[dict]:
+def _here(plan: Plan, work: list[tuple[Task, list]]) -> Iterator[dict]:
     for task, wanted in work:
         yield from run_task(plan.rows.X, plan, task, wanted)
 
 
-def _elsewhere(plan: Plan, work, n_jobs, workers: int) -> Iterator[dict]:
+def _elsewhere(plan: Plan, work: list[tuple[Task, list]], n_jobs: int | None, workers: int) -> Iterator[dict]:
     """Cells of each task when it is finished, in any order."""
     sent, X = plan.sent(), plan.rows.X
     jobs = [delayed(list_cells)(X, sent, task, wanted) for task, wanted in work]
@@ -78,7 +79,7 @@ def _elsewhere(plan: Plan, work, n_jobs, workers: int) -> Iterator[dict]:
             yield from cells
 
 
-def _interruptible():
+def _interruptible() -> Any:
     """Watches for Ctrl-C, where signals arrive: in the main thread."""
     if threading.current_thread() is threading.main_thread():
         return Interrupt()
@@ -93,17 +94,19 @@ class _Uninterrupted:
     def check(self) -> None:
         """Nothing arrives here."""
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         return False
 
 
 class Progress:
     """A line on standard error a finished task: how many are done, and how long the others will take."""
 
-    def __init__(self, work, cells, workers: int, plan: Plan, verbose: int):
+    def __init__(
+        self, work: list[tuple[Task, list]], cells: list[dict], workers: int, plan: Plan, verbose: int
+    ) -> None:
         self._left = {task: len(wanted) for task, wanted in work}
         self._total = sum(1 for _ in plan.tasks())
         self._workers, self._verbose = workers, verbose
@@ -151,7 +154,7 @@ class Progress:
         return time.monotonic() - self._begun
 
 
-def _means(finished) -> dict[tuple, float]:
+def _means(finished: list[tuple[Task, float]]) -> dict[tuple, float]:
     """Mean seconds by (regime, share), by (share,) and over all, ()."""
     sums, counts = Counter(), Counter()
     for task, seconds in finished:

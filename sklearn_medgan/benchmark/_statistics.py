@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 from sklearn.metrics import roc_auc_score
 
@@ -166,7 +167,7 @@ def two_way_variance(residuals: np.ndarray, groups: np.ndarray, fold_of: np.ndar
     return max(of_groups + of_fits - of_both, of_groups, of_fits)
 
 
-def holm(p_values) -> np.ndarray:
+def holm(p_values: ArrayLike) -> np.ndarray:
     """Return p values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6).
 
     By hand: SciPy has no Holm, and statsmodels would be a dependency for six lines.

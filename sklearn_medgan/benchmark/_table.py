@@ -141,7 +141,7 @@ def _lines(plan: Plan, cells: list[dict]) -> list[Line]:
     return lines
 
 
-def _by_row(plan: Plan, line: Line, name: str, dtype) -> np.ndarray:
+def _by_row(plan: Plan, line: Line, name: str, dtype: type) -> np.ndarray:
     """Values of a cell's array in the order of the rows, (n_seeds, n, ...)."""
     result = None
     for i, (seed, folds) in enumerate(plan.folds.items()):
@@ -181,7 +181,7 @@ def _figures(plan: Plan, line: Line, predicted: np.ndarray, diseased: tuple[int,
     return figures
 
 
-def _fold_of(folds) -> np.ndarray:
+def _fold_of(folds: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Number of the fold that tests each row."""
     numbers = np.empty(sum(len(test) for _, test in folds), int)
     for fold, (_, test) in enumerate(folds):
@@ -189,7 +189,7 @@ def _fold_of(folds) -> np.ndarray:
     return numbers
 
 
-def _against_reference(line: Line, references: dict, compared, whole: dict) -> dict:
+def _against_reference(line: Line, references: dict, compared: Predictions, whole: dict) -> dict:
     other = (line.regime, references[line.arm], line.classifier)
     if other == line.key or other not in whole:
         return {}
@@ -197,7 +197,7 @@ def _against_reference(line: Line, references: dict, compared, whole: dict) -> d
     return {"difference": found.mean, "low": found.low, "high": found.high, "p": found.p}
 
 
-def _against_best(line: Line, plan: Plan, references: dict, compared, whole: dict) -> dict:
+def _against_best(line: Line, plan: Plan, references: dict, compared: Predictions, whole: dict) -> dict:
     """The best of the other arms with the same reference, that itself included."""
     field = [arm for arm in plan.arms if references[arm] == references[line.arm] or arm == references[line.arm]]
     keys = [(line.regime, arm, line.classifier) for arm in field if arm != line.arm and plan.arms[arm].competes]

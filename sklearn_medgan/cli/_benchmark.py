@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import benchmark
 from ..augmentation._augmenter import GANAugmenter
+from ..benchmark import BenchmarkResult
 from ..benchmark._arms import KINDS, Arm
 from ..benchmark._estimator_arms import default_arms
 from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, check_sizes, labelled_rows
@@ -87,7 +88,7 @@ def run(options: argparse.Namespace, session: Session) -> int:
     return 0
 
 
-def check_options(options) -> None:
+def check_options(options: argparse.Namespace) -> None:
     """An error where options do not go together, or a file cannot be written."""
     for name in ("rare", "diseased", "image_size") if options.data is None else ():
         if getattr(options, name) is not None:
@@ -152,7 +153,7 @@ class Job:
             lines.append(f"The protocol has {most}: fewer of them show that it works, not how well.")
         return "\n".join([*lines, *self.data.notes])
 
-    def measure(self, n_jobs: int | None):
+    def measure(self, n_jobs: int | None) -> benchmark.BenchmarkResult:
         """The result of the benchmark."""
         return benchmark.diagnostic_benchmark(
             self.data.X,
@@ -190,7 +191,7 @@ def _with_word(path: str | None, word: str) -> str | None:
     return None if path is None else str(Path(path).with_stem(f"{Path(path).stem}-{word}"))
 
 
-def _job(options, data: Data, extent: Extent, max_iter: int | None, files: dict) -> Job:
+def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int | None, files: dict) -> Job:
     given = {name: files.get(name, getattr(options, name)) for name in ("out", "report", "picture")}
     classifiers = extent.classifiers if options.classifiers is None else [options.classifiers]
     return Job(
@@ -217,7 +218,7 @@ def arms_named(wanted: Iterable[str], max_iter: int | None) -> dict[str, Arm]:
     return arms
 
 
-def _rare_regimes(options, data: Data) -> list[dict]:
+def _rare_regimes(options: argparse.Namespace, data: Data) -> list[dict]:
     wanted = _labels_named("--rare", options.rare, data) or ()
     return [{"rare": label, "n_rare": options.n_rare, "n_other": N_OTHER} for label in wanted]
 
@@ -280,7 +281,7 @@ def _check_output(option: str, path: Path, resume: bool) -> None:
 # ---------------------------------------------------------------------------------------------------------- results
 
 
-def measure(job: Job, n_jobs: int | None, write: Callable):
+def measure(job: Job, n_jobs: int | None, write: Callable) -> benchmark.BenchmarkResult:
     """The result of a job; after Ctrl-C, a line on what is kept."""
     write(f"Measuring on {job.data.name} ...")
     try:
@@ -298,7 +299,7 @@ def kept(out: Path | None) -> str:
     return f"Stopped. {n_cells} finished cells are kept in {out}: go on with the same command and --resume."
 
 
-def deliver(job: Job, result, command: str, write: Callable) -> None:
+def deliver(job: Job, result: BenchmarkResult, command: str, write: Callable) -> None:
     """Write the report and the picture; the results are in their file already."""
     with Staging() as staging:
         if job.report is not None:
@@ -313,7 +314,7 @@ def deliver(job: Job, result, command: str, write: Callable) -> None:
         write(f"There is no difference to draw, so {job.picture} was not written.")
 
 
-def write_report(job: Job, result, command: str, path: Path) -> None:
+def write_report(job: Job, result: BenchmarkResult, command: str, path: Path) -> None:
     """The table with what may be claimed; its suffix gives the form."""
     suffix = path.suffix.lower()
     if suffix == ".html":
@@ -324,7 +325,7 @@ def write_report(job: Job, result, command: str, path: Path) -> None:
         path.write_text(in_markdown(job, result, command), encoding="utf-8")
 
 
-def in_markdown(job: Job, result, command: str) -> str:
+def in_markdown(job: Job, result: BenchmarkResult, command: str) -> str:
     """A page: the command, the data, the table, what may be claimed."""
     claims = "\n".join(f"- {line}" for line in result.summary().splitlines())
     about = "\n".join(f"- {line}" for line in job.describe().splitlines())
@@ -332,7 +333,7 @@ def in_markdown(job: Job, result, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def draw(result, path: Path) -> None:
+def draw(result: BenchmarkResult, path: Path) -> None:
     """Differences with their intervals in points of balanced accuracy, a panel for rows, columns and enhancement."""
     from matplotlib.figure import Figure
 
