@@ -53,25 +53,25 @@ class Fold:
     key: tuple
 
     def seed(self, name: str) -> int:
-        """A seed for what `name` draws on this fold; the order of work does not matter."""
+        """Return a seed for what `name` draws on this fold; the order of work does not matter."""
         return derive_seed(*self.key, name)
 
     def inner(self, train: np.ndarray, test: np.ndarray) -> Fold:
-        """Training rows split once more."""
+        """Return training rows split once more."""
         return Fold(self.X[train], self.y[train], self.groups[train], self.X[test], (*self.key, int(test[0])))
 
     @cached_property
     def scaler(self) -> StandardScaler:
-        """Fitted on the training rows, flat."""
+        """Return the scaler that is fitted on the training rows, flat."""
         return StandardScaler().fit(flat(self.X))
 
     def scaled(self, X: Any) -> np.ndarray:
-        """Flat rows, standardised by the training rows."""
+        """Return flat rows, standardised by the training rows."""
         return self.scaler.transform(flat(X))
 
     @cached_property
     def pixels(self) -> Columns:
-        """Training and test rows, flat and standardised."""
+        """Return training and test rows, flat and standardised."""
         return Columns(self.scaled(self.X), self.y, self.scaled(self.X_test))
 
 
@@ -165,7 +165,7 @@ class Arm:
         return f"{self.kind}({', '.join(filter(None, given))})"
 
     def missing(self, is_images: bool) -> str | None:
-        """Why the arm cannot run here, or None."""
+        """Return why the arm cannot run here, or None."""
         absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
         if absent:
             return f"{' and '.join(absent)} is not installed"
@@ -173,7 +173,7 @@ class Arm:
 
 
 def flat(X: Any) -> np.ndarray:
-    """Float64 rows of one dimension."""
+    """Return float64 rows of one dimension."""
     X = np.asarray(X)
     return X.reshape(len(X), -1).astype(np.float64)
 
@@ -182,7 +182,7 @@ def flat(X: Any) -> np.ndarray:
 
 
 def grown(fold: Fold, X_new: Any, y_new: Any, **more: Any) -> Columns:
-    """Training rows and further ones on the columns of the arm "none": standardised by the real rows."""
+    """Return training rows and further ones on the columns of the arm "none": standardised by the real rows."""
     plain = fold.pixels
     if not len(X_new):
         return Columns(plain.X, plain.y, plain.X_test, **more)
@@ -207,7 +207,7 @@ def _weighted(fold: Fold, shared: Any, classifier: Any) -> Columns:
 
 
 def _origins(y: Any, ratio: float, rng: np.random.RandomState) -> np.ndarray:
-    """Rows to copy, so that each class reaches `ratio` times the largest one."""
+    """Return rows to copy, so that each class reaches `ratio` times the largest one."""
     counts = synthetic_counts(y, "auto", ratio)
     return np.concatenate([rng.choice(np.flatnonzero(y == label), n) for label, n in counts.items()])
 
@@ -227,7 +227,7 @@ def _smote(fold: Fold, shared: Any, classifier: Any) -> Columns:
 
 
 def moved(images: np.ndarray, rng: np.random.RandomState, *, flip: bool = False) -> np.ndarray:
-    """Each image shifted by up to `SHIFT` pixels (edges repeat), with another contrast; mirrored half the time."""
+    """Return images shifted by up to `SHIFT` pixels (edges repeat), with another contrast; half of them mirrored."""
     result = np.empty(images.shape, np.float64)
     sides = images.shape[1:3]
     padding = [(SHIFT, SHIFT)] * 2 + [(0, 0)] * (images.ndim - 3)
@@ -240,7 +240,7 @@ def moved(images: np.ndarray, rng: np.random.RandomState, *, flip: bool = False)
 
 
 def moved_rows(fold: Fold, *, ratio: float, flip: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Images of classical augmentation, and their labels."""
+    """Return images of classical augmentation, and their labels."""
     rng = np.random.RandomState(fold.seed("classical augmentation"))
     origins = _origins(fold.y, ratio, rng)
     return moved(fold.X[origins], rng, flip=flip) if len(origins) else fold.X[:0], fold.y[origins]
@@ -251,7 +251,7 @@ def _moved_rows(fold: Fold, shared: Any, classifier: Any, *, ratio: float, flip:
 
 
 def classical_arm(*, ratio: float = 2.0, flip: bool = False) -> Arm:
-    """Rows of classical augmentation: real rows shifted by up to 2 pixels and with another contrast.
+    """Return rows of classical augmentation: real rows shifted by up to 2 pixels and with another contrast.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def classical_arm(*, ratio: float = 2.0, flip: bool = False) -> Arm:
 
 
 def _components(fold: Fold, shared: Any, classifier: Any) -> Columns:
-    """Principal components of standardised pixels, not whitened: the last of few rows are noise."""
+    """Return principal components of standardised pixels, not whitened: the last of few rows are noise."""
     from sklearn.decomposition import PCA
 
     plain = fold.pixels
@@ -291,7 +291,7 @@ def _gradients(fold: Fold, shared: Any, classifier: Any) -> Columns:
 
 
 def hog_columns(images: np.ndarray) -> np.ndarray:
-    """Histograms of oriented gradients of each image; cells are halved where images are too small for two a side."""
+    """Return histograms of oriented gradients; cells are smaller where images are too small for two a side."""
     from skimage.feature import hog
 
     side = min(CELL_SIDE, min(images.shape[1:3]) // 2)
@@ -301,7 +301,7 @@ def hog_columns(images: np.ndarray) -> np.ndarray:
 
 
 def _patches(fold: Fold, shared: Any, classifier: Any) -> Columns:
-    """Pixels and typical patches of the training rows at equal weight, as GANAugmenter has them, without its GAN."""
+    """Return pixels and typical patches of the training rows at equal weight, as GANAugmenter without its GAN."""
     blocks = list(zip(*patch_blocks(fold.X, fold.X_test, fold.seed("patches")), strict=True))
     parts = [fold.pixels, *(standardised(X, fold.y, X_test) for X, X_test in blocks)]
     scales = [np.sqrt(n * part.X.shape[1]) for n, part in zip([1] + [len(blocks)] * len(blocks), parts, strict=True)]
@@ -311,20 +311,20 @@ def _patches(fold: Fold, shared: Any, classifier: Any) -> Columns:
 
 
 def patch_blocks(images: np.ndarray, images_test: np.ndarray, seed: int) -> list[list[np.ndarray]]:
-    """Blocks of the typical patches of `images`, for these and for others; none where they are too few."""
+    """Return blocks of the typical patches of `images`, for these and for others; none where they are too few."""
     stacks = [(each if each.ndim == 4 else each[..., None]).astype(np.float32) for each in (images, images_test)]
     arrays = learn_patches(stacks[0], N_PATCHES, np.random.RandomState(seed))
     return [[] if arrays is None else PatchDictionary(arrays).blocks(stack) for stack in stacks]
 
 
 def standardised(X: Any, y: Any, X_test: Any) -> Columns:
-    """Columns standardised by the training rows."""
+    """Return columns standardised by the training rows."""
     scaler = StandardScaler().fit(X)
     return Columns(scaler.transform(X), y, scaler.transform(X_test))
 
 
 def light_arms() -> dict[str, Arm]:
-    """Rows and columns of the protocol that take moments, by name."""
+    """Return rows and columns of the protocol that take moments, by name."""
     light = {"share": LIGHT}
     return {
         "none": Arm("rows", _plain, **light),

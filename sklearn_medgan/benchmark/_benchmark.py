@@ -178,7 +178,7 @@ def diagnostic_benchmark(
 def _resolve_arms(
     arms: Any, reference: str | Mapping[str, str] | None, rows: Rows
 ) -> tuple[dict[str, Arm], dict[str, str], list[str]]:
-    """Arms that can run here, by kind, each reference there; the reference of each; notes on those left out."""
+    """Return arms that can run here, by kind, each reference there; the reference of each; notes on those left out."""
     wanted = {name: as_arm(name, value) for name, value in _named(arms, ARMS, "arms").items()}
     absent = {name: arm.missing(rows.X.ndim > 2) for name, arm in wanted.items()}
     kept = {name: arm for name, arm in wanted.items() if absent[name] is None}
@@ -201,7 +201,7 @@ def _resolve_arms(
 
 
 def _named(values: Any, known: Mapping, parameter: str) -> dict:
-    """A mapping by name, from None (all that are known), names, or a mapping."""
+    """Return a mapping by name, from None (all that are known), names, or a mapping."""
     if values is None:
         return dict(known)
     if not isinstance(values, Iterable):
@@ -255,7 +255,7 @@ def _resolve_classifiers(classifiers: Any) -> dict:
 
 
 def _settings(plan: Plan) -> dict:
-    """What was measured on which data, in the words of the results file."""
+    """Return what was measured on which data, in the words of the results file."""
     rows = plan.rows
     return {
         "data": f"{len(rows.codes)} rows, {rows.n_groups} groups, {rows.fingerprint()}",

@@ -22,25 +22,25 @@ MOST_WARNINGS = 5  # different ones kept of a cell
 
 
 def pack(array: np.ndarray) -> dict:
-    """An array as a JSON object, exact."""
+    """Return an array as a JSON object, exact."""
     array = np.ascontiguousarray(array)
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": array.dtype.str, "shape": list(array.shape), "base64": data}
 
 
 def unpack(packed: dict) -> np.ndarray:
-    """What `pack` was given."""
+    """Return what `pack` was given."""
     data = base64.b64decode(packed["base64"])
     return np.frombuffer(data, packed["dtype"]).reshape(packed["shape"])
 
 
 def key_of(cell: dict) -> tuple:
-    """What tells cells apart."""
+    """Return what tells cells apart."""
     return cell["regime"], cell["seed"], cell["fold"], cell["arm"], cell["classifier"]
 
 
 def run_task(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]]) -> Iterator[dict]:
-    """Cells of the (arm, classifier) pairs wanted, each as soon as it is finished; a failed one holds its error."""
+    """Yield cells of the (arm, classifier) pairs wanted, as soon as they are finished; a failed one holds its error."""
     fold = _fold_of(X, plan, task)
     shared = _Once(_shared_fit(plan, wanted), fold)
     with _recorded() as caught:
@@ -64,7 +64,7 @@ def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def list_cells(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]]) -> list[dict]:
-    """`run_task` for a worker, which cannot hand over one by one."""
+    """Return the cells of `run_task`, for a worker, which cannot hand over one by one."""
     return list(run_task(X, plan, task, wanted))
 
 
@@ -88,7 +88,7 @@ class _Once:
         self.seconds = 0.0
 
     def get(self, *arguments: Any) -> Any:
-        """The result; None after an error, which `value` raises."""
+        """Return the result; None after an error, which `value` raises."""
         if not self._done:
             started = time.perf_counter()
             try:
@@ -99,7 +99,7 @@ class _Once:
         return self._result
 
     def value(self, *arguments: Any) -> Any:
-        """The result, or the error raised anew."""
+        """Return the result, or the error raised anew."""
         result = self.get(*arguments)
         if self._error is not None:
             raise self._error
@@ -107,7 +107,7 @@ class _Once:
 
 
 def _outcome(plan: Plan, fold: Fold, arm: str, name: str, shared: _Once, prepared: _Once) -> dict:
-    """What is measured of a cell, or its error; what the first classifier prepares for all is counted apart."""
+    """Return what is measured of a cell, or its error; what the first classifier prepares for all is counted apart."""
     started, prepared_before = time.perf_counter(), prepared.seconds
     try:
         measured = _measure(plan, fold, arm, name, shared.value(), prepared)
@@ -137,12 +137,12 @@ def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared: Any, prepared:
 
 
 def _chosen(model: Any) -> dict[str, float]:
-    """The dose that an `AugmentedClassifier` has chosen for itself."""
+    """Return the dose that an `AugmentedClassifier` has chosen for itself."""
     return {"dose": float(model.dose_)} if hasattr(model, "dose_scores_") else {}
 
 
 def _numbers(notes: Any) -> dict[str, float]:
-    """What an arm noted, in the form of a results file."""
+    """Return what an arm noted, in the form of a results file."""
     try:
         return {str(name): float(value) for name, value in dict(notes).items()}
     except (TypeError, ValueError) as error:
@@ -152,7 +152,7 @@ def _numbers(notes: Any) -> dict[str, float]:
 
 
 def _codes(predicted: Any, classes: np.ndarray, n: int) -> np.ndarray:
-    """Predicted labels as positions in `classes`."""
+    """Return predicted labels as positions in `classes`."""
     predicted = np.asarray(predicted)
     if predicted.shape != (n,):
         raise ValueError(f"expected one predicted label for each of {n} rows; got shape {predicted.shape}.")
@@ -163,7 +163,7 @@ def _codes(predicted: Any, classes: np.ndarray, n: int) -> np.ndarray:
 
 
 def _scores(model: Any, X: Any, classes: np.ndarray) -> tuple[np.ndarray | None, bool]:
-    """Probabilities or decision values (n, n_classes) in the order of `classes`, and which of them; or None."""
+    """Return probabilities or decision values (n, n_classes) in the order of `classes`, and which of them; or None."""
     method = next((name for name in ("predict_proba", "decision_function") if hasattr(model, name)), None)
     if method is None:
         return None, False
@@ -182,7 +182,7 @@ def _scores(model: Any, X: Any, classes: np.ndarray) -> tuple[np.ndarray | None,
 
 @contextmanager
 def _recorded() -> Iterator[list[warnings.WarningMessage]]:
-    """Warnings of a fit, kept for the result; in a thread, where Python cannot keep them apart, they go their way."""
+    """Keep warnings of a fit for the result; in a thread, where Python cannot tell them apart, they go their way."""
     if threading.current_thread() is not threading.main_thread():
         yield []
         return

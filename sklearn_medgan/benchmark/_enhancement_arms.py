@@ -68,18 +68,18 @@ class SharedEnhancement:
 
     @cached_property
     def good(self) -> dict[str, np.ndarray]:
-        """Clean images of both parts."""
+        """Return clean images of both parts."""
         parts = {"train": self._fold.X, "test": self._fold.X_test}
         return {part: self._with_channels(self._scale.encode(X)) for part, X in parts.items()}
 
     @cached_property
     def poor(self) -> dict[str, np.ndarray]:
-        """Degraded images of both parts."""
+        """Return degraded images of both parts."""
         seeds = {part: self._fold.seed(f"{self._name}, {part}") for part in self.good}
         return {part: self._function(images, seeds[part]) for part, images in self.good.items()}
 
     def images(self, treatment: str, part: str) -> np.ndarray:
-        """Images of "train" or "test" as a classifier meets them."""
+        """Return images of "train" or "test" as a classifier meets them."""
         if treatment in ("clean", "degraded"):
             return (self.good if treatment == "clean" else self.poor)[part]
         if (treatment, part) not in self._restored:
@@ -97,14 +97,14 @@ class SharedEnhancement:
 
     @cached_property
     def enhancer(self) -> Any:
-        """The enhancer, fitted on the clean training images, which it degrades itself by the same function."""
+        """Return the enhancer, fitted on the clean training images, which it degrades itself by the same function."""
         enhancer = clone(self._enhancer).set_params(degradation=self._function)
         _seed_parts(self._fold.seed(f"{self._name}, enhancer"), enhancer)
         return enhancer.fit(self._fold.X, self._fold.y)
 
     @cached_property
     def _tuning(self) -> tuple[list, list]:
-        """A few training images, poor and good."""
+        """Return a few training images, poor and good."""
         order = np.random.RandomState(self._fold.seed(f"{self._name}, tuning")).permutation(len(self._fold.X))
         return tuple([part["train"][i] for i in order[:TUNED_ON]] for part in (self.poor, self.good))
 
@@ -124,7 +124,7 @@ class SharedEnhancement:
 
 
 def _bm3d(image: np.ndarray, strength: float) -> np.ndarray:
-    """BM3D of each channel, told `strength` times the estimated noise."""
+    """Return BM3D of each channel, told `strength` times the estimated noise."""
     import bm3d
 
     sigma = max(strength * _filters.estimate_noise(image), 1e-4)
@@ -148,7 +148,7 @@ def enhancement_arms(
     trained: Sequence[str] = TRAINED,
     enhancer: Any = None,
 ) -> dict[str, Arm]:
-    """Arms in which a classifier meets poor test images, as they are or restored.
+    """Return arms in which a classifier meets poor test images, as they are or restored.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class SharedGAN:
 
     @cached_property
     def inner(self) -> list[tuple]:
-        """(rows held out, fold of the others, its GAN) of the inner folds by which `AugmentedClassifier` chooses."""
+        """Return (rows held out, fold of the others, its GAN) of the inner folds of `AugmentedClassifier`."""
         splits = inner_splits(self._fold.X, self._fold.y, groups=self._fold.groups)
         folds = [(test, self._fold.inner(train, test)) for train, test in splits]
         return [(test, fold, self._fit(fold)) for test, fold in folds]
@@ -45,7 +45,7 @@ def _fit_gan(fold: Fold, *, augmenter: Any, name: str) -> SharedGAN:
 
 
 def _draw(gan: Any, fold: Fold, counts: dict, name: str) -> tuple:
-    """Synthetic rows of these counts by class."""
+    """Return synthetic rows of these counts by class."""
     labels = np.repeat(np.unique(fold.y), list(counts.values()))
     if not len(labels):
         return fold.X[:0], fold.y[:0]
@@ -63,7 +63,7 @@ def _dosed(fold: Fold, gan: Any, dose: float, name: str) -> Columns:
 
 
 def _chosen_dose(fold: Fold, shared: Any, classifier: Any, *, name: str, doses: Sequence[float]) -> Columns:
-    """The dose that `AugmentedClassifier` would choose: fewest rows within one standard error of the best."""
+    """Return the dose that `AugmentedClassifier` would choose: fewest rows within one standard error of the best."""
     held_out = (
         (test, np.stack([_predicted(classifier, _dosed(inner, gan, dose, name)) for dose in doses]))
         for test, inner, gan in shared.inner
@@ -90,7 +90,7 @@ def _gan_columns(fold: Fold, shared: Any, classifier: Any) -> Columns:
 
 
 def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float] = DOSES) -> dict[str, Arm]:
-    """The arms of a GAN, which share one fit a fold: rows, rows in a chosen dose, columns.
+    """Return the arms of a GAN, which share one fit a fold: rows, rows in a chosen dose, columns.
 
     Parameters
     ----------
@@ -125,14 +125,14 @@ def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float]
 
 
 def _conv_net_arm(max_iter: int) -> Arm:
-    """The discriminator's trunk with its class head alone; twice the GAN's steps take about as long as those."""
+    """Return the discriminator's trunk with its class head alone; twice the GAN's steps take about as long as those."""
     net = GANAugmenter(adversarial_weight=0.0, n_patches=0, max_iter=2 * max_iter)
     fit = partial(_fit_gan, augmenter=net, name="conv net")
     return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True)
 
 
 def default_arms(max_iter: int | None = None) -> dict[str, Arm]:
-    """Rows and columns of the protocol, by name; `max_iter` updates of each GAN, None for its default."""
+    """Return rows and columns of the protocol, by name; `max_iter` updates of each GAN, None for its default."""
     augmenter = GANAugmenter() if max_iter is None else GANAugmenter(max_iter=max_iter)
     conv_net = {"conv net (class head only)": _conv_net_arm(augmenter.max_iter)}
     arms = {**light_arms(), **conv_net, **gan_arms(augmenter)}
@@ -143,7 +143,7 @@ def default_arms(max_iter: int | None = None) -> dict[str, Arm]:
 
 
 def as_arm(name: str, value: Any) -> Arm:
-    """An `Arm`, or what an estimator makes one."""
+    """Return an `Arm`, or what an estimator makes one."""
     if isinstance(value, Arm):
         return value
     if isinstance(value, type) or not hasattr(value, "fit"):
@@ -163,7 +163,7 @@ def as_arm(name: str, value: Any) -> Arm:
 
 
 def takes_stacks(estimator: Any) -> bool:
-    """Whether images go in as they are; otherwise as flat rows."""
+    """Return whether images go in as they are; otherwise as flat rows."""
     if isinstance(estimator, Pipeline):
         estimator = estimator.steps[0][1]
     if not isinstance(estimator, BaseEstimator):
@@ -172,7 +172,7 @@ def takes_stacks(estimator: Any) -> bool:
 
 
 def rows_for(estimator: Any, X: Any) -> np.ndarray:
-    """Rows in the form that an estimator takes."""
+    """Return rows in the form that an estimator takes."""
     return X if X.ndim == 2 or takes_stacks(estimator) else X.reshape(len(X), -1)
 
 
@@ -196,7 +196,7 @@ def _resampled(fold: Fold, shared: Any, classifier: Any, *, name: str, sampler: 
 
 
 def _wrapped(fold: Fold, shared: Any, classifier: Any, *, name: str, wrapper: Any) -> Columns:
-    """The user's meta-estimator around the classifier; a pipeline in it keeps all but its last step."""
+    """Return the user's meta-estimator around the classifier; a pipeline in it keeps all but its last step."""
     wrapper = _seeded(wrapper, fold, name)
     inner = wrapper.get_params(deep=False)["estimator"]
     place = f"estimator__{inner.steps[-1][0]}" if isinstance(inner, Pipeline) else "estimator"

@@ -103,7 +103,7 @@ class Journal:
             self._write((json.dumps(cell) + "\n").encode())
 
     def _write(self, line: bytes) -> None:
-        """One unbuffered write: what is written stays, whatever happens to the process."""
+        """Write at once and unbuffered: what is written stays, whatever happens to the process."""
         view = memoryview(line)
         while view:
             view = view[self._file.write(view) :]
@@ -135,7 +135,7 @@ def _lock(file: Any) -> None:
 
 
 def _difference(key: str, found: Any, expected: Any) -> str:
-    """Which part of a setting differs, in words."""
+    """Return which part of a setting differs, in words."""
     if isinstance(found, dict) and isinstance(expected, dict):
         names = [name for name in {**found, **expected} if found.get(name) != expected.get(name)]
         if len(names) == 1 and names[0] in found and names[0] in expected:

@@ -41,7 +41,7 @@ class Regime:
     rare: int | None = None
 
     def thin(self, train: np.ndarray, codes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        """Training rows of this regime, in ascending order."""
+        """Return training rows of this regime, in ascending order."""
         kept = [
             rows if most is None else rng.permutation(rows)[:most]
             for rows, most in ((train[codes[train] == code], most) for code, most in enumerate(self.most))
@@ -62,16 +62,16 @@ class Rows:
 
     @property
     def y(self) -> np.ndarray:
-        """Labels as the user gave them."""
+        """Return labels as the user gave them."""
         return self.classes[self.codes]
 
     @property
     def n_groups(self) -> int:
-        """Number of different groups."""
+        """Return number of different groups."""
         return int(self.groups.max()) + 1
 
     def code_of(self, label: object, parameter: str) -> int:
-        """Position of a class given by its label or its name."""
+        """Return position of a class given by its label or its name."""
         for known in (self.classes.tolist(), list(self.names)):
             if label in known:
                 return known.index(label)
@@ -81,7 +81,7 @@ class Rows:
         )
 
     def fingerprint(self) -> str:
-        """A short hash of everything in here."""
+        """Return a short hash of everything in here."""
         digest = hashlib.blake2b(digest_size=16)
         for array in (self.X, self.codes, self.groups):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -91,7 +91,7 @@ class Rows:
 
 
 def derive_seed(*parts: object) -> int:
-    """A seed from names and numbers, whatever the order in which work is done."""
+    """Return a seed from names and numbers, whatever the order in which work is done."""
     digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") % (2**31 - 1)
 
@@ -106,7 +106,7 @@ def labelled_rows(
     image_shape: Sequence[int] | None,
     target_names: Sequence[str] | None,
 ) -> Rows:
-    """The user's rows, or an error that says what to change."""
+    """Return the user's rows, or an error that says what to change."""
     X = _check_X(X, image_shape)
     y = _one_a_row(X, y, "y")
     classes, codes = np.unique(y, return_inverse=True)
@@ -164,7 +164,7 @@ def _one_a_row(X: Any, values: ArrayLike | None, name: str) -> np.ndarray:
 
 
 def _of_one_kind(values: np.ndarray, name: str) -> np.ndarray:
-    """Objects, as columns of a DataFrame hold them, as an array of text or numbers; others as they are."""
+    """Return objects, as columns of a DataFrame hold them, as an array of text or numbers; others as they are."""
     if all(isinstance(value, str) for value in values) or all(isinstance(value, Real) for value in values):
         return np.array(values.tolist())
     types = sorted({type(value).__name__ for value in values})
@@ -180,7 +180,7 @@ def _of_one_kind(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def check_regimes(regimes: Any, rows: Rows) -> tuple[Regime, ...]:
-    """`Regime` objects of the `regimes` parameter."""
+    """Return `Regime` objects of the `regimes` parameter."""
     is_list = isinstance(regimes, Iterable) and not isinstance(regimes, str | Mapping)
     several = list(regimes) if is_list else [regimes]
     checked = tuple(_regime(value, rows) for value in several)
@@ -266,7 +266,7 @@ def _on_diseased(rows: Rows, codes: tuple[int, ...], regimes: list[str]) -> str:
 def check_folds(
     rows: Rows, n_splits: int, seeds: int | Iterable[int]
 ) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
-    """Training and test rows of each fold, by seed."""
+    """Return training and test rows of each fold, by seed."""
     if not isinstance(n_splits, Integral) or isinstance(n_splits, bool) or n_splits < 2:
         raise ParameterError("n_splits", "must be a whole number from 2 up", repr(n_splits))
     seeds = list(seeds) if isinstance(seeds, Iterable) else [seeds]
@@ -286,7 +286,7 @@ def check_folds(
 
 
 def split(codes: np.ndarray, groups: np.ndarray, n_splits: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Stratified folds by group, of which every one trains on every class."""
+    """Return stratified folds by group, of which every one trains on every class."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     present, counts = np.unique(codes, return_counts=True)
@@ -321,7 +321,7 @@ class Plan:
     classifiers: Mapping
 
     def tasks(self) -> Iterator[Task]:
-        """Units of work, in the order of the table."""
+        """Return units of work, in the order of the table."""
         shares = dict.fromkeys(self.share_of(name) for name in self.arms)
         for regime in self.regimes:
             for seed, folds in self.folds.items():
@@ -330,30 +330,30 @@ class Plan:
                         yield Task(regime.name, seed, fold, share)
 
     def share_of(self, arm: str) -> str:
-        """Key of the arms that are run together with this one."""
+        """Return key of the arms that are run together with this one."""
         return self.arms[arm].share or f"arm {arm}"
 
     def cells_of(self, task: Task) -> list[tuple[str, str]]:
-        """(arm, classifier) pairs of a unit of work."""
+        """Return (arm, classifier) pairs of a unit of work."""
         return [(arm, c) for arm in self.arms if self.share_of(arm) == task.share for c in self.classifiers]
 
     def regime(self, name: str) -> Regime:
-        """A regime by its name."""
+        """Return a regime by its name."""
         return next(regime for regime in self.regimes if regime.name == name)
 
     def split_of(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """Training rows, thinned to the regime, and all test rows."""
+        """Return training rows, thinned to the regime, and all test rows."""
         train, test = self.folds[task.seed][task.fold]
         rng = np.random.RandomState(derive_seed("regime", task.regime, task.seed, task.fold))
         return self.regime(task.regime).thin(train, self.rows.codes, rng), test
 
     def sent(self) -> Plan:
-        """The same without the rows, which travel on their own."""
+        """Return the same without the rows, which travel on their own."""
         return replace(self, rows=replace(self.rows, X=self.rows.X[:0]))
 
 
 def check_sizes(plan: Plan) -> list[str]:
-    """Notes where a class has fewer training rows than a regime asks for; an error where a regime cuts nothing."""
+    """Return notes on classes with fewer training rows than a regime asks for; raise where a regime cuts nothing."""
     notes = []
     for regime in (r for r in plan.regimes if r.name != "all"):
         counts = np.array(

@@ -60,22 +60,22 @@ class BenchmarkResult:
 
     @property
     def verdict_(self) -> dict[tuple[str, str, str], str]:
-        """(regime, arm, classifier) -> the verdict as a sentence with its figures."""
+        """Return (regime, arm, classifier) -> the verdict as a sentence with its figures."""
         n = self.n_comparisons
         return {(row["regime"], row["arm"], row["classifier"]): sentence(row, n) for row in self.table}
 
     @property
     def n_comparisons(self) -> int:
-        """How many differences Holm's correction counts."""
+        """Return how many differences Holm's correction counts."""
         return sum(not math.isnan(row["p_holm"]) for row in self.table)
 
     @property
     def failures(self) -> list[str]:
-        """Arms that failed, with their errors."""
+        """Return arms that failed, with their errors."""
         return [self.verdict_[row["regime"], row["arm"], row["classifier"]] for row in self.table if row["error"]]
 
     def to_frame(self) -> pandas.DataFrame:
-        """The table as a DataFrame.
+        """Return the table as a DataFrame.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class BenchmarkResult:
         return pd.DataFrame(self.table, columns=list(COLUMNS))
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
-        """The table with settings, verdicts and notes as JSON; NaN becomes null.
+        """Return the table with settings, verdicts and notes as JSON; NaN becomes null.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class BenchmarkResult:
         )
 
     def to_markdown(self) -> str:
-        """The table for a page of documentation.
+        """Return the table for a page of documentation.
 
         Returns
         -------
@@ -149,7 +149,7 @@ class BenchmarkResult:
         return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
 
     def to_html(self, path: str | os.PathLike | None = None) -> str:
-        """The table with verdicts and notes as one page without scripts or links.
+        """Return the table with verdicts and notes as one page without scripts or links.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ class BenchmarkResult:
         return page
 
     def summary(self) -> str:
-        """What may be claimed, in words: counts, every gain and loss, what failed, notes.
+        """Return what may be claimed, in words: counts, every gain and loss, what failed, notes.
 
         Returns
         -------
@@ -204,7 +204,7 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(row: dict, name: str) -> str:
-    """A figure as text; empty where there is none."""
+    """Return a figure as text; empty where there is none."""
     value = row[name]
     if not isinstance(value, float):
         return str(value)

@@ -44,7 +44,7 @@ def measure(plan: Plan, journal: Journal, n_jobs: int | None, verbose: int) -> N
 
 
 def missing(plan: Plan, cells: list[dict]) -> list[tuple[Task, list]]:
-    """Tasks with the (arm, classifier) pairs that are not there yet."""
+    """Return tasks with the (arm, classifier) pairs that are not there yet."""
     done = {key_of(cell) for cell in cells if "error" not in cell}
     work = []
     for task in plan.tasks():
@@ -56,7 +56,7 @@ def missing(plan: Plan, cells: list[dict]) -> list[tuple[Task, list]]:
 
 
 def _is_local() -> bool:
-    """Whether joblib would use this machine: a cluster with one worker is still to be used."""
+    """Return whether joblib would use this machine: a cluster with one worker is still to be used."""
     return type(get_active_backend()[0]).__module__.startswith("joblib._parallel_backends")
 
 
@@ -66,7 +66,7 @@ def _here(plan: Plan, work: list[tuple[Task, list]]) -> Iterator[dict]:
 
 
 def _elsewhere(plan: Plan, work: list[tuple[Task, list]], n_jobs: int | None, workers: int) -> Iterator[dict]:
-    """Cells of each task when it is finished, in any order."""
+    """Return cells of each task when it is finished, in any order."""
     sent, X = plan.sent(), plan.rows.X
     jobs = [delayed(list_cells)(X, sent, task, wanted) for task, wanted in work]
     if get_active_backend()[0].supports_return_generator:
@@ -80,7 +80,7 @@ def _elsewhere(plan: Plan, work: list[tuple[Task, list]], n_jobs: int | None, wo
 
 
 def _interruptible() -> Any:
-    """Watches for Ctrl-C, where signals arrive: in the main thread."""
+    """Return what watches for Ctrl-C, where signals arrive: in the main thread."""
     if threading.current_thread() is threading.main_thread():
         return Interrupt()
     return _Uninterrupted()
@@ -92,7 +92,7 @@ class _Uninterrupted:
     seen = False
 
     def check(self) -> None:
-        """Nothing arrives here."""
+        """Do nothing: no signal arrives here."""
 
     def __enter__(self) -> Any:
         return self
@@ -130,7 +130,7 @@ class Progress:
         return task
 
     def tell(self, cell: dict) -> None:
-        """A cell has arrived."""
+        """Take note of a cell that has arrived."""
         task = self._count(cell)
         self._left[task] -= 1
         if self._left[task]:
@@ -143,7 +143,7 @@ class Progress:
             print(f"[{done}/{self._total}{left}] {where}", file=sys.stderr, flush=True)
 
     def seconds_left(self) -> float:
-        """Estimate: the mean of the finished tasks of the same regime and share, else of the share, else of all."""
+        """Return an estimate: the mean of finished tasks of the regime and share, else of the share, else of all."""
         finished = [(task, spent) for task, spent in self._spent.items() if task not in self._left]
         means = _means(finished)
         of_all = means.get((), 0.0)
@@ -155,7 +155,7 @@ class Progress:
 
 
 def _means(finished: list[tuple[Task, float]]) -> dict[tuple, float]:
-    """Mean seconds by (regime, share), by (share,) and over all, ()."""
+    """Return mean seconds by (regime, share), by (share,) and over all, ()."""
     sums, counts = Counter(), Counter()
     for task, seconds in finished:
         for key in ((task.regime, task.share), (task.share,), ()):
@@ -165,7 +165,7 @@ def _means(finished: list[tuple[Task, float]]) -> dict[tuple, float]:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds in words."""
+    """Return seconds in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

@@ -37,12 +37,12 @@ def brier(codes: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def sensitivity_specificity(is_ill: np.ndarray, called_ill: np.ndarray) -> tuple[float, float]:
-    """Shares of ill rows called ill, and of other rows not called ill."""
+    """Return shares of ill rows called ill, and of other rows not called ill."""
     return float(called_ill[is_ill].mean()), float(1.0 - called_ill[~is_ill].mean())
 
 
 def suspicion(scores: np.ndarray, ill: tuple[int, ...], are_probabilities: bool) -> np.ndarray:
-    """One score a row for being ill at all, from those of the classes (n, n_classes).
+    """Return one score a row for being ill at all, from those of the classes (n, n_classes).
 
     Of several ill classes: the sum of their probabilities, or the best of their decision values less the best of the
     others, which is above 0 where the classifier calls one of them.
@@ -54,12 +54,12 @@ def suspicion(scores: np.ndarray, ill: tuple[int, ...], are_probabilities: bool)
 
 
 def threshold(scores: np.ndarray, is_ill: np.ndarray, specificity: float = SPECIFICITY) -> float:
-    """The lowest score above which at most ``1 - specificity`` of the other rows lie."""
+    """Return the lowest score above which at most ``1 - specificity`` of the other rows lie."""
     return float(np.quantile(scores[~is_ill], specificity, method="inverted_cdf"))
 
 
 def at_specificity(scores: np.ndarray, is_ill: np.ndarray, fold_of: np.ndarray) -> np.ndarray:
-    """Rows called ill at a specificity of 90 %, each fold by a threshold from the rows of the other folds."""
+    """Return rows called ill at a specificity of 90 %, each fold by a threshold from the rows of the other folds."""
     called = np.zeros(len(scores), bool)
     for fold in np.unique(fold_of):
         here = fold_of == fold
@@ -181,7 +181,7 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 
 def verdict(difference: float, p_holm: float) -> str:
-    """What may be said: "gain", "loss" or "no evidence of a gain"."""
+    """Return what may be said: "gain", "loss" or "no evidence of a gain"."""
     if p_holm > LEVEL or np.isnan(p_holm):
         return "no evidence of a gain"
     return "gain" if difference > 0 else "loss"

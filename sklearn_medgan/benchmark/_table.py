@@ -52,16 +52,16 @@ class Line:
 
     @property
     def key(self) -> tuple:
-        """What tells lines apart."""
+        """Return what tells lines apart."""
         return self.regime, self.arm, self.classifier
 
     @property
     def errors(self) -> list[dict]:
-        """Cells that failed."""
+        """Return cells that failed."""
         return [cell for cell in self.cells.values() if "error" in cell]
 
     def error(self, n_folds: int) -> str:
-        """What failed where, in a sentence; empty where nothing did."""
+        """Return what failed where, in a sentence; empty where nothing did."""
         if len(self.cells) < n_folds:
             return f"{n_folds - len(self.cells)} of {n_folds} fits are missing"
         if not self.errors:
@@ -72,7 +72,7 @@ class Line:
         return f"failed in {len(self.errors)} of {n_folds} fits, {where}: {said}"
 
     def seconds(self) -> float:
-        """Mean over fits; what classifiers have in common is counted in full for each."""
+        """Return mean over fits; what classifiers have in common is counted in full for each."""
         names = ("seconds", "prepared_seconds", "shared_seconds")  # earlier files lack the second
         fitted = [sum(cell.get(name, 0.0) for name in names) for cell in self.cells.values()]
         return float(np.mean(fitted)) if fitted else NAN
@@ -98,7 +98,7 @@ class Predictions:
 
 
 def last_of_each(plan: Plan, cells: list[dict]) -> list[dict]:
-    """Cells in the order of the plan, whatever the order of work; of one that was tried again, the last."""
+    """Return cells in the order of the plan, whatever the order of work; of one that was tried again, the last."""
     last = {key_of(cell): cell for cell in cells}
     keys = ((task.regime, task.seed, task.fold, *pair) for task in plan.tasks() for pair in plan.cells_of(task))
     return [last[key] for key in keys if key in last]
@@ -142,7 +142,7 @@ def _lines(plan: Plan, cells: list[dict]) -> list[Line]:
 
 
 def _by_row(plan: Plan, line: Line, name: str, dtype: type) -> np.ndarray:
-    """Values of a cell's array in the order of the rows, (n_seeds, n, ...)."""
+    """Return values of a cell's array in the order of the rows, (n_seeds, n, ...)."""
     result = None
     for i, (seed, folds) in enumerate(plan.folds.items()):
         for fold, (_, test) in enumerate(folds):
@@ -154,7 +154,7 @@ def _by_row(plan: Plan, line: Line, name: str, dtype: type) -> np.ndarray:
 
 
 def _figures(plan: Plan, line: Line, predicted: np.ndarray, diseased: tuple[int, ...]) -> dict:
-    """What needs no other arm; means over seeds."""
+    """Return what needs no other arm; means over seeds."""
     codes = plan.rows.codes
     figures = {}
     if diseased:
@@ -182,7 +182,7 @@ def _figures(plan: Plan, line: Line, predicted: np.ndarray, diseased: tuple[int,
 
 
 def _fold_of(folds: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Number of the fold that tests each row."""
+    """Return number of the fold that tests each row."""
     numbers = np.empty(sum(len(test) for _, test in folds), int)
     for fold, (_, test) in enumerate(folds):
         numbers[test] = fold
@@ -198,7 +198,7 @@ def _against_reference(line: Line, references: dict, compared: Predictions, whol
 
 
 def _against_best(line: Line, plan: Plan, references: dict, compared: Predictions, whole: dict) -> dict:
-    """The best of the other arms with the same reference, that itself included."""
+    """Return the best of the other arms with the same reference, that itself included."""
     field = [arm for arm in plan.arms if references[arm] == references[line.arm] or arm == references[line.arm]]
     keys = [(line.regime, arm, line.classifier) for arm in field if arm != line.arm and plan.arms[arm].competes]
     keys = [key for key in keys if key in whole]
@@ -211,7 +211,7 @@ def _against_best(line: Line, plan: Plan, references: dict, compared: Prediction
 
 
 def _judge(table: list[dict]) -> None:
-    """p values corrected over the whole table, and the verdict of each row."""
+    """Return p values corrected over the whole table, and the verdict of each row."""
     rows = [row for row in table if not np.isnan(row["p"])]
     for row, p in zip(rows, statistics.holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = float(p)
@@ -226,7 +226,7 @@ def _judge(table: list[dict]) -> None:
 
 
 def sentence(row: dict, n_comparisons: int) -> str:
-    """The verdict of a row of the table, with its figures, as a sentence."""
+    """Return the verdict of a row of the table, with its figures, as a sentence."""
     who = f"{row['arm']} + {row['classifier']}, {row['regime']}"
     if row["error"]:
         return f"{who}: {row['error']}."
@@ -244,7 +244,7 @@ def _p(value: float) -> str:
 
 
 def warning_notes(cells: list[dict]) -> list[str]:
-    """Warnings of the fits, each with the arms that raised it."""
+    """Return warnings of the fits, each with the arms that raised it."""
     by_message: dict[str, dict] = {}
     for cell in cells:
         for message in cell.get("warnings", ()):
@@ -256,7 +256,7 @@ def warning_notes(cells: list[dict]) -> list[str]:
 
 
 def chosen_notes(cells: list[dict]) -> list[str]:
-    """What arms chose on training rows, such as a dose, and how often."""
+    """Return what arms chose on training rows, such as a dose, and how often."""
     counts: dict[tuple, dict] = {}
     for cell in cells:
         for name, value in (cell.get("notes") or {}).items():
@@ -270,7 +270,7 @@ def chosen_notes(cells: list[dict]) -> list[str]:
 
 
 def all_notes(plan: Plan, extra: list[str], cells: list[dict]) -> list[str]:
-    """What a reader has to know besides the figures."""
+    """Return what a reader has to know besides the figures."""
     if len(plan.folds) == 1:
         extra = [
             *extra,

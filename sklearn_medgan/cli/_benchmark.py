@@ -89,7 +89,7 @@ def run(options: argparse.Namespace, session: Session) -> int:
 
 
 def check_options(options: argparse.Namespace) -> None:
-    """An error where options do not go together, or a file cannot be written."""
+    """Raise an error where options do not go together, or a file cannot be written."""
     for name in ("rare", "diseased", "image_size") if options.data is None else ():
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for your own images: name them with --data.")
@@ -126,11 +126,11 @@ class Job:
 
     @property
     def trains_networks(self) -> bool:
-        """Whether some arm needs TensorFlow."""
+        """Return whether some arm needs TensorFlow."""
         return any(arm.fit_shared is not None for arm in self.arms.values())
 
     def check(self) -> None:
-        """An error where rows cannot be split as asked for, or a file is there already."""
+        """Raise an error where rows cannot be split as asked for, or a file is there already."""
         for option in ("out", "report", "picture"):
             if getattr(self, option) is not None:
                 _check_output(option, getattr(self, option), self.resume)
@@ -142,7 +142,7 @@ class Job:
             check_diseased(self.diseased, rows, regimes)
 
     def describe(self) -> str:
-        """What is compared on which data, and where that is less than the protocol."""
+        """Return what is compared on which data, and where that is less than the protocol."""
         seeds = f"{'seed' if len(self.seeds) == 1 else 'seeds'} {', '.join(map(str, self.seeds))}"
         lines = [self.data.describe(), f"{self.folds} folds, {seeds}."]
         default = GANAugmenter().max_iter
@@ -154,7 +154,7 @@ class Job:
         return "\n".join([*lines, *self.data.notes])
 
     def measure(self, n_jobs: int | None) -> benchmark.BenchmarkResult:
-        """The result of the benchmark."""
+        """Return the result of the benchmark."""
         return benchmark.diagnostic_benchmark(
             self.data.X,
             self.data.y,
@@ -174,7 +174,7 @@ class Job:
 
 
 def jobs_of(options: argparse.Namespace) -> list[Job]:
-    """What to measure: the user's images by the protocol, or the embedded sets by less."""
+    """Return what to measure: the user's images by the protocol, or the embedded sets by less."""
     if options.data is not None:
         data = load_own(Path(options.data), options.image_size)
         return [_job(options, data, PROTOCOL, options.max_iter, {"out": options.out or RESULTS})]
@@ -187,7 +187,7 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
 
 
 def _with_word(path: str | None, word: str) -> str | None:
-    """A file name for each set: results-nodules.jsonl."""
+    """Return a file name for each set: results-nodules.jsonl."""
     return None if path is None else str(Path(path).with_stem(f"{Path(path).stem}-{word}"))
 
 
@@ -209,7 +209,7 @@ def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int 
 
 
 def arms_named(wanted: Iterable[str], max_iter: int | None) -> dict[str, Arm]:
-    """Arms by their names or kinds, with networks that take `max_iter` updates (None: their default)."""
+    """Return arms by their names or kinds, with networks that take `max_iter` updates (None: their default)."""
     enhancer = GANEnhancer() if max_iter is None else GANEnhancer(max_iter=max_iter)
     known = {**default_arms(max_iter), **benchmark.enhancement_arms(enhancer=enhancer)}
     arms = {}
@@ -224,7 +224,7 @@ def _rare_regimes(options: argparse.Namespace, data: Data) -> list[dict]:
 
 
 def _labels_named(option: str, texts: list[str] | None, data: Data) -> list | None:
-    """Labels of the classes that the texts of a repeated option name; None where it was not given."""
+    """Return labels of the classes that the texts of a repeated option name; None where it was not given."""
     labels = data.labels
     return texts and list(dict.fromkeys(labels[name] for name in named(option, texts, labels)))
 
@@ -261,13 +261,13 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _listed(names: list[str], most: int = 24) -> str:
-    """Names, which may hold commas, and how many more there are."""
+    """Return names, which may hold commas, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return "; ".join(names[:most]) + more
 
 
 def _check_output(option: str, path: Path, resume: bool) -> None:
-    """A file that can be written, and that replaces nothing unasked."""
+    """Raise an error for a file that cannot be written, or that would replace one unasked."""
     if not path.parent.is_dir():
         raise ValueError(f"--{option} {path}: there is no folder {path.parent}. Make it, or name another.")
     if path.is_dir():
@@ -282,7 +282,7 @@ def _check_output(option: str, path: Path, resume: bool) -> None:
 
 
 def measure(job: Job, n_jobs: int | None, write: Callable) -> benchmark.BenchmarkResult:
-    """The result of a job; after Ctrl-C, a line on what is kept."""
+    """Return the result of a job; after Ctrl-C, a line on what is kept."""
     write(f"Measuring on {job.data.name} ...")
     try:
         return job.measure(n_jobs)
@@ -292,7 +292,7 @@ def measure(job: Job, n_jobs: int | None, write: Callable) -> benchmark.Benchmar
 
 
 def kept(out: Path | None) -> str:
-    """What remains of a run that was stopped, and how to go on."""
+    """Return what remains of a run that was stopped, and how to go on."""
     if out is None:
         return "Stopped. Nothing is kept: name a file with --out, and what is finished stays in it."
     n_cells = max(0, len(out.read_bytes().splitlines()) - 1) if out.exists() else 0
@@ -315,7 +315,7 @@ def deliver(job: Job, result: BenchmarkResult, command: str, write: Callable) ->
 
 
 def write_report(job: Job, result: BenchmarkResult, command: str, path: Path) -> None:
-    """The table with what may be claimed; its suffix gives the form."""
+    """Return the table with what may be claimed; its suffix gives the form."""
     suffix = path.suffix.lower()
     if suffix == ".html":
         result.to_html(path)
@@ -326,7 +326,7 @@ def write_report(job: Job, result: BenchmarkResult, command: str, path: Path) ->
 
 
 def in_markdown(job: Job, result: BenchmarkResult, command: str) -> str:
-    """A page: the command, the data, the table, what may be claimed."""
+    """Return a page: the command, the data, the table, what may be claimed."""
     claims = "\n".join(f"- {line}" for line in result.summary().splitlines())
     about = "\n".join(f"- {line}" for line in job.describe().splitlines())
     parts = ["# Diagnostic benchmark", f"```\n{command}\n```", about, result.to_markdown(), claims, DISCLAIMER]
@@ -334,7 +334,7 @@ def in_markdown(job: Job, result: BenchmarkResult, command: str) -> str:
 
 
 def draw(result: BenchmarkResult, path: Path) -> None:
-    """Differences with their intervals in points of balanced accuracy, a panel for rows, columns and enhancement."""
+    """Draw differences with intervals in points of balanced accuracy, a panel for rows, columns and enhancement."""
     from matplotlib.figure import Figure
 
     from ..plotting._intervals import IntervalDisplay
@@ -353,7 +353,7 @@ def draw(result: BenchmarkResult, path: Path) -> None:
 
 
 def in_all(tables: Sequence[list[dict]]) -> str:
-    """Gains and losses over all sets."""
+    """Return gains and losses over all sets."""
     verdicts = [row["verdict"] for table in tables for row in table if not np.isnan(row["p_holm"])]
     gains, losses = verdicts.count("gain"), verdicts.count("loss")
     return (

@@ -36,13 +36,13 @@ class Data:
 
     @property
     def labels(self) -> dict:
-        """Label of each class, by its name, and by its number in the file."""
+        """Return label of each class, by its name, and by its number in the file."""
         labels = np.unique(self.y).tolist()
         named = dict(zip(self.class_names, labels, strict=True))
         return {**named, **{str(label): label for label in labels if str(label) not in named}}
 
     def describe(self) -> str:
-        """Rows, classes with their counts, and groups."""
+        """Return rows, classes with their counts, and groups."""
         size = "x".join(map(str, self.X.shape[1:]))
         what = f"{len(self.X)} images of {size}" if self.X.ndim > 2 else f"{len(self.X)} rows of {size} columns"
         counts = np.unique(self.y, return_counts=True)[1]
@@ -52,7 +52,7 @@ class Data:
 
 
 def embedded() -> dict[str, Data]:
-    """Sets that need no download, by the word that tells their files apart."""
+    """Return sets that need no download, by the word that tells their files apart."""
     nodules, tissue, cancer = make_nodules(240, **NODULES), load_tissue_patches(), load_breast_cancer()
     names = [str(name) for name in nodules.target_names]
     return {
@@ -77,7 +77,7 @@ def embedded() -> dict[str, Data]:
 
 
 def load_own(path: Path, image_size: int | None) -> Data:
-    """The user's labelled images, reduced where asked for, with notes on what is left out."""
+    """Return the user's labelled images, reduced where asked for, with notes on what is left out."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         images, notes = _of_one_size(path, image_size)
@@ -98,7 +98,7 @@ def load_own(path: Path, image_size: int | None) -> Data:
 
 
 def _of_one_size(path: Path, image_size: int | None) -> tuple[Bunch, list[str]]:
-    """Images as they are; those of several sizes are resized where a size is given, with a note."""
+    """Return images as they are; those of several sizes are resized where a size is given, with a note."""
     try:
         return read_images(path), []
     except ParameterError as error:
@@ -109,7 +109,7 @@ def _of_one_size(path: Path, image_size: int | None) -> tuple[Bunch, list[str]]:
 
 
 def _cross_validated(path: Path, images: Bunch) -> tuple[np.ndarray, list[str]]:
-    """Which rows take part, and a note where the file has splits: the official test set of MedMNIST does not."""
+    """Return which rows take part, and a note where the file has splits: the official test set of MedMNIST does not."""
     rows = np.ones(len(images.data), bool)
     splits = [] if images.split is None else list(dict.fromkeys(images.split.tolist()))
     if len(splits) < 2:
@@ -129,7 +129,7 @@ def _is_medmnist(path: Path) -> bool:
 
 
 def _groups(images: Bunch) -> np.ndarray | None:
-    """Groups where they are known; pages of one file are a group too."""
+    """Return groups where they are known; pages of one file are a group too."""
     if images.groups is not None or images.filenames is None:
         return images.groups
     files = np.array(images.filenames)
@@ -137,7 +137,7 @@ def _groups(images: Bunch) -> np.ndarray | None:
 
 
 def reduce_images(X: np.ndarray, size: int) -> np.ndarray:
-    """Images whose longer side is at most `size`, and the shorter one still large enough for the networks."""
+    """Return images whose longer side is at most `size`, and the shorter one still large enough for the networks."""
     from skimage.transform import resize
 
     height, width = X.shape[1:3]

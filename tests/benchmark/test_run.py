@@ -1,0 +1,168 @@
+"""Runs that are killed, interrupted or parallel end with the same table, and say how far they are."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from fakes import FakeAugmenter
+from protocol import CLUES, NB, TREE, FailsOn, Recorder, RecordingClassifier, clues, run, without_time
+
+from sklearn_medgan.benchmark import Arm, Columns, gan_arms
+from sklearn_medgan.benchmark._plan import Task
+from sklearn_medgan.benchmark._run import Progress
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    for log in (Recorder.fits, RecordingClassifier.calls):
+        log.clear()
+    FakeAugmenter.forget()
+
+
+KILLED = textwrap.dedent(
+    """
+    import os, signal, sys, time
+    sys.path[:0] = [{tests!r}, os.path.dirname({tests!r})]
+    from tests.benchmark import test_run
+    for moment in {moments!r}:
+        child = os.fork()
+        if child == 0:
+            test_run.slow_run({path!r})
+            os._exit(0)
+        time.sleep(moment)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        print(open({path!r}).read().count("\\n") if os.path.exists({path!r}) else 0, flush=True)
+    """
+)
+
+
+def slow_clues(fold, shared=None, classifier=None):
+    time.sleep(0.02)
+    return clues(fold)
+
+
+def slow_run(path=None):
+    """Some 0.5 s of cells, among them a tree, whose seed matters."""
+    arms = {
+        "clues": Arm("columns", slow_clues, per_classifier=True),
+        **gan_arms(FakeAugmenter(noise=0.5), doses=(0, 1)),
+    }
+    return run(arms, {**NB, **TREE}, results=path)
+
+
+def killed_and_resumed(path, moments):
+    code = KILLED.format(tests=str(Path(__file__).parents[1]), path=str(path), moments=moments)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    pd.testing.assert_frame_equal(without_time(slow_run(path)), without_time(slow_run()))
+    return [int(line) for line in done.stdout.split()]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
+@pytest.mark.parametrize("n_kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_runs_end_with_the_same_table(tmp_path, n_kills):
+    moments = np.random.RandomState(n_kills).uniform(0.01, 0.4, n_kills).tolist()
+    written = killed_and_resumed(tmp_path / "cells.jsonl", moments)
+    assert written == sorted(written)
+
+
+def interrupted_once(flag):
+    """An arm in which Ctrl-C arrives, once, where training swallows it as Keras training here does."""
+
+    def prepare(fold, shared, classifier):
+        if fold.key == ("all", 1, 1) and not flag:
+            flag.append(True)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                return Columns(0 * fold.X[:, 2:] + 1, fold.y, 0 * fold.X_test[:, 2:] + 1)
+        return clues(fold)
+
+    return prepare
+
+
+def test_ctrl_c_stops_and_keeps_what_is_written(tmp_path):
+    path = tmp_path / "cells.jsonl"
+    arms = {"clues": Arm("columns", interrupted_once([]))}
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match=r"finished cells are in .*: the same call goes on from there"):
+        run(arms, results=path)
+    written = [json.loads(line) for line in path.read_text().splitlines()[1:]]
+    assert ("clues", 1, 1) not in {(cell["arm"], cell["seed"], cell["fold"]) for cell in written}
+    assert len(written) == 9
+    pd.testing.assert_frame_equal(without_time(run(arms, results=path)), without_time(run()))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_parallel_runs_have_the_same_table(tmp_path, backend):
+    arms = {"clues": CLUES, **gan_arms(FakeAugmenter(noise=0.5), doses=(0, 1)), "fragile": FailsOn(0)}
+    with joblib.parallel_config(backend):
+        parallel = run(arms, TREE, n_jobs=2, results=tmp_path / "cells.jsonl")
+    pd.testing.assert_frame_equal(without_time(parallel), without_time(run(arms, TREE)))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of a cluster that starts and stops
+def test_a_dask_cluster_has_the_same_table(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**settings) as cluster, distributed.Client(cluster):  # noqa: SIM117
+        with joblib.parallel_config("dask"):
+            result = run({"clues": CLUES, "fragile": FailsOn(0)}, results=tmp_path / "cells.jsonl")
+    pd.testing.assert_frame_equal(without_time(result), without_time(run({"clues": CLUES, "fragile": FailsOn(0)})))
+
+
+def test_progress_says_what_is_done_and_what_is_left(capsys):
+    run(verbose=1)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 12
+    assert lines[0].startswith("[1/12, about ")
+    assert "left] all, seed 0, fold 0, " in lines[0]
+    assert lines[-1].startswith("[12/12, ")
+    run()
+    assert capsys.readouterr().err == ""
+
+
+def test_time_that_classifiers_have_in_common_is_spent_once():
+    task = Task("all", 0, 0, "bed")
+
+    class Plan:
+        def tasks(self):
+            return iter([task])
+
+        def share_of(self, arm):
+            return "bed"
+
+    times = {"seconds": 1.0, "prepared_seconds": 10.0, "shared_seconds": 100.0}
+    pairs = [(arm, classifier) for arm in ("a", "b") for classifier in ("nb", "svc")]
+    cells = [{**task._asdict(), "arm": arm, "classifier": c, **times} for arm, c in pairs]
+    assert Progress([], cells, 1, Plan(), 0)._spent == {task: 4 * 1 + 2 * 10 + 100}
+
+
+def test_time_left_is_estimated_by_share():
+    tasks = [Task("all", seed, 0, share) for seed in range(4) for share in ("GAN", "light")]
+
+    class Plan:
+        def tasks(self):
+            return iter(tasks)
+
+        def share_of(self, arm):
+            return arm
+
+    work = [(task, [(task.share, "svc")]) for task in tasks]
+    progress = Progress(work, [], 2, Plan(), 0)
+    for task, seconds in ((tasks[0], 100.0), (tasks[1], 1.0), (tasks[2], 140.0)):
+        shared = 0.9 * seconds
+        cell = {"arm": task.share, "classifier": "svc", "seconds": seconds - shared, "shared_seconds": shared}
+        progress.tell({**task._asdict(), **cell})
+    assert progress.seconds_left() == pytest.approx((2 * 120 + 3 * 1) / 2)
