@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,7 @@ def as_rows(X: Any) -> Any:
     Raises
     ------
     ValueError
-        If values are masked: what is beneath a mask is no measurement.
+        If values are masked, as what is beneath a mask is no measurement, or rows are records of named fields.
     """
     masked = np.ma.is_masked(X) or (isinstance(X, list | tuple) and any(map(np.ma.is_masked, X)))
     if masked:
@@ -52,6 +53,12 @@ def as_rows(X: Any) -> Any:
         )
     if issparse(X) or isinstance(X, list | tuple) or library_of(X) in FRAMES:
         return X
+    fields = getattr(getattr(X, "dtype", None), "names", None)
+    if fields is not None:
+        raise ValueError(
+            f"Expected an array of numbers; got a structured array of fields {list(fields)}. Convert it: "
+            "numpy.lib.recfunctions.structured_to_unstructured(X)."
+        )
     has_values = isinstance(X, np.ma.MaskedArray) or (not isinstance(X, np.ndarray) and hasattr(X, "__array__"))
     return np.asarray(X) if has_values else X
 
@@ -103,8 +110,8 @@ class Form:
         if self.container == "pandas":
             import pandas as pd
 
-            data = [self._pandas_column(j, column) for j, column in enumerate(values.T)]
-            frame = pd.concat(data, axis=1) if len(values) else pd.DataFrame({i: d for i, d in enumerate(data)})
+            series = [self._pandas_column(j, column) for j, column in enumerate(values.T)]
+            frame = pd.concat(series, axis=1) if len(values) else pd.DataFrame(dict(enumerate(series)))
             frame.columns = pd.Index(self.columns)
             return frame
         import polars as pl
@@ -143,12 +150,24 @@ def not_numbers(X: Any) -> Iterator[tuple[Any, str, str]]:
         elif dtype.startswith("complex"):
             yield name, f"complex numbers (dtype {column.dtype})", "Take their magnitude"
         elif dtype.startswith(("object", "category", "str", "enum", "categorical", "interval", "list", "struct")):
-            try:
-                np.asarray(column).astype(np.float64)
-            except (TypeError, ValueError):
-                example = next((value for value in column.to_list() if isinstance(value, str)), None)
-                text = "" if example is None else f", such as {example!r}"
-                yield name, f"text or objects (dtype {column.dtype}{text})", "Encode it as numbers, one-hot for example"
+            yield from _not_numbers_among_objects(name, column, is_category=dtype.startswith(("category", "enum")))
+
+
+def _not_numbers_among_objects(name: Any, column: Any, is_category: bool) -> Iterator[tuple[Any, str, str]]:
+    """Yield what a column of objects or categories holds beside numbers; digits that are a category are text."""
+    values = column.to_list()
+    if any(isinstance(value, datetime.date | datetime.time | datetime.timedelta) for value in values):
+        yield name, f"dates, times or durations (dtype {column.dtype})", "Convert them to numbers, such as days"
+        return
+    example = next((value for value in values if isinstance(value, str)), None)
+    try:
+        np.asarray(column).astype(np.float64)
+        text = is_category and example is not None
+    except (TypeError, ValueError):
+        text = True
+    if text:
+        such = "" if example is None else f", such as {example!r}"
+        yield name, f"text or objects (dtype {column.dtype}{such})", "Encode it as numbers, one-hot for example"
 
 
 def join_rows(X: Any, new: Any) -> Any:
@@ -167,7 +186,10 @@ def join_rows(X: Any, new: Any) -> Any:
 
 
 def join_labels(y: Any, new: np.ndarray) -> Any:
-    """Return `y` followed by `new`, in the container of y: a Series, Index, Categorical, frame, list or array."""
+    """Return `y` followed by `new`, in the container of y: a Series, Index, Categorical, frame, list or array.
+
+    What only knows how to become an array (a tensor, a data set of a file) comes back as one.
+    """
     if library_of(y) == "pandas":
         return _join_pandas(y, new)
     if library_of(y) == "polars":
@@ -177,7 +199,7 @@ def join_labels(y: Any, new: np.ndarray) -> Any:
             return pl.DataFrame([join_labels(y.to_series(), new)])
         return pl.concat([y, pl.Series(y.name, new.tolist(), dtype=y.dtype)])
     if isinstance(y, list | tuple):
-        return [*y, *new.tolist()]
+        return tuple([*y, *new.tolist()]) if isinstance(y, tuple) else [*y, *new.tolist()]
     y = np.asarray(y)
     return np.concatenate([y, new.astype(y.dtype).reshape(-1, *y.shape[1:])])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -21,8 +22,8 @@ ADVICE = (
 )
 
 
-def check_image_shape(image_shape) -> tuple[int, int, int] | None:
-    """`(height, width, channels)` of a valid `image_shape` parameter, or None."""
+def check_image_shape(image_shape: Any) -> tuple[int, int, int] | None:
+    """Return `(height, width, channels)` of a valid `image_shape` parameter, or None."""
     if image_shape is None:
         return None
     sides = tuple(image_shape)
@@ -31,8 +32,8 @@ def check_image_shape(image_shape) -> tuple[int, int, int] | None:
     return check_sides((*sides, 1)[:3] if len(sides) == 2 else sides)
 
 
-def check_sides(shape) -> tuple[int, int, int]:
-    """`(height, width, channels)` if it is an image that the networks take."""
+def check_sides(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return `(height, width, channels)` if it is an image that the networks take."""
     height, width, channels = (int(s) for s in shape)
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(
@@ -47,8 +48,8 @@ def check_sides(shape) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def as_array_if_list(X):
-    """Lists become arrays, so that their depth is known; a ragged one is an error."""
+def as_array_if_list(X: Any) -> Any:
+    """Return lists as arrays, so that their depth is known; a ragged one is an error."""
     if not isinstance(X, list | tuple):
         return X
     try:
@@ -60,24 +61,35 @@ def as_array_if_list(X):
         ) from error
 
 
-def n_rows(X) -> int:
-    """Number of rows of anything that `check_rows` takes."""
+def n_rows(X: Any) -> int:
+    """Return the number of rows of anything that `check_rows` takes."""
     return _num_samples(X)
 
 
-def n_dimensions(X) -> int:
-    """Dimensions of an array, frame, sparse matrix or anything with `__array__`."""
+def n_dimensions(X: Any) -> int:
+    """Return the number of dimensions of an array, frame, sparse matrix or anything with `__array__`."""
     shape = getattr(X, "shape", None)
     return np.asarray(X).ndim if shape is None else len(shape)
 
 
 def check_rows(
-    estimator, X, *, image_shape=None, reset: bool, any_size: bool = False, fewest: int | None = None
+    estimator: Any,
+    X: Any,
+    *,
+    image_shape: Sequence[int] | None = None,
+    reset: bool,
+    any_size: bool = False,
+    fewest: int | None = None,
 ) -> tuple[np.ndarray, Form]:
-    """Checked rows as an array (not a copy where avoidable), and the form in which rows go back.
+    """Return checked rows as an array (not a copy where avoidable), and the form in which rows go back.
 
     With `reset`, the estimator's `n_features_in_` (and `feature_names_in_`) are learned, and at least two rows are
     needed (or `fewest`); otherwise they are compared: stacks of `any_size` by their channels only.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For rows that cannot be used, or that differ from those of `fit`.
     """
     fewest = fewest or (2 if reset else 1)
     container = as_rows(X)
@@ -94,7 +106,7 @@ def check_rows(
     if not reset:
         _check_not_flat(estimator, X)
     array = _check_table(estimator, X, reset, fewest)
-    if side_shape is not None and array.shape[1] != np.prod(side_shape):
+    if image_shape is not None and side_shape is not None and array.shape[1] != np.prod(side_shape):
         raise ValueError(
             f"image_shape={tuple(image_shape)!r} needs {np.prod(side_shape)} columns (height x width x channels); "
             f"got X of shape {array.shape}. Pass the image_shape that the rows were flattened from."
@@ -102,15 +114,15 @@ def check_rows(
     return array, Form.of(container, array, "table" if side_shape is None else "flat", side_shape)
 
 
-def _channels_last(shape) -> tuple[int, int, int]:
+def _channels_last(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return check_sides(shape[1:] if len(shape) == 4 else (*shape[1:], 1))
 
 
-def _name(estimator) -> str:
+def _name(estimator: object) -> str:
     return type(estimator).__name__
 
 
-def _check_not_flat(estimator, X) -> None:
+def _check_not_flat(estimator: Any, X: Any) -> None:
     """An estimator fitted on stacks takes stacks."""
     form = getattr(estimator, "_form", None)
     if form is not None and form.kind == "stack" and n_dimensions(X) == 2:
@@ -130,6 +142,12 @@ def _check_table(estimator: Any, X: Any, reset: bool, fewest: int) -> np.ndarray
         )
     try:
         array = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_min_samples=fewest)
+    except ValueError as error:
+        if "setting an array element" not in str(error):
+            raise
+        raise ValueError(
+            f"X holds sequences in place of numbers. Stack images first: numpy.stack(X). {ADVICE}"
+        ) from error
     except OverflowError as error:
         raise ValueError(f"X holds a number too large for float64 ({error}). Rescale that column.") from error
     if array.dtype.kind not in "biuf":
@@ -138,7 +156,9 @@ def _check_table(estimator: Any, X: Any, reset: bool, fewest: int) -> np.ndarray
     return array
 
 
-def _check_stack(estimator, X, image_shape, reset: bool, any_size: bool, fewest: int) -> np.ndarray:
+def _check_stack(
+    estimator: Any, X: Any, image_shape: tuple[int, ...] | None, reset: bool, any_size: bool, fewest: int
+) -> np.ndarray:
     name = _name(estimator)
     array = np.asarray(X)
     if array.dtype.kind not in "biufc":
@@ -159,7 +179,7 @@ def _check_stack(estimator, X, image_shape, reset: bool, any_size: bool, fewest:
         )
     shape = _channels_last(array.shape)
     check_array(array, allow_nd=True, dtype=None, estimator=name, input_name="X")
-    expected = image_shape if reset else getattr(estimator, "image_shape_", None)
+    expected: Any = image_shape if reset else getattr(estimator, "image_shape_", None)
     if not reset and expected is None:
         raise ValueError(
             f"{name} was fitted on a table of {estimator.n_features_in_} columns; got an image stack of shape "
@@ -176,7 +196,7 @@ def _check_stack(estimator, X, image_shape, reset: bool, any_size: bool, fewest:
     return array
 
 
-def _check_channels(name: str, shape, expected) -> None:
+def _check_channels(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
     if shape[2] != expected[2]:
         raise ValueError(
             f"{name} was fitted on images of {expected[2]} channel(s); got {shape[2]} (images of shape {shape}). "
@@ -184,8 +204,8 @@ def _check_channels(name: str, shape, expected) -> None:
         )
 
 
-def check_same_length(X, y) -> None:
-    """Rows and labels belong together one by one."""
+def check_same_length(X: Any, y: Any) -> None:
+    """Raise a ValueError unless there are as many labels as rows."""
     if _num_samples(X) != _num_samples(y):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {_num_samples(X)}, y has "

@@ -1,5 +1,7 @@
 """What is taken for rows, and how rows and labels come back in the form of what came."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -56,6 +58,12 @@ def test_masked_values_are_refused(wrap):
         as_rows(wrap(np.ma.masked_array(VALUES, VALUES == 5)))
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 9, 9)])
+def test_records_are_refused_with_their_fields_and_what_helps(shape):
+    with pytest.raises(ValueError, match=r"fields \['age', 'size'\]\. Convert it: .*structured_to_unstructured"):
+        as_rows(np.zeros(shape, [("age", float), ("size", int)]))
+
+
 def test_categories_come_back_as_the_nearest_of_theirs():
     stage = pd.Categorical([1, 3, 3, 1], categories=[1, 3], ordered=True)
     frame = pd.DataFrame({"age": [20, 30, 40, 50], "stage": stage})
@@ -78,6 +86,11 @@ def test_decimals_of_polars_come_back_as_floats():
         (pd.Series(pd.Categorical(["m", "f"])), "'m'", "one-hot"),
         (pd.Series(pd.to_datetime(["2024-01-01", "2024-02-01"])), "dates", "days"),
         (pd.Series(pd.to_timedelta([1, 2], unit="D")), "durations", "days"),
+        (pd.Series([datetime.date(2024, 1, 1)] * 2), "dates", "days"),
+        (pd.Series([datetime.timedelta(1)] * 2, dtype=object), "durations", "days"),
+        (pd.Series(pd.Categorical(["1", "2"])), "'1'", "one-hot"),
+        (pl.Series(["1", "2"], dtype=pl.Enum(["1", "2"])), "'1'", "one-hot"),
+        (pl.Series(["m", "f"], dtype=pl.Categorical), "'m'", "one-hot"),
         (pd.Series([1j, 2.0]), "complex", "magnitude"),
         (pl.Series(["m", "f"]), "'m'", "one-hot"),
         (pl.Series([1, 2]).cast(pl.Date), "dates", "days"),
@@ -114,6 +127,7 @@ def test_numbers_in_any_dtype_are_columns_of_numbers():
         pl.Series("diagnosis", WORDS),
         pl.DataFrame({"diagnosis": WORDS}),
         WORDS.tolist(),
+        tuple(WORDS.tolist()),
         WORDS,
         WORDS[:, None],
     ],
