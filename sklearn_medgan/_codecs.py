@@ -18,6 +18,7 @@ FEW_LEVELS = 10  # an integer column with at most this many distinct values keep
 CHUNK_VALUES = 1 << 20  # encoded at a time, so that no float64 copy of all rows is made
 OUTSIDE, MOST_OUTSIDE = 0.1, 0.01  # shares: of the learned range that values may lie beyond it, and of values that do
 LEAST_FILLED, LEAST_BRIGHT = 0.01, 1 / 15  # of the learned range; images of 0 to 1, or of 8 bits where 12 were learned
+BYTE = 255
 COLUMN_STEP = 16  # tables are padded to a multiple of this, so that tables of similar width share a compiled step
 
 
@@ -36,7 +37,7 @@ class ImageCodec:
     @classmethod
     def learn(cls, rows: np.ndarray, image_shape: tuple[int, int, int]) -> ImageCodec:
         """Return the scale of these training rows."""
-        image_shape = tuple(image_shape)
+        image_shape = (image_shape[0], image_shape[1], image_shape[2])
         constant = constant_channels(rows.reshape(-1, *image_shape))
         return cls(image_shape, float(rows.min()), float(rows.max()), constant)
 
@@ -79,8 +80,8 @@ def warn_of_range(images: np.ndarray, low: float, high: float, name: str, stackl
     """Warn where images can hardly be in the units of those that an estimator was fitted on.
 
     That is where more than a hundredth of the values lie beyond the learned range by a tenth of it, where they fill
-    less than a hundredth of it, or where all are in the lowest fifteenth of a range without negative values. A constant
-    image tells nothing.
+    less than a hundredth of it, or where all are in the lowest fifteenth of a range without negative values. Constant
+    images tell nothing, nor do dark ones of 8 bits, where such were learned from.
 
     Parameters
     ----------
@@ -97,12 +98,12 @@ def warn_of_range(images: np.ndarray, low: float, high: float, name: str, stackl
     if lowest == highest or span <= 0:
         return
     margin = OUTSIDE * span
-    beyond = lowest < low - margin or highest > high + margin
-    if beyond:
-        n_beyond = sum(np.count_nonzero((image < low - margin) | (image > high + margin)) for image in images)
-        beyond = n_beyond > MOST_OUTSIDE * images.size
-    dark = low >= 0 and highest < low + LEAST_BRIGHT * span
-    if beyond or dark or highest - lowest < LEAST_FILLED * span:
+    n_beyond = 0
+    if lowest < low - margin or highest > high + margin:
+        n_beyond = sum(int(((image < low - margin) | (image > high + margin)).sum()) for image in images)
+    small = highest - lowest < LEAST_FILLED * span or (low >= 0 and highest < low + LEAST_BRIGHT * span)
+    bytes_as_at_fit = images.dtype.itemsize == 1 and high <= BYTE  # bytes have no other units: these are dark
+    if n_beyond > MOST_OUTSIDE * images.size or (small and not bytes_as_at_fit):
         warnings.warn(
             f"{name} was fitted on images with values from {low:g} to {high:g}; these range from {lowest:g} to "
             f"{highest:g}. Pass images in the units of fit (rescale them), or fit again.",
@@ -159,17 +160,14 @@ class TableCodec:
     @classmethod
     def learn(cls, rows: np.ndarray) -> TableCodec:
         """Learn location, spread, range and levels of these training rows."""
-        rows = np.asarray(rows, dtype=np.float64)
-        low, high = rows.min(0), rows.max(0)
-        largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
-        scale = (rows / largest).std(0) * largest
-        whole = (rows == np.rint(rows)).all(0)
-        distinct = [np.unique(column) for column in rows.T]
+        n_parts = max(1, min(rows.shape[1] // 2, rows.size // CHUNK_VALUES))  # at least two columns each: the same sums
+        parts = [_table_statistics(part) for part in np.array_split(rows, n_parts, axis=1)]
+        mean, scale, low, high, whole = (np.concatenate(each) for each in zip(*parts, strict=True))
+        distinct = [np.unique(column.astype(np.float64)) for column in rows.T]
         levels = tuple(
             d if len(d) <= 2 or (w and len(d) <= FEW_LEVELS) else None for d, w in zip(distinct, whole, strict=True)
         )
-        mean = (rows / largest).mean(0) * largest
-        return cls(mean, np.where(scale > 1e-12 * largest, scale, 1.0), low, high, whole, levels)
+        return cls(mean, scale, low, high, whole, levels)
 
     @property
     def network_shape(self) -> tuple[int, ...]:
@@ -183,9 +181,12 @@ class TableCodec:
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 (n, padded columns)."""
-        scaled = (np.asarray(rows, dtype=np.float64) - self.mean) / self.scale
-        padding = self.network_shape[0] - len(self.mean)
-        return np.pad(scaled.astype(np.float32), [(0, 0), (0, padding)])
+        encoded = np.zeros((len(rows), *self.network_shape), np.float32)
+        step = max(1, CHUNK_VALUES // len(self.mean))
+        for start in range(0, len(rows), step):
+            part = np.asarray(rows[start : start + step], dtype=np.float64)
+            encoded[start : start + step, : len(self.mean)] = (part - self.mean) / self.scale
+        return encoded
 
     def decode(self, rows: np.ndarray) -> np.ndarray:
         """Return float64 in the units of the data, within each column's training range and on its levels."""
@@ -195,6 +196,17 @@ class TableCodec:
             if levels is not None:
                 values[:, j] = nearest(levels, values[:, j])
         return values
+
+
+def _table_statistics(rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean, standard deviation (1 for a constant), smallest and largest value, and whether all are whole, by column."""
+    rows = np.asarray(rows, dtype=np.float64)
+    low, high = rows.min(0), rows.max(0)
+    largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
+    relative = rows / largest
+    scale = relative.std(0) * largest
+    mean = relative.mean(0) * largest
+    return mean, np.where(scale > 1e-12 * largest, scale, 1.0), low, high, (rows == np.rint(rows)).all(0)
 
 
 def nearest(levels: np.ndarray, values: np.ndarray) -> np.ndarray:

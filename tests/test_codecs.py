@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from sklearn_medgan._codecs import ImageCodec, warn_of_range
+from sklearn_medgan._codecs import ImageCodec, TableCodec, warn_of_range
 
 
 def test_a_channel_with_one_value_keeps_it():
@@ -34,7 +34,7 @@ def test_encoding_takes_no_float64_copy_of_all_rows():
 def told(images, low, high):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_of_range(np.asarray(images, dtype=float), low, high, "GANEnhancer")
+        warn_of_range(images, low, high, "GANEnhancer")
     return [str(w.message) for w in caught]
 
 
@@ -49,6 +49,7 @@ RAMP = np.linspace(0, 1, 256).reshape(1, 16, 16)
         (255 * RAMP, 0, 4095),  # 8 bits where 12 were learned
         (11610 * RAMP, -1168, 161),
         (RAMP, -1024, 3000),
+        ((255 * RAMP).astype(np.uint8), 0, 4095),
     ],
 )
 def test_images_in_other_units_are_told_of_with_both_ranges(images, low, high):
@@ -67,7 +68,32 @@ def test_images_in_other_units_are_told_of_with_both_ranges(images, low, high):
         (0 * RAMP, 0, 255),
         (280 * RAMP, 0, 255),
         (RAMP, 7, 7),
+        ((12 * RAMP).astype(np.uint8), 0, 255),  # bytes have no other units
     ],
 )
 def test_usual_images_are_not(images, low, high):
     assert told(images, low, high) == []
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_statistics_of_a_table_are_numpy_s_however_wide_it_is(monkeypatch, dtype, order):
+    rows = np.asarray(np.random.RandomState(0).normal(50, 20, (40, 7)), dtype, order=order)
+    whole = TableCodec.learn(rows)
+    monkeypatch.setattr("sklearn_medgan._codecs.CHUNK_VALUES", 90)
+    parts = TableCodec.learn(rows)
+    np.testing.assert_allclose(whole.scale, rows.std(0, dtype=np.float64), rtol=1e-12)
+    for name in ("mean", "scale", "low", "high", "whole"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    np.testing.assert_array_equal(parts.encode(rows), whole.encode(rows))
+
+
+def test_a_table_is_encoded_with_little_more_than_its_float32_copy():
+    rows = np.random.RandomState(0).normal(size=(40_000, 64))
+    tracemalloc.start()
+    codec = TableCodec.learn(rows)
+    encoded = codec.encode(rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(encoded, (rows - rows.mean(0)) / rows.std(0), rtol=1e-4, atol=1e-6)
+    assert peak < 4 * encoded.nbytes
