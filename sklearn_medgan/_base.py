@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+
+from ._fork import check_not_forked
+
+if TYPE_CHECKING:
+    from .gan.loop import Outcome
+
+NOT_THE_CALLER = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
 
 
 class NetworkEstimator(TransformerMixin, BaseEstimator):
@@ -13,20 +27,38 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
     Subclasses say which program compiled them (`_program`) and when they are fitted.
     """
 
-    def _program(self):
-        """The compiled functions of `_config`."""
+    _state: Any
+    history_: dict[str, list]
+    n_iter_: int
+
+    def _program(self) -> Any:
+        """Return the compiled functions of `_config`."""
         raise NotImplementedError
 
-    def _keras_model(self, name: str, place: int):
+    def _keras_model(self, name: str, place: int) -> Any:
         if not self.__sklearn_is_fitted__():
             raise AttributeError(f"{name} exists after fit.")
         if "_models" not in self.__dict__:
             self._models = self._program().export_models(self._state)
         return self._models[place]
 
+    def _keep(self, outcome: Outcome, subject: str, advice: str) -> None:
+        """Keep what training came to, and warn where it ended before its time: `advice` is against divergence."""
+        self._state, self.history_ = outcome.state, outcome.history
+        self.n_iter_ = int(outcome.state.step)
+        self.__dict__.pop("_models", None)
+        if outcome.ended_by == "divergence":
+            warn_caller(
+                f"Training {subject} diverged after step {self.n_iter_}: a loss is not finite. Going on with the last "
+                f"finite weights. {advice}"
+            )
+        elif outcome.ended_by == "interrupt":
+            warn_caller(f"Training was interrupted at step {self.n_iter_}; going on with what was learned so far.")
+
     @contextlib.contextmanager
-    def _all_or_nothing(self):
+    def _all_or_nothing(self) -> Iterator[None]:
         """An earlier fit stays intact where the next one fails, or is stopped by Ctrl-C outside the training loop."""
+        check_not_forked()
         before = dict(self.__dict__)
         try:
             yield
@@ -34,11 +66,22 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
             self.__dict__ = before
             raise
 
-    def __getstate__(self):
+    def __sklearn_is_fitted__(self) -> bool:
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_models"}
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def warn_caller(message: str, category: type[Warning] = ConvergenceWarning) -> None:
+    """Warn at the line that called this package, or scikit-learn around it, however deep that was."""
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(NOT_THE_CALLER):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, category, stacklevel=depth)

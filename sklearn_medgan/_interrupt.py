@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
 # SIGHUP: the terminal or the connection is gone.
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextmanager
+def termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM, by which schedulers announce the end, raise KeyboardInterrupt as Ctrl-C does.
+
+    Left alone: a handler that someone has set, and worker processes, which their pool ends by this signal.
+    """
+    default = _in_main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not default or multiprocessing.parent_process() is not None:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _in_main_thread() -> bool:
+    """Tell whether signals arrive here, and may be given handlers."""
+    return threading.current_thread() is threading.main_thread()
 
 
 class Interrupt:
@@ -31,7 +56,7 @@ class Interrupt:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
-        if threading.current_thread() is threading.main_thread():
+        if _in_main_thread():
             for number in SIGNALS:
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: set by other than Python
                     self._previous[number] = signal.signal(number, self._on_signal)

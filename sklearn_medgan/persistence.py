@@ -35,8 +35,8 @@ ESTIMATORS = {
 # What the fitted attributes are made of, beside plain values and arrays.
 RECORDS = {
     "configuration": ".gan.training:Configuration",
-    "player": ".gan.training:Player",
-    "state": ".gan.training:State",
+    "player": ".gan.state:Player",
+    "state": ".gan.state:State",
     "restorer configuration": ".gan.restoration:RestorerConfiguration",
     "form": "._containers:Form",
     "image codec": "._codecs:ImageCodec",

@@ -153,8 +153,9 @@ def main():
         batch = [tf.constant(rows.reshape(shape)) for rows in patches.draw(STEPS_A_CALL * BATCH)]
         rate = RATE * min(1.0, (int(state.step) + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * progress))
         hyper = RestorerHyper(rate, 0.0, 0.0, EMA_DECAY)
-        state, values = program.advance(state, *batch, RestorerHyper(*(tf.constant(v, tf.float32) for v in hyper)))
-        psnr.append(float(values[program.metrics.index("psnr")]))
+        hyper = RestorerHyper(*(tf.constant(v, tf.float32) for v in hyper))
+        state, sums = program.advance(state, tf.zeros(len(program.metrics)), *batch, hyper)
+        psnr.append(float(sums[program.metrics.index("psnr")]) / STEPS_A_CALL)
         now = time.perf_counter()
         progress = (now - started) / (60.0 * a.minutes)
         if now - shown > 60.0:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from .._allocation import synthetic_counts
-from .._base import NetworkEstimator
+from .._base import NetworkEstimator, warn_caller
 from .._codecs import learn_codec, warn_of_range
 from .._containers import as_rows, join_labels, join_rows
 from .._sklearn_compat import Interval, StrOptions, _check_feature_names_in, _check_y, _fit_context, _safe_indexing
@@ -413,22 +411,19 @@ class GANAugmenter(NetworkEstimator):
         return config, Hyper(rate, r1 * scale, r2 * scale, self.adversarial_weight, self.class_head_weight, EMA_DECAY)
 
     def _train(self, encoded, labels, hyper, goes_on: bool) -> None:
-        from ..gan.training import Data, Run, train
+        from ..gan.loop import Run
+        from ..gan.training import Data, train
 
         rng = check_random_state(self.random_state)
         seed, sampling, resampling = rng.randint(np.iinfo(np.int32).max, size=3)
         program = self._program()
         labels = np.concatenate([labels, np.zeros((len(encoded) - len(labels), labels.shape[1]), np.float32)])
-        run = Run(int(self.max_iter), self.max_time, self.verbose, self.callbacks)
-        if goes_on:
-            run.history = {name: list(values) for name, values in self.history_.items()}
+        run = Run(int(self.max_iter), self.max_time, self.verbose, self.callbacks, self.history_ if goes_on else {})
         state = self._state if goes_on else program.initial_state(rng)
         data = Data(encoded, labels, drawing_probabilities(labels))
-        self._state = train(program, state, data, hyper, int(seed), run)
+        outcome = train(program, state, data, hyper, int(seed), run)
+        self._keep(outcome, f"with loss={self.loss!r}", "Lower learning_rate or raise penalty_weight.")
         self._sampling_rng, self._resampling_seed = np.random.RandomState(sampling), int(resampling)
-        self.__dict__.pop("_models", None)
-        self.history_ = run.history
-        self.n_iter_ = int(self._state.step)
         self._judge()
 
     def _judge(self) -> None:
@@ -458,7 +453,7 @@ class GANAugmenter(NetworkEstimator):
                 "learning_rate"
             )
         if advice:
-            warnings.warn(f"GAN training {advice}.", ConvergenceWarning, stacklevel=6)  # the line that called fit
+            warn_caller(f"GAN training {advice}.")
 
     def _blocks(self, encoded: np.ndarray) -> list[np.ndarray]:
         """Pixels, the discriminator's blocks and those of the typical patches."""

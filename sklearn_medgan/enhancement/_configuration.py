@@ -119,8 +119,8 @@ class Degrading(NamedTuple):
 
 def network_of_images(settings: Settings, form: Form) -> RestorerConfiguration:
     """Return the compile-cache key of the network for images."""
-    from ..gan.networks import STRIDE
     from ..gan.restoration import RestorerConfiguration
+    from ..gan.restorers import STRIDE
 
     patch, scale = int(settings.patch_size), settings.scale
     if patch % STRIDE or patch % scale:

@@ -278,20 +278,16 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         return good
 
     def _train(self, pairs: PairSource, goes_on: bool, rng: RandomState) -> None:
-        from ..gan.restoration import run_restorer
-        from ..gan.training import Run
+        from ..gan.loop import Run
+        from ..gan.restoration import train_restorer
 
         program, settings = self._program(), Settings.of(self)
         weights = None if goes_on else settings.initial_weights(self._config, program)
         max_iter, rate = settings.training(self._restoration.budget, started=goes_on or weights is not None)
-        run = Run(max_iter, self.max_time, self.verbose, self.callbacks)
-        if goes_on:
-            run.history = {name: list(values) for name, values in self.history_.items()}
+        run = Run(max_iter, self.max_time, self.verbose, self.callbacks, self.history_ if goes_on else {})
         state = self._state if goes_on else program.initial_state(rng, weights)
-        self._state = run_restorer(program, state, pairs, rate, float(self.adversarial_weight), run)
-        self.__dict__.pop("_models", None)
-        self.history_ = run.history
-        self.n_iter_ = int(self._state.step)
+        outcome = train_restorer(program, state, pairs, rate, float(self.adversarial_weight), run)
+        self._keep(outcome, "of the enhancer", "Lower learning_rate.")
 
     def _assess(self, parts: HeldOutRows) -> None:
         """Choose the method by what it does to held-out rows, and calibrate the spread of its errors there."""

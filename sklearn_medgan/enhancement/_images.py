@@ -57,7 +57,7 @@ class ImageRestoration(Restoration):
     @classmethod
     def begin(cls, good: np.ndarray, settings: Settings) -> ImageRestoration:
         """Return the restoration that has learned the range of these good images."""
-        from ..gan.networks import STRIDE, receptive_radius
+        from ..gan.restorers import STRIDE, receptive_radius
 
         reach = receptive_radius(int(settings.depth)) + REACH
         return cls(ImageScale.learn(good), int(settings.scale), 0, reach, STRIDE)

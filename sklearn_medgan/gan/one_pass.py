@@ -24,7 +24,7 @@ from keras import layers
 
 from . import strided
 from .losses import OBJECTIVES, class_loss
-from .networks import LEAK
+from .networks import LEAK, Discriminator
 
 
 class Operation(NamedTuple):
@@ -65,25 +65,23 @@ class Anatomy(NamedTuple):
     """The trunk's stages, and the positions of the heads' weights: logit, projection and class head."""
 
     stages: tuple[Stage, ...]
-    logit: tuple[int, int]
+    logit: tuple[int, ...]
     projection: int
-    class_head: tuple[int, int]
+    class_head: tuple[int, ...]
 
 
-def anatomy(model) -> Anatomy:
-    """Read the chain of a discriminator built in `networks`."""
-    position = {id(v): i for i, v in enumerate(model.trainable_variables)}
+def anatomy(discriminator: Discriminator) -> Anatomy:
+    """Return where the weights of a discriminator's parts stand."""
+    position = {id(v): i for i, v in enumerate(discriminator.model.trainable_variables)}
 
-    def place(layer):
+    def place(layer: layers.Layer) -> tuple[int, ...]:
         return tuple(position[id(v)] for v in layer.trainable_variables)
 
-    trunk = [layer for layer in model.layers if layer.name.startswith("trunk")]
-    named = model.get_layer
     return Anatomy(
-        tuple(Stage(OPERATIONS[type(layer)], *place(layer)) for layer in trunk),
-        place(named("logit")),
-        place(named("label_projection"))[0],
-        place(named("class_head")),
+        tuple(Stage(OPERATIONS[type(layer)], *place(layer)) for layer in discriminator.trunk),
+        place(discriminator.logit),
+        place(discriminator.projection)[0],
+        place(discriminator.class_head),
     )
 
 

@@ -1,22 +1,25 @@
 """Training of a network that restores rows, with the adversary of the GAN engine beside the fidelity loss.
 
-The generator is a restorer (`networks.image_restorer`, `networks.table_restorer`) that maps poor rows to better ones
-and to the spread of its own errors. Its state, optimiser, loop and discriminator are those of `training`.
+The generator is a restorer of `restorers`. State, optimiser, loop and discriminator are those of the GAN.
 """
 
 from __future__ import annotations
 
 import functools
-import random
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from .networks import conv_discriminator, image_restorer, table_restorer
-from .one_pass import Weighting, anatomy, discriminator_gradients
-from .training import CACHE_SIZE, Network, Player, State, adam, loop
+from .environment import Compiled, check_environment, own_settings
+from .loop import Advance, Outcome, Run, loop
+from .networks import conv_discriminator
+from .one_pass import Weighting, discriminator_gradients
+from .program import CACHE_SIZE, Program, initial_player, spec
+from .restorers import image_restorer, table_restorer
+from .state import BETA_2, State, adam
 
 ADVERSARIAL_METRICS = ("generator_loss", "discriminator_loss", "penalty")
 METRICS = ("fidelity_loss", "spread_loss", "psnr", "gain", *ADVERSARIAL_METRICS)
@@ -52,26 +55,28 @@ class RestorerHyper(NamedTuple):
     ema_decay: float
 
 
-class RestorerProgram:
+class RestorerProgram(Program):
     """The compiled functions of one configuration: `advance`, `restore`, `restore_with_spread`."""
 
-    metrics = METRICS
-    loss_shown = "fidelity_loss"
-    subject = "of the enhancer"
-    advice_on_divergence = "Lower learning_rate."
+    metrics: ClassVar[tuple[str, ...]] = METRICS
+    loss_shown: ClassVar[str] = "fidelity_loss"
+    betas: ClassVar[tuple[float, float]] = (BETA_1, BETA_2)
 
-    def __init__(self, config: RestorerConfiguration):
+    def __init__(self, config: RestorerConfiguration) -> None:
         self.config = config
-        generator, discriminator = self._build()
-        self.generator = Network(generator)
-        self.discriminator = None if discriminator is None else Network(discriminator)
-        self.body = None if discriminator is None else anatomy(discriminator)
-        partial = functools.partial  # TensorFlow counts tracings by code: see training.Program
-        self.advance = tf.function(partial(self._advance), input_signature=self._signature(), jit_compile=False)
-        rows = tf.TensorSpec((None, *self._any_size()), tf.float32)
-        weights = tf.TensorSpec((sum(self.generator.sizes),), tf.float32)
-        self.restore = tf.function(partial(self._restore, 1), input_signature=(weights, rows))
-        self.restore_with_spread = tf.function(partial(self._restore, 2), input_signature=(weights, rows))
+        with own_settings():
+            if not self.is_image:
+                super().__init__(table_restorer(config.shape[0], config.width), None)
+            else:
+                adversary = conv_discriminator(config.shape, 1, config.width) if config.adversarial else None
+                super().__init__(image_restorer(config.shape[2], config.width, config.depth), adversary)
+        state, batches = self.state_signature(), spec(None, config.batch_size, *config.shape)
+        hyper = RestorerHyper(*(spec() for _ in RestorerHyper._fields))
+        self.advance = Compiled(self._advance, (state, spec(len(METRICS)), batches, batches, hyper))
+        any_size = (None, None, config.shape[2]) if self.is_image else config.shape
+        signature = state.generator.ema, spec(None, *any_size)
+        self.restore = Compiled(self._restore, signature)
+        self.restore_with_spread = Compiled(self._restore_with_spread, signature)
 
     @property
     def active_metrics(self) -> tuple[str, ...]:
@@ -80,66 +85,41 @@ class RestorerProgram:
 
     @property
     def is_image(self) -> bool:
+        """Whether rows are images."""
         return len(self.config.shape) == 3
 
-    def _any_size(self) -> tuple:
-        return (None, None, self.config.shape[2]) if self.is_image else self.config.shape
-
-    def _build(self):
-        """Keras models (restorer, discriminator or None); their initial weights are not used."""
-        config, before = self.config, random.getstate()
-        try:
-            if not self.is_image:
-                return table_restorer(config.shape[0], config.width), None
-            restorer = image_restorer(config.shape[2], config.width, config.depth)
-            return restorer, conv_discriminator(config.shape, 1, config.width) if config.adversarial else None
-        finally:
-            random.setstate(before)
-
-    def _signature(self) -> tuple:
-        def tensor(*shape, dtype="float32"):
-            return tf.TensorSpec(shape, dtype)
-
-        def player(network):
-            weights = tensor(0 if network is None else sum(network.sizes))
-            return Player(weights, weights, weights, weights, tensor(dtype="int32"), tensor(0))
-
-        state = State(player(self.generator), player(self.discriminator), tensor(dtype="int32"))
-        rows = tensor(None, self.config.batch_size, *self.config.shape)
-        return state, rows, rows, RestorerHyper(*(tensor() for _ in RestorerHyper._fields))
+    def joined(self, generator: keras.Model, discriminator: keras.Model | None) -> tuple[Any, Any]:
+        """Return inputs and outputs of a model: poor rows to [restored, raw spread], or to what the adversary says."""
+        poor = keras.Input(self.config.shape)
+        if discriminator is None:
+            return poor, generator(poor)
+        labels = keras.Input((1,))
+        return [poor, labels], discriminator([generator(poor)[0], labels])
 
     def initial_state(self, rng: np.random.RandomState, pretrained: np.ndarray | None = None) -> State:
-        """Weights drawn at random, or for the restorer those given."""
-        nothing = np.zeros(0, np.float32)
-        absent = Player(nothing, nothing, nothing, nothing, np.zeros((), np.int32), nothing)
-        discriminator = absent if self.discriminator is None else self.discriminator.initial(rng)
-        generator = self.generator.initial(rng)
+        """Return weights drawn at random, or for the restorer those given."""
+        discriminator, generator = (initial_player(network, rng) for network in reversed(self.networks))
         if pretrained is not None:
             generator = generator._replace(weights=pretrained, ema=pretrained)
         return State(generator, discriminator, np.zeros((), np.int32))
 
-    def export_models(self, state: State):
-        """New Keras models (restorer, discriminator or None) that hold the averaged weights."""
-        pairs = zip((self.generator, self.discriminator), self._build(), state[:2], strict=True)
-        return tuple(None if n is None else n.export(model, p.ema, p.buffers) for n, model, p in pairs)
+    def _restore(self, weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        return self.generator(weights, tf.zeros((0,)), rows, False)[0][0]
 
-    def _restore(self, n_outputs: int, weights, rows):
-        outputs, _ = self.generator(weights, tf.zeros((0,)), rows, False)
-        return outputs[0] if n_outputs == 1 else (outputs[0], spread_of(outputs[1]))
+    def _restore_with_spread(self, weights: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        restored, raw_spread = self.generator(weights, tf.zeros((0,)), rows, False)[0]
+        return restored, spread_of(raw_spread)
 
-    def _advance(self, state: State, poor, good, hyper: RestorerHyper):
-        """A step for each batch of `poor` and `good`; returns the new state and the metrics' means."""
-        n_steps = tf.shape(poor)[0]
+    def _advance(
+        self, state: State, sums: tf.Tensor, poor: tf.Tensor, good: tf.Tensor, hyper: RestorerHyper
+    ) -> tuple[State, tf.Tensor]:
+        """Take a step for each batch of `poor` and `good`, adding their metrics to `sums`."""
+        return self.repeat(lambda i, state: self._step(state, poor[i], good[i], hyper), tf.shape(poor)[0], state, sums)
 
-        def body(i, state, sums):
-            state, values = self._step(state, poor[i], good[i], hyper)
-            return i + 1, state, tuple(s + values[name] for name, s in zip(METRICS, sums, strict=True))
-
-        zero = tuple(tf.zeros(()) for _ in METRICS)
-        _, state, sums = tf.while_loop(lambda i, *_: i < n_steps, body, (0, state, zero), parallel_iterations=1)
-        return state, tf.stack(sums) / tf.cast(n_steps, tf.float32)
-
-    def _step(self, state: State, poor, good, hyper: RestorerHyper):
+    def _step(
+        self, state: State, poor: tf.Tensor, good: tf.Tensor, hyper: RestorerHyper
+    ) -> tuple[State, dict[str, tf.Tensor]]:
+        """One update of both networks."""
         g, d = state.generator, state.discriminator
         values = dict.fromkeys(METRICS, tf.zeros(()))
         with tf.GradientTape(persistent=True) as tape:
@@ -167,39 +147,62 @@ class RestorerProgram:
         return State(adam(g, gradient, hyper, BETA_1, True), d, state.step + 1), values
 
 
-def mean_squares(difference):
-    """Mean square of each row, shape (n,)."""
+def mean_squares(difference: tf.Tensor) -> tf.Tensor:
+    """Return the mean square of each row, shape (n,)."""
     return tf.reduce_mean(tf.square(difference), list(range(1, difference.shape.rank)))
 
 
-def spread_of(raw_spread):
-    """Laplace scale of the error at each value, from what the network says of it; it cannot overflow."""
+def spread_of(raw_spread: tf.Tensor) -> tf.Tensor:
+    """Return the Laplace scale of the error at each value, from what the network says of it; it cannot overflow."""
     return tf.nn.softplus(raw_spread + USUAL_SPREAD) + SMALLEST_SPREAD
 
 
-def laplace_loss(error, raw_spread):
-    """Negative log likelihood of a Laplace density, less a constant (Kendall and Gal 2017, arXiv 1703.04977, eq. 5)."""
+def laplace_loss(error: tf.Tensor, raw_spread: tf.Tensor) -> tf.Tensor:
+    """Return the negative log likelihood of a Laplace density, less a constant.
+
+    Kendall and Gal 2017, arXiv 1703.04977, eq. 5.
+    """
     spread = spread_of(raw_spread)
     return tf.reduce_mean(tf.abs(error) / spread + tf.math.log(spread))
 
 
-def run_restorer(program: RestorerProgram, state: State, pairs, learning_rate: float, adversarial_weight: float, run):
-    """Advance `state` by the steps of `run` on pairs drawn anew; see `training.loop`."""
+class Pairs(Protocol):
+    """Where training pairs come from."""
+
+    def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return `n` new poor rows and their good versions."""
+
+
+def train_restorer(
+    program: RestorerProgram, state: State, pairs: Pairs, learning_rate: float, adversarial_weight: float, run: Run
+) -> Outcome:
+    """Advance `state` by the steps of `run` on pairs drawn anew; see `loop`."""
     config, first = program.config, int(state.step)
 
-    def advance(state, n_steps, progress):
+    def plan(step: int, n_steps: int, progress: float) -> tuple[float, Advance]:
         drawn = pairs.draw(n_steps * config.batch_size)
-        poor, good = (tf.constant(rows.reshape(n_steps, config.batch_size, *config.shape)) for rows in drawn)
-        rate = learning_rate * min(1.0, (int(state.step) - first + n_steps) / min(WARM_UP, run.max_iter))
+        poor, good = (rows.reshape(n_steps, config.batch_size, *config.shape) for rows in drawn)
+        rate = learning_rate * min(1.0, (step - first + n_steps) / min(WARM_UP, run.max_iter))
         rate *= 0.5 + 0.5 * np.cos(np.pi * progress)
         weight = adversarial_weight if progress >= ADVERSARIAL_FROM else 0.0
-        hyper = RestorerHyper(rate, weight, PENALTY_WEIGHT, EMA_DECAY)
-        return program.advance(state, poor, good, RestorerHyper(*(tf.constant(v, tf.float32) for v in hyper)))
 
-    return loop(program, state, advance, run)
+        def advance(state: State, sums: tf.Tensor, start: int, stop: int, rate: float) -> tuple[State, tf.Tensor]:
+            hyper = RestorerHyper(rate, weight, PENALTY_WEIGHT, EMA_DECAY)
+            constants = RestorerHyper(*(tf.constant(value, tf.float32) for value in hyper))
+            rows = (tf.constant(part[start:stop], tf.float32) for part in (poor, good))
+            return program.advance(state, sums, *rows, constants)
+
+        return float(rate), advance
+
+    return loop(program, state, plan, learning_rate, run)
 
 
 @functools.lru_cache(maxsize=CACHE_SIZE)
-def compiled_restorer(config: RestorerConfiguration) -> RestorerProgram:
-    """The program of a configuration, traced at most once while it is among the last `CACHE_SIZE` used."""
+def _program_of(config: RestorerConfiguration) -> RestorerProgram:
     return RestorerProgram(config)
+
+
+def compiled_restorer(config: RestorerConfiguration) -> RestorerProgram:
+    """Return the program of a configuration, traced at most once while it is among the last `CACHE_SIZE` used."""
+    check_environment()
+    return _program_of(config)

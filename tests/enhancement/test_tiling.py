@@ -172,7 +172,7 @@ def test_trained_network_would_have_seams_without_its_margin(pair):
 @pytest.mark.parametrize(("depth", "margin"), [(2, 32), (8, 40)])
 def test_margins_suffice_and_none_is_needless(depth, margin):
     """To the bit of what a change beyond the margin does: nothing; and within it, something."""
-    from sklearn_medgan.gan.networks import STRIDE, image_restorer, receptive_radius
+    from sklearn_medgan.gan.restorers import STRIDE, image_restorer, receptive_radius
 
     assert padded(receptive_radius(depth), STRIDE) == margin
     model, rng = image_restorer(1, 2, depth), np.random.RandomState(0)

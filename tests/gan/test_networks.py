@@ -9,6 +9,7 @@ from keras import layers
 
 from sklearn_medgan.augmentation._augmenter import FAMILIES
 from sklearn_medgan.gan import networks
+from sklearn_medgan.gan.flat import FlatNetwork
 from sklearn_medgan.gan.strided import DoublingConv2DTranspose, HalvingConv2D
 
 SIDES = (8, 9, 15, 17, 31, 48, 70)
@@ -20,11 +21,13 @@ SIZES = [(a, b) for a, b in itertools.combinations(SIDES, 2) if (a + b) % 3 == 0
 def test_generator_makes_images_of_any_size_that_the_discriminator_takes(architecture, height, width):
     shape = (height, width, 1 + (height + width) % 4)
     build_generator, build_discriminator = networks.ARCHITECTURES[architecture]
-    generator, discriminator = build_generator(shape, 2, 4, 3), build_discriminator(shape, 2, 4)
+    generator, discriminator = build_generator(shape, 2, 4, 3), build_discriminator(shape, 2, 4).model
     labels = np.eye(2, dtype=np.float32)[[0, 1, 1]]
+    drawn = FlatNetwork(generator).initial(np.random.RandomState(0))  # a layer that is built is all zeros
+    FlatNetwork(generator).write(generator, drawn.weights, drawn.buffers)
     images = generator([np.ones((3, 3), np.float32), labels]).numpy()
     assert images.shape == (3, *shape)
-    assert np.abs(images).max() <= 1
+    assert 0 < np.abs(images).max() <= 1
     logits, class_logits, *blocks = discriminator([images, labels])
     assert logits.shape == (3, 1)
     assert class_logits.shape == (3, 2)
@@ -40,7 +43,7 @@ def test_dense_networks_take_the_columns_of_a_table():
     generator = networks.dense_generator((16,), 4, 8, 5)
     rows = generator([np.zeros((2, 5)), np.eye(4)[:2]]).numpy()
     assert rows.shape == (2, 16)
-    assert networks.dense_discriminator((16,), 4, 8)([rows, np.eye(4)[:2]])[-1].shape == (2, 32)
+    assert networks.dense_discriminator((16,), 4, 8).model([rows, np.eye(4)[:2]])[-1].shape == (2, 32)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ def test_images_are_halved_to_about_4x4(height, width, halvings):
 
 def test_discriminator_judges_by_projection_of_the_label():
     """logit(x, y) - logit(x, no label) is linear in y, and differs from row to row (Miyato and Koyama 2018, eq. 3)."""
-    model = networks.conv_discriminator((8, 8, 1), 2, 4)
+    model = networks.conv_discriminator((8, 8, 1), 2, 4).model
     rows = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype(np.float32)
     none, first, second, both = (
         model([rows, np.tile(label, (3, 1))])[0].numpy() for label in ([0.0, 0], [1.0, 0], [0.0, 1], [1.0, 1])
@@ -94,13 +97,13 @@ def test_seed_article_generator_layer_for_layer():
 
 
 def test_seed_article_discriminator_layer_for_layer():
-    model = networks.dcgan_discriminator((28, 28, 1), 2, 32)
+    model, _, logit, *_ = networks.dcgan_discriminator((28, 28, 1), 2, 32)
     found = chain(model, *KINDS, layers.Flatten)
     down = ["HalvingConv2D", "BatchNormalization", "LeakyReLU"]
     assert names(found)[:9] == ["HalvingConv2D", "LeakyReLU", *down * 2, "Flatten"]
     assert [layer.filters for layer in chain(model, HalvingConv2D)] == [64, 128, 256]
-    assert model.get_layer("logit").units == 1
-    assert feeds(model.get_layer("logit")) == "Flatten"
+    assert logit.units == 1
+    assert feeds(logit) == "Flatten"
     assert_settings(model)
 
 
@@ -123,11 +126,11 @@ def test_seed_article_networks_have_the_weights_counted_by_hand():
     down = sum(16 * i * o + o for i, o in ((1, 64), (64, 128), (128, 256))) + 4 * (128 + 256)
     flat = 4 * 4 * 256  # 28, 14, 7, 4
     heads = flat + 1 + classes * flat + flat * classes + classes  # logit, projection, class head
-    assert networks.dcgan_discriminator((28, 28, 1), classes, 32).count_params() == down + heads
+    assert networks.dcgan_discriminator((28, 28, 1), classes, 32).model.count_params() == down + heads
 
 
 def test_feature_blocks_are_the_maps_averaged_to_the_coarsest():
-    model = networks.conv_discriminator((16, 20, 1), 2, 8)
+    model = networks.conv_discriminator((16, 20, 1), 2, 8).model
     images = np.random.RandomState(0).normal(size=(3, 16, 20, 1)).astype(np.float32)
     _, _, fine, coarse = (np.asarray(block) for block in model([images, np.zeros((3, 2))]))
     first = next(layer for layer in model.layers if isinstance(layer, keras.layers.LeakyReLU))

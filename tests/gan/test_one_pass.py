@@ -37,16 +37,17 @@ def stock(layer):
 
 
 def case(shape, n_unlabeled=0):
-    """Our discriminator, its stock twin, weights (biases too), real then fake rows, and labels of the real half."""
+    """Anatomy of our discriminator, its stock twin, weights (biases too), real then fake rows, labels of the former."""
     build = dense_discriminator if len(shape) == 1 else conv_discriminator
-    model = build(shape, N_CLASSES, 4)
+    discriminator = build(shape, N_CLASSES, 4)
+    model = discriminator.model
     twin = keras.models.clone_model(model, clone_function=stock)
     rng = np.random.default_rng(0)
     weights = [tf.constant(rng.normal(size=v.shape) / np.sqrt(v.shape[-1])) for v in model.trainable_variables]
     rows = tf.constant(rng.normal(size=(2 * N, *shape)))
     labels = np.eye(N_CLASSES)[np.arange(N) % N_CLASSES]
     labels[:n_unlabeled] = 0
-    return model, twin, weights, rows, tf.constant(labels)
+    return anatomy(discriminator), twin, weights, rows, tf.constant(labels)
 
 
 def reference(model, weights, rows, labels, loss, weighting):
@@ -86,10 +87,10 @@ def assert_close(ours, theirs, what):
 
 
 def assert_equals_autodiff(shape, loss, weighting, n_unlabeled=0):
-    model, twin, weights, rows, labels = case(shape, n_unlabeled)
-    gradients, pull, parts = discriminator_gradients(anatomy(model), weights, rows, labels, loss, weighting)
+    body, twin, weights, rows, labels = case(shape, n_unlabeled)
+    gradients, pull, parts = discriminator_gradients(body, weights, rows, labels, loss, weighting)
     expected, expected_pull, expected_parts = reference(twin, weights, rows, labels, loss, weighting)
-    for variable, ours, theirs in zip(model.trainable_variables, gradients, expected, strict=True):
+    for variable, ours, theirs in zip(twin.trainable_variables, gradients, expected, strict=True):
         unused = not weighting.classified and variable.path.startswith("class_head")
         if variable.path != "logit/bias" and not unused:  # pairing losses see differences of logits alone
             assert np.abs(theirs).max() > 0, f"{variable.path}: the comparison would be empty"
@@ -126,9 +127,9 @@ def test_gradients_with_rows_that_have_no_label(name, n_unlabeled):
 
 @pytest.mark.usefixtures("float64")
 def test_rows_without_any_label_leave_the_class_head_alone():
-    model, _, weights, rows, labels = case((16,), n_unlabeled=N)
-    gradients, _, parts = discriminator_gradients(anatomy(model), weights, rows, labels, "relativistic", WEIGHTS)
-    untouched = [*anatomy(model).class_head, anatomy(model).projection]
+    body, _, weights, rows, labels = case((16,), n_unlabeled=N)
+    gradients, _, parts = discriminator_gradients(body, weights, rows, labels, "relativistic", WEIGHTS)
+    untouched = [*body.class_head, body.projection]
     assert all(not np.any(gradients[i]) for i in untouched)
     assert parts["class_loss"] == 0
 

@@ -27,7 +27,7 @@ def test_weights_fit_the_default_network():
     program = program_of(1)
     weights = restorer_weights(program.config, program.generator.shapes)
     assert weights.dtype == np.float32
-    assert weights.shape == (sum(program.generator.sizes),)
+    assert weights.shape == (program.generator.n_weights,)
     assert np.isfinite(weights).all()
 
 

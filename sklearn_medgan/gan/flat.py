@@ -1,0 +1,83 @@
+"""Keras models as functions of one flat vector of weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .initializers import FanIn
+from .state import Player, Vector
+
+
+class FlatNetwork:
+    """A Keras model as a function of its weights and of BatchNorm's statistics, each one flat vector."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self.shapes = [tuple(v.shape) for v in model.trainable_variables]
+        self.buffer_shapes = [tuple(v.shape) for v in model.non_trainable_variables]
+        self.n_weights, self.n_buffers = (_n_values(shapes) for shapes in (self.shapes, self.buffer_shapes))
+
+    def unflatten(self, weights: Vector) -> list:
+        """Return the flat vector as the list of the model's trainable weights."""
+        return _unflatten(weights, self.shapes)
+
+    def __call__(self, weights: Vector, buffers: Vector, inputs: Any, training: bool) -> tuple[Any, Vector]:
+        """Return outputs and updated buffers."""
+        outputs, updated = self.model.stateless_call(
+            _unflatten(weights, self.shapes), _unflatten(buffers, self.buffer_shapes), inputs, training=training
+        )
+        return outputs, tf.concat([tf.reshape(b, [-1]) for b in updated], 0) if updated else buffers
+
+    def initial(self, rng: np.random.RandomState) -> Player:
+        """Return a player whose kernels are drawn by their layers' initialisers; all else is as Keras began it."""
+        initializers = {
+            id(layer.kernel): layer.kernel_initializer
+            for layer in self.model.layers
+            if isinstance(getattr(layer, "kernel_initializer", None), FanIn)
+        }
+        values = []
+        for variable in self.model.trainable_variables:
+            drawn = id(variable) in initializers
+            values.append(initializers[id(variable)].draw(variable.shape, rng) if drawn else variable.numpy())
+        buffers = [variable.numpy() for variable in self.model.non_trainable_variables]
+        return Player.starting_from(_flatten(values), _flatten(buffers))
+
+    def write(self, model: keras.Model, weights: np.ndarray, buffers: np.ndarray) -> keras.Model:
+        """Write flat vectors into a Keras model of this architecture and return it."""
+        variables = [*model.trainable_variables, *_statistics(model)]
+        values = [*_unflatten(weights, self.shapes), *_unflatten(buffers, self.buffer_shapes)]
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return model
+
+    def read(self, model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `write` wrote."""
+        parts = model.trainable_variables, _statistics(model)
+        weights, buffers = (_flatten([variable.numpy() for variable in part]) for part in parts)
+        return weights, buffers
+
+
+def _statistics(model: keras.Model) -> list:
+    """Return BatchNorm's statistics: a stock model also has fixed kernels, in layers that are not trained at all."""
+    return [variable for layer in model.layers if layer.trainable for variable in layer.non_trainable_variables]
+
+
+def _n_values(shapes: list[tuple[int, ...]]) -> int:
+    return sum(int(np.prod(shape)) for shape in shapes)
+
+
+def _flatten(values: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.ravel(value) for value in values]) if values else np.zeros(0, np.float32)
+
+
+def _unflatten(flat: Vector, shapes: list[tuple[int, ...]]) -> list:
+    if not shapes:
+        return []
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    parts = tf.split(flat, sizes) if tf.is_tensor(flat) else np.split(flat, np.cumsum(sizes)[:-1])
+    reshape = tf.reshape if tf.is_tensor(flat) else np.reshape
+    return [reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]

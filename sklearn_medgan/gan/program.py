@@ -1,0 +1,93 @@
+"""What the compiled programs of the GAN and of the restorer have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .flat import FlatNetwork
+from .networks import Discriminator
+from .one_pass import anatomy
+from .state import Player, State
+from .stock import stock_model
+
+CACHE_SIZE = 32  # compiled programs of each kind kept in the process; the least recently used one is dropped
+
+
+class Program:
+    """Two networks as functions of flat vectors, and their training steps in a compiled loop.
+
+    A subclass says in `advance` what a step is. `discriminator` is None where training has no adversary.
+    """
+
+    metrics: ClassVar[tuple[str, ...]]
+    loss_shown: ClassVar[str]  # the metric that Keras callbacks see as "loss"
+    betas: ClassVar[tuple[float, float]]
+
+    def __init__(self, generator: keras.Model, discriminator: Discriminator | None) -> None:
+        self.generator = FlatNetwork(generator)
+        self.discriminator = None if discriminator is None else FlatNetwork(discriminator.model)
+        self.body = anatomy(discriminator) if discriminator is not None and discriminator.trunk else None
+
+    @property
+    def active_metrics(self) -> tuple[str, ...]:
+        """`metrics` without those of losses that are switched off, which stay 0."""
+        raise NotImplementedError
+
+    def initial_state(self, rng: np.random.RandomState) -> State:
+        """Return networks with weights drawn at random."""
+        generator, discriminator = (initial_player(network, rng) for network in self.networks)
+        return State(generator, discriminator, np.zeros((), np.int32))
+
+    def export_models(self, state: State | None = None) -> tuple[keras.Model, keras.Model | None]:
+        """Return models (generator, discriminator or None) of stock layers, with the averaged weights of `state`."""
+        models = tuple(None if n is None else stock_model(n.model) for n in (self.generator, self.discriminator))
+        for network, model, player in zip(self.networks, models, state[:2] if state else (), strict=False):
+            if network is not None:
+                network.write(model, player.ema, player.buffers)
+        return models
+
+    @property
+    def networks(self) -> tuple[FlatNetwork, FlatNetwork | None]:
+        """Generator and discriminator."""
+        return self.generator, self.discriminator
+
+    def joined(self, generator: keras.Model, discriminator: keras.Model | None) -> tuple[Any, Any]:
+        """Return inputs and outputs of one model that holds both networks."""
+        raise NotImplementedError
+
+    def state_signature(self) -> State:
+        """Return the types of a state."""
+        players = []
+        for network in self.networks:
+            n_weights, n_buffers = (0, 0) if network is None else (network.n_weights, network.n_buffers)
+            weights = spec(n_weights)
+            players.append(Player(weights, weights, weights, weights, spec(dtype="int32"), spec(n_buffers)))
+        return State(*players, spec(dtype="int32"))
+
+    def repeat(self, step: Callable, n_steps: tf.Tensor, state: State, sums: tf.Tensor) -> tuple[State, tf.Tensor]:
+        """Take `n_steps` steps ``step(i, state) -> (state, values of metrics)``, adding their values to `sums`.
+
+        Sums go from call to call, so that how steps are grouped into calls does not change their order.
+        """
+
+        def body(i: tf.Tensor, state: State, sums: tf.Tensor) -> tuple:
+            state, values = step(i, state)
+            return i + 1, state, sums + tf.stack([values[name] for name in self.metrics])
+
+        return tf.while_loop(lambda i, *_: i < n_steps, body, (0, state, sums), parallel_iterations=1)[1:]
+
+
+def initial_player(network: FlatNetwork | None, rng: np.random.RandomState) -> Player:
+    """Return a network with weights drawn at random; vectors without elements where there is none."""
+    nothing = np.zeros(0, np.float32)
+    return Player.starting_from(nothing, nothing) if network is None else network.initial(rng)
+
+
+def spec(*shape: int | None, dtype: str = "float32") -> tf.TensorSpec:
+    """Return the type of an argument of a compiled function."""
+    return tf.TensorSpec(shape, dtype)

@@ -1,0 +1,61 @@
+"""What training changes, as named tuples of flat vectors, and Adam's update of them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+Vector = Any  # a NumPy array between calls of a program, a TensorFlow tensor within them
+BETA_2 = 0.99  # of Adam's second moment
+
+
+class Player(NamedTuple):
+    """One network: flat weights, their moving average, Adam's two moments and count, BatchNorm's statistics."""
+
+    weights: Vector
+    ema: Vector
+    first: Vector
+    second: Vector
+    updates: Vector
+    buffers: Vector
+
+    @classmethod
+    def starting_from(cls, weights: np.ndarray, buffers: np.ndarray) -> Player:
+        """Return the player before its first update, in float32."""
+        weights, zeros = weights.astype(np.float32), np.zeros(len(weights), np.float32)
+        return cls(weights, weights, zeros, zeros, np.zeros((), np.int32), buffers.astype(np.float32))
+
+
+class State(NamedTuple):
+    """All that training changes. A network that is absent has vectors without elements."""
+
+    generator: Player
+    discriminator: Player
+    step: Vector
+
+
+def is_finite(state: State) -> bool:
+    """Tell whether both networks can be used: the last step may overflow without a trace in its losses."""
+    parts = [part for player in state[:2] for part in (player.weights, player.buffers)]
+    return all(bool(np.isfinite(part).all()) for part in parts)
+
+
+def adam(
+    player: Player, gradient: tf.Tensor, hyper: Any, beta_1: float, averaged: bool, buffers: Vector = None
+) -> Player:
+    """Return the player after one update by Adam and of the moving average.
+
+    `hyper` has `learning_rate` and `ema_decay`. By hand, because the weights are one flat vector and the step is a pure
+    function of the state (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1).
+    """
+    first = beta_1 * player.first + (1.0 - beta_1) * gradient
+    second = BETA_2 * player.second + (1.0 - BETA_2) * tf.square(gradient)
+    updates = player.updates + 1
+    t = tf.cast(updates, gradient.dtype)
+    scale = tf.sqrt(1.0 - BETA_2**t) / (1.0 - beta_1**t)
+    weights = player.weights - hyper.learning_rate * scale * first / (tf.sqrt(second) + 1e-8)
+    decay = tf.minimum(hyper.ema_decay, t / (t + 10.0)) if averaged else tf.zeros_like(t)
+    ema = decay * player.ema + (1.0 - decay) * weights
+    return Player(weights, ema, first, second, updates, player.buffers if buffers is None else buffers)
