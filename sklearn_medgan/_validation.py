@@ -114,6 +114,19 @@ def check_rows(
     return array, Form.of(container, array, "table" if side_shape is None else "flat", side_shape)
 
 
+def check_more_rows(estimator: Any, X: Any, name: str) -> np.ndarray:
+    """Return further rows of the shape that a fit has learned from `X`, checked in their own name."""
+    try:
+        rows, form = check_rows(estimator, X, image_shape=estimator.image_shape, reset=False)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{name}: {error}") from error
+    if form.row_shape != estimator._form.row_shape:
+        raise ValueError(
+            f"{name} has rows of shape {form.row_shape}; X has {estimator._form.row_shape}. Pass them alike."
+        )
+    return rows
+
+
 def _channels_last(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return check_sides(shape[1:] if len(shape) == 4 else (*shape[1:], 1))
 

@@ -24,7 +24,6 @@ MOST_ROOMS, MOST_FLOORS = 24, 6
 LONGEST_FILE, LONGEST_CLASS, LONGEST_FUNCTION = 450, 350, 50
 # Still too long, each with the file it is in.
 TOO_LONG = {
-    "augmentation/_augmenter.py",
     "enhancement/_enhancer.py",
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

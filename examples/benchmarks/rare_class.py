@@ -151,13 +151,14 @@ def gan_rows(fold, gan):
 def moved_alike(fold, shared, classifier):
     """Real rows moved as the GAN's rows are, as many as those: what is left of `OURS` without a GAN."""
     from sklearn_medgan._allocation import synthetic_counts
+    from sklearn_medgan.augmentation._sampling import moved
     from sklearn_medgan.benchmark._arms import grown
 
     gan, rng = shared.gan, np.random.RandomState(fold.seed("moved alike"))
     counts = synthetic_counts(fold.y, "auto", 1.0)
     origins = np.concatenate([np.resize(rng.permutation(np.flatnonzero(fold.y == k)), n) for k, n in counts.items()])
-    moved = gan._codec.decode(gan._inherit(gan._codec.encode(fold.X[origins]), rng))
-    return grown(fold, moved.reshape(-1, *fold.X.shape[1:]), fold.y[origins])
+    moved_rows = moved(gan._codec.encode(fold.X[origins]), gan._config.augment, rng)
+    return grown(fold, gan._codec.decode(moved_rows).reshape(-1, *fold.X.shape[1:]), fold.y[origins])
 
 
 def cells(folder, name: str, rare: str, seed: int, fold: int, group: str, development: bool, max_iter: int, threads):

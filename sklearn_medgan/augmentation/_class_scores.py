@@ -27,7 +27,7 @@ class ClassScores:
 
     @classmethod
     def learn(cls, columns: np.ndarray, labels: np.ndarray, weight: float) -> ClassScores:
-        """Scores that have zero mean and, together, a standard deviation of `weight` over the training rows.
+        """Learn scores that have zero mean and, together, a standard deviation of `weight` over the training rows.
 
         `columns` are float32 blocks of rows with one-hot `labels` (n_labelled, n_classes), followed by those of rows
         without a label.
@@ -43,17 +43,17 @@ class ClassScores:
         return cls((coefficients * scale).astype(np.float32), offset.astype(np.float32))
 
     def __call__(self, columns: np.ndarray) -> np.ndarray:
-        """Scores (n, n_classes), float32; one row at a time, so that none depends on the rows beside it."""
+        """Return scores (n, n_classes), float32; one row at a time, so that none depends on the rows beside it."""
         return np.matmul(columns[:, None], self.weights)[:, 0] + self.offset
 
 
 def thinned(rows: np.ndarray) -> np.ndarray:
-    """At most `MOST_ROWS` of the rows, evenly spaced."""
+    """Return at most `MOST_ROWS` of the rows, evenly spaced."""
     return rows if len(rows) <= MOST_ROWS else rows[np.linspace(0, len(rows) - 1, MOST_ROWS).astype(int)]
 
 
 def guess(labelled: np.ndarray, labels: np.ndarray, unlabelled: np.ndarray, energy: float) -> np.ndarray:
-    """Class probabilities of rows without a label, by kernel ridge regression in which classes weigh the same."""
+    """Return class probabilities of rows without a label, by kernel ridge regression; classes weigh alike."""
     from scipy.special import softmax
     from sklearn.kernel_ridge import KernelRidge
 
@@ -66,7 +66,7 @@ def guess(labelled: np.ndarray, labels: np.ndarray, unlabelled: np.ndarray, ener
 
 
 def distil(rows: np.ndarray, guesses: np.ndarray, energy: float) -> np.ndarray:
-    """Coefficients (n_columns, n_classes) of ridge regression from rows to guesses."""
+    """Return coefficients (n_columns, n_classes) of ridge regression from rows to guesses."""
     from sklearn.linear_model import Ridge
 
     student = Ridge(alpha=STUDENT_PENALTY * energy, solver="cholesky")

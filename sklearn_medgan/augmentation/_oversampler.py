@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -87,30 +88,32 @@ class GANOverSampler(BaseOverSampler):
         "sampling_strategy": BaseOverSampler._parameter_constraints["sampling_strategy"],
     }
 
+    sampling_strategy_: OrderedDict
+
     def __init__(
         self,
         *,
-        image_shape=None,
-        sampling_strategy="auto",
-        ratio=1.0,
-        resampling="auto",
-        architecture="auto",
-        loss="relativistic",
-        latent_dim=64,
-        width=32,
-        augment="auto",
-        batch_size=64,
-        max_iter=300,
-        max_time=None,
-        learning_rate="auto",
-        penalty_weight="auto",
-        adversarial_weight=1.0,
-        class_head_weight=1.0,
-        class_steps="auto",
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
+        image_shape: tuple[int, ...] | None = None,
+        sampling_strategy: Any = "auto",
+        ratio: float = 1.0,
+        resampling: str = "auto",
+        architecture: str = "auto",
+        loss: str = "relativistic",
+        latent_dim: int = 64,
+        width: int = 32,
+        augment: str | Sequence[str] | None = "auto",
+        batch_size: int = 64,
+        max_iter: int = 300,
+        max_time: float | None = None,
+        learning_rate: float | str = "auto",
+        penalty_weight: float | tuple[float, float] | str = "auto",
+        adversarial_weight: float = 1.0,
+        class_head_weight: float = 1.0,
+        class_steps: int | str = "auto",
+        callbacks: list | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.image_shape = image_shape
         self.ratio = ratio
@@ -132,7 +135,7 @@ class GANOverSampler(BaseOverSampler):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _check_X_y(self, X, y):
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray, bool]:
         X = as_array_if_list(X)
         if n_dimensions(X) <= 2:
             return super()._check_X_y(X, y)
@@ -143,7 +146,7 @@ class GANOverSampler(BaseOverSampler):
         self.__dict__.pop("feature_names_in_", None)
         return X, y, binarize_y
 
-    def _fit_resample(self, X, y):
+    def _fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         counts = synthetic_counts(y, self.sampling_strategy, self.ratio)
         lifted = {label: n for label, n in counts.items() if n or label in self.sampling_strategy_}
         self.sampling_strategy_ = OrderedDict(lifted)

@@ -8,9 +8,12 @@ dropped.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from ._patches import CHUNK, SIDE, even_contrast, standardised
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ._patches import CHUNK, SIDE, even_contrast, load_dictionary, standardised
 
 SIZE = 6
 SIDES = (2, 3, 4)  # into how many parts an image is cut each way: one block of columns each
@@ -21,8 +24,26 @@ FEWEST_PATCHES, FEWEST_IMAGES = 10, 5  # behind each typical patch, or it is dro
 LEAST_VARIANCE = 0.1  # added to the variance in each direction before it is evened out, or noise would rule
 
 
+PatchSource = dict[str, np.ndarray] | tuple[str, str, int]
+
+
+def choose_patches(augmenter: Any, images: np.ndarray, earlier: PatchSource | None) -> PatchSource | None:
+    """Return the patches that an augmenter learns here, or learned earlier; or what names a dictionary's file.
+
+    A file is named by its source, its fingerprint and its number of blocks. None: no patches are wanted or found.
+    """
+    if augmenter.pretrained is not None:
+        dictionary = load_dictionary(augmenter.pretrained)
+        return augmenter.pretrained, dictionary.fingerprint, len(dictionary.sides)
+    if augmenter.n_patches == 0:
+        return None
+    if isinstance(earlier, dict):
+        return earlier
+    return learn_patches(images, int(augmenter.n_patches), check_random_state(augmenter.random_state))
+
+
 def learn_patches(images: np.ndarray, n_patches: int, rng: np.random.RandomState) -> dict[str, np.ndarray] | None:
-    """The arrays of a `PatchDictionary`, in half precision; None where no patch is shared by enough images.
+    """Learn the arrays of a `PatchDictionary`, in half precision; None where no patch is shared by enough images.
 
     Images are float32 (n, height, width, channels); every channel is looked at by itself.
     """
@@ -41,7 +62,7 @@ def learn_patches(images: np.ndarray, n_patches: int, rng: np.random.RandomState
 
 
 def _channels(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Every channel of the chosen images as `standardised` makes it, one image after the other."""
+    """Return every channel of the chosen images as `standardised` makes it, one image after the other."""
     parts = []
     for start in range(0, len(chosen), CHUNK):
         some = images[chosen[start : start + CHUNK]].transpose(0, 3, 1, 2)
@@ -50,7 +71,7 @@ def _channels(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 
 def draw_patches(images: np.ndarray, size: int, n: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Patches (n, size x size) anywhere in images (n_images, 32, 32) drawn with replacement, and each one's image."""
+    """Draw patches (n, size x size) anywhere in images (n_images, 32, 32), with replacement, and each one's image."""
     corners = rng.randint(0, SIDE - size + 1, (2, n, 1))
     top, left = corners + np.arange(size)
     sources = rng.randint(len(images), size=n)
@@ -58,13 +79,13 @@ def draw_patches(images: np.ndarray, size: int, n: int, rng: np.random.RandomSta
 
 
 def learn_whitening(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of float64 patches, and the symmetric matrix that makes their directions about equally variable."""
+    """Return the mean of patches, and the symmetric matrix that makes their directions about equally variable."""
     variance, directions = np.linalg.eigh(np.cov(patches, rowvar=False))
     return patches.mean(0), directions / np.sqrt(variance + LEAST_VARIANCE) @ directions.T
 
 
 def shared_means(white: np.ndarray, images: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
-    """At most `n` means of alike patches, each of at least `FEWEST_PATCHES` from `FEWEST_IMAGES` images.
+    """Return at most `n` means of alike patches, each of at least `FEWEST_PATCHES` from `FEWEST_IMAGES` images.
 
     `images` says which image a patch is of.
     """

@@ -3,7 +3,7 @@
 The encoder of Coates, Ng and Lee 2011 ("An analysis of single-layer networks in unsupervised feature learning",
 section 3.2): every patch of an image is evened out, whitened and compared with each typical one; what is nearer than
 the average counts, and counts are averaged over parts of the image, and over the image and its mirror image.
-`fit` learns one (`_own_patches.py`), unless a file is asked for: `examples/pretraining/dictionary.py` makes those, and
+`fit` learns one (`_patch_learning.py`), unless a file is asked for: `examples/pretraining/dictionary.py` makes those;
 `sklearn_medgan/weights/README.md` lists the images and licences of the one that ships. NumPy only, each image by
 itself: a row's result cannot depend on the rows beside it.
 """
@@ -28,7 +28,7 @@ ARRAYS = ("sides", "mean", "whitening", "patches")
 
 
 def footprints(n_from: int, n_to: int) -> np.ndarray:
-    """Matrix (n_to, n_from) that resamples a line: each target pixel is the mean of what it covers.
+    """Return the matrix (n_to, n_from) that resamples a line: each target pixel is the mean of what it covers.
 
     A target pixel smaller than a source pixel covers as much as one of them: linear interpolation.
     """
@@ -41,7 +41,7 @@ def footprints(n_from: int, n_to: int) -> np.ndarray:
 
 
 def standardised(images: np.ndarray) -> np.ndarray:
-    """Images (n, height, width) at 32x32, each with zero mean and unit variance (a constant one is zero)."""
+    """Return images (n, height, width) at 32x32, each with zero mean and unit variance (a constant one is zero)."""
     height, width = images.shape[1:]
     small = footprints(height, SIDE) @ images @ footprints(width, SIDE).T
     flat = small.reshape(len(images), -1).astype(np.float64)
@@ -51,7 +51,7 @@ def standardised(images: np.ndarray) -> np.ndarray:
 
 
 def even_contrast(patches: np.ndarray) -> np.ndarray:
-    """Patches (..., pixels), each with zero mean and about unit variance."""
+    """Return patches (..., pixels), each with zero mean and about unit variance."""
     patches = patches - patches.mean(-1, keepdims=True)
     return patches / np.sqrt(np.square(patches).mean(-1, keepdims=True) + FLAT_VARIANCE)
 
@@ -73,7 +73,7 @@ class PatchDictionary:
         As given: a block of columns for each.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray]):
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         content = [np.ascontiguousarray(arrays[name]) for name in ARRAYS]
         self.fingerprint = hashlib.sha256(b"".join(array.tobytes() for array in content)).hexdigest()
         self.sides = tuple(int(side) for side in arrays["sides"])
@@ -81,7 +81,7 @@ class PatchDictionary:
         self.size = math.isqrt(len(self.mean))
 
     def blocks(self, images: np.ndarray) -> list[np.ndarray]:
-        """Float32 images (n, height, width, channels) as one (n, channels x side x side x n_patches) array a side.
+        """Return one (n, channels x side x side x n_patches) array a side for images (n, height, width, channels).
 
         Every channel is compared by itself.
         """
@@ -91,7 +91,7 @@ class PatchDictionary:
         return [np.concatenate(block).reshape(n, -1) for block in zip(*parts, strict=True)]
 
     def _averages(self, images: np.ndarray) -> list[np.ndarray]:
-        """Averages over parts for the images and their mirror images, and of the two."""
+        """Return averages over parts for the images and their mirror images, and of the two."""
         images = standardised(images)
         both = zip(self._averages_one_way(images), self._averages_one_way(images[:, :, ::-1]), strict=True)
         return [(block + mirrored) / 2 for block, mirrored in both]
@@ -107,7 +107,7 @@ class PatchDictionary:
         return averages
 
     def _compare(self, images: np.ndarray) -> np.ndarray:
-        """How much nearer than the average each typical patch is, (n, places, places, n_patches); 0 for farther."""
+        """Return how much nearer than average each patch is, (n, places, places, n_patches); 0 for farther."""
         windows = np.lib.stride_tricks.sliding_window_view(images, (self.size, self.size), (1, 2))
         n, places = windows.shape[:2]
         white = (even_contrast(windows.reshape(n, places**2, -1)) - self.mean) @ self.whitening
@@ -119,7 +119,7 @@ class PatchDictionary:
 
 
 def load_dictionary(pretrained: str, fingerprint: str | None = None) -> PatchDictionary:
-    """The dictionary that ships under this name, or that of a file; an error where `fingerprint` is another's."""
+    """Return the dictionary of this name, or of a file; an error where `fingerprint` is another's."""
     path = SHIPPED.get(pretrained, Path(pretrained))
     try:
         stamp = path.stat()
@@ -139,7 +139,7 @@ def load_dictionary(pretrained: str, fingerprint: str | None = None) -> PatchDic
 
 @functools.lru_cache(maxsize=CACHE_SIZE)
 def _read_dictionary(path: Path, modified: int, size: int) -> PatchDictionary:
-    """The dictionary of a file, read once while the file stays as it is."""
+    """Return the dictionary of a file, read once while the file stays as it is."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return PatchDictionary(dict(archive))

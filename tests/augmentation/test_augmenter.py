@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from sklearn_medgan import GANAugmenter
-from sklearn_medgan.augmentation._augmenter import drawing_probabilities
+from sklearn_medgan.augmentation._labels import drawing_probabilities
 
 TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 RNG = np.random.RandomState(0)

@@ -140,7 +140,7 @@ LATER = {
 }  # fmt: skip
 
 SAMPLES = {
-    "none": ({"n_samples": 0}, ValueError, "n_samples must be an integer of at least 1; got 0"),
+    "none": ({"n_samples": 0}, ValueError, "n_samples must be a whole number from 1 up; got 0"),
     "fewer than none": ({"n_samples": -2}, ValueError, "got -2"),
     "a fraction": ({"n_samples": 2.5}, ValueError, "got 2.5"),
     "true": ({"n_samples": True}, ValueError, "got True"),

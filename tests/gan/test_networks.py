@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from sklearn_medgan.augmentation._augmenter import FAMILIES
+from sklearn_medgan.augmentation._configuration import FAMILIES
 from sklearn_medgan.gan import networks
 from sklearn_medgan.gan.flat import FlatNetwork
 from sklearn_medgan.gan.strided import DoublingConv2DTranspose, HalvingConv2D

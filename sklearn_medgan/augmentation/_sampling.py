@@ -1,0 +1,251 @@
+"""Synthetic rows: samples of the generator, and rows near real ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._allocation import synthetic_counts
+from .._containers import Form, as_rows, join_labels, join_rows
+from .._parameters import check_whole
+from .._sklearn_compat import _safe_indexing
+from .._validation import check_rows
+from ._labels import check_labels, codes_of
+from ._patch_learning import PatchSource
+
+NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log.md)
+INHERITED = 0.5  # strength of `augment` on rows for a classifier, of that in training
+
+RandomState = int | np.random.RandomState | None
+
+
+class Sampler:
+    """What a fitted `GANAugmenter` does besides `transform`: it draws rows."""
+
+    image_shape: tuple[int, ...] | None
+    resampling: str
+    sampling_strategy: Any
+    ratio: float
+    classes_: np.ndarray
+    _form: Form
+    _codec: Any
+    _dictionary: PatchSource | None
+    history_: dict[str, list]
+    _config: Any
+    _state: Any
+    _priors: np.ndarray
+    _sampling_rng: np.random.RandomState
+    _resampling_seed: int
+    _program: Any
+    fit: Any
+
+    def sample(
+        self, n_samples: int = 1, *, y: Any = None, random_state: RandomState = None
+    ) -> tuple[Any, np.ndarray | None]:
+        """Draw synthetic rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows; with an array `y`, its length counts.
+        y : label or array-like of labels, default=None
+            Class of every row, or of each row. Default: drawn from the class balance of the training rows.
+        random_state : int, RandomState instance or None, default=None
+            With None, a repeated call draws anew (reproducibly, if `fit` had a `random_state`).
+
+        Returns
+        -------
+        X_new : rows in the form of the rows that were fitted
+            Container, shape, dtype and intensity range are theirs.
+        y_new : ndarray of shape (n,) or None
+            Labels; None after an unlabelled fit.
+
+        Raises
+        ------
+        ValueError
+            For labels not seen at `fit`, and where the generator was not trained (``adversarial_weight=0``).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_medgan import GANAugmenter
+        >>> X, y = np.random.RandomState(0).normal(size=(20, 3)), np.repeat(["a", "b"], 10)
+        >>> gan = GANAugmenter(max_iter=2, random_state=0).fit(X, y)
+        >>> gan.sample(y=["b", "a"])[1]
+        array(['b', 'a'], dtype='<U1')
+        """
+        check_is_fitted(self)
+        self._check_generator()
+        rng = self._sampling_rng if random_state is None else check_random_state(random_state)
+        codes = self._sample_codes(n_samples, y, rng)
+        X_new = self._form.restore(self._codec.decode(self._draw(self._one_hot(codes), rng)))
+        return X_new, self._labels_of(codes)
+
+    def resample(
+        self, X: ArrayLike, y: ArrayLike, *, labels: Any, random_state: RandomState = None
+    ) -> tuple[Any, np.ndarray | None]:
+        """Draw synthetic rows for a classifier, in the way that `resampling` names; `fit_resample` without the fit.
+
+        Parameters
+        ----------
+        X : array-like
+            Real rows of the shape and units seen at `fit`.
+        y : array-like of shape (n,)
+            Their labels.
+        labels : array-like of shape (n_new,)
+            The labels of the rows to draw, each among those of y.
+        random_state : int, RandomState instance or None, default=None
+            With None, a repeated call draws anew (reproducibly, if `fit` had a `random_state`).
+
+        Returns
+        -------
+        X_new : rows in the form of the rows that were fitted
+            Synthetic rows only.
+        y_new : ndarray of shape (n_new,)
+            Their labels, `labels`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For rows that differ from those of `fit`, labels not seen at `fit`, and labels of which y has no row.
+
+        Examples
+        --------
+        >>> from sklearn_medgan import GANAugmenter
+        >>> from sklearn_medgan.datasets import make_nodules
+        >>> X, y = make_nodules(60, image_size=16, random_state=0, return_X_y=True)
+        >>> gan = GANAugmenter(max_iter=2, random_state=0).fit(X, y)
+        >>> X_new, y_new = gan.resample(X, y, labels=[1, 1, 0])
+        >>> X_new.shape, y_new
+        ((3, 16, 16), array([1, 1, 0]))
+        """
+        check_is_fitted(self)
+        way = self.resampling
+        if way == "auto":
+            way = "sample" if self._form.kind == "table" else "mixed"
+        if way == "sample" or not len(labels):
+            return self.sample(y=labels, random_state=random_state)
+        self._check_generator()
+        rng = self._sampling_rng if random_state is None else check_random_state(random_state)
+        labels_known = check_labels(X, y, type(self).__name__)
+        codes = self._sample_codes(len(labels), labels, rng)
+        known = self._sample_codes(len(labels_known), labels_known, rng)
+        one_hot = self._one_hot(codes)
+        drawn = self._draw(one_hot, rng)
+        near = every_second(codes) if way == "mixed" else np.ones(len(codes), bool)
+        rows = _safe_indexing(as_rows(X), real_origins(known, codes[near], self.classes_, rng))
+        rows, _ = check_rows(self, rows, image_shape=self.image_shape, reset=False)
+        drawn[near] = self._codec.encode(rows) + NEARNESS * (drawn[near] - self._draw(one_hot[near], rng))
+        return self._form.restore(self._codec.decode(moved(drawn, self._config.augment, rng))), self._labels_of(codes)
+
+    def fit_resample(self, X: ArrayLike, y: ArrayLike, *, X_unlabeled: ArrayLike | None = None) -> tuple[Any, Any]:
+        """Train on the rows, then append labelled synthetic ones.
+
+        Parameters
+        ----------
+        X : array-like
+            Training rows, as in `fit`.
+        y : array-like of shape (n,)
+            Class labels.
+        X_unlabeled : array-like like X, default=None
+            As in `fit`; not part of the result.
+
+        Returns
+        -------
+        X_res : rows in the form of X
+            The original rows first, untouched, then the synthetic ones, class by class.
+        y_res : labels in the form of y
+            Their labels.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `fit`; without `y`; for a `sampling_strategy` that asks for fewer rows than there are.
+        """
+        if y is None:
+            raise ValueError("fit_resample requires y: synthetic rows are made class by class; got y=None.")
+        X = as_rows(X)
+        counts = synthetic_counts(check_labels(X, y, type(self).__name__), self.sampling_strategy, self.ratio)
+        self.fit(X, y, X_unlabeled=X_unlabeled)
+        wanted = np.repeat(self.classes_, [counts[label] for label in self.classes_.tolist()])
+        if not len(wanted):
+            return X, y
+        X_new, y_new = self.resample(X, y, labels=wanted, random_state=self._resampling_seed)
+        return join_rows(X, X_new), join_labels(y, np.asarray(y_new))
+
+    def _check_generator(self) -> None:
+        if self._config.adversarial is False:
+            raise ValueError("Nothing to sample: with adversarial_weight=0 the generator was not trained. Raise it.")
+
+    def _labels_of(self, codes: np.ndarray) -> np.ndarray | None:
+        return self.classes_[codes] if hasattr(self, "classes_") else None
+
+    def _one_hot(self, codes: np.ndarray) -> np.ndarray:
+        """Return labels as the networks take them; zeros after an unlabelled fit."""
+        labels = np.zeros((len(codes), self._config.n_classes), np.float32)
+        if hasattr(self, "classes_"):
+            labels[np.arange(len(codes)), codes] = 1.0
+        return labels
+
+    def _sample_codes(self, n_samples: int, y: Any, rng: np.random.RandomState) -> np.ndarray:
+        """Return positions in `classes_` of the rows to draw (zeros without labels)."""
+        check_whole("n_samples", n_samples, 1)
+        known = hasattr(self, "classes_")
+        if y is None:
+            return rng.choice(len(self._priors), n_samples, p=self._priors) if known else np.zeros(n_samples, int)
+        if not known:
+            raise ValueError(f"GANAugmenter was fitted without labels, so it cannot sample y={y!r}. Fit with y.")
+        return codes_of(y, n_samples, self.classes_)
+
+    def _draw(self, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        """Return encoded samples of one-hot labels."""
+        return self._generate(rng.standard_normal((len(labels), self._config.latent_dim)).astype(np.float32), labels)
+
+    def _generate(self, noise: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        from ..gan.training import INFERENCE_BATCH
+
+        generate, player = self._program().generate, self._state.generator
+        parts = [np.zeros((0, *self._config.shape), np.float32)]
+        for start in range(0, len(noise), INFERENCE_BATCH):
+            batch = slice(start, start + INFERENCE_BATCH)
+            n = len(noise[batch])
+            padding = [(0, INFERENCE_BATCH - n), (0, 0)]
+            rows = generate(player.ema, player.buffers, np.pad(noise[batch], padding), np.pad(labels[batch], padding))
+            parts.append(rows.numpy()[:n])
+        return np.concatenate(parts)
+
+
+def moved(encoded: np.ndarray, augment: tuple[str, ...], rng: np.random.RandomState) -> np.ndarray:
+    """Return encoded images moved as those of training were, less far, each with a tone curve of its own."""
+    if not augment:
+        return encoded
+    from ..gan import augment as augmentation
+
+    seed = rng.randint(np.iinfo(np.int32).max, size=2).astype(np.int32)
+    if "contrast" in augment:
+        encoded = augmentation.bend(encoded, seed)
+    return augmentation.augment(encoded, augment, seed, INHERITED).numpy()
+
+
+def every_second(codes: np.ndarray) -> np.ndarray:
+    """Return a mask of every second row of each class, its first one included."""
+    mask = np.zeros(len(codes), bool)
+    for code in np.unique(codes):
+        mask[np.flatnonzero(codes == code)[::2]] = True
+    return mask
+
+
+def real_origins(known: np.ndarray, codes: np.ndarray, classes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Return for each of `codes` the position in `known` of a row of that class: these in turn, in a random order."""
+    missing = classes[np.setdiff1d(codes, known)].tolist()
+    if missing:
+        raise ValueError(f"labels asks for rows of classes {missing}, of which y has none. Leave them out of labels.")
+    origins = np.empty(len(codes), int)
+    for code in np.unique(codes):
+        wanted = codes == code
+        origins[wanted] = np.resize(rng.permutation(np.flatnonzero(known == code)), np.count_nonzero(wanted))
+    return origins
