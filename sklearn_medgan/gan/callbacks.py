@@ -101,6 +101,7 @@ class Listeners:
             self.model = TrainedNetworks(inputs, outputs)
             beta_1, beta_2 = self.program.betas
             self.model.compile(keras.optimizers.Adam(rate, beta_1, beta_2))
+            self.model.optimizer.build(self.model.trainable_variables)  # a backup is loaded into a built one only
 
     def _pairs(self, state: State) -> list[tuple[FlatNetwork, keras.Model, Player]]:
         models = self.model.generator, self.model.discriminator

@@ -15,7 +15,9 @@ def fit(**changed):
 
 
 def fit_enhancer(**changed):
-    return GANEnhancer(**{"degradation": "noise", "max_iter": 30, "width": 4, "random_state": 0, **changed}).fit(X)
+    return GANEnhancer(
+        **{"degradation": "noise", "guard": False, "max_iter": 30, "width": 4, "random_state": 0, **changed}
+    ).fit(X)
 
 
 class Stop(keras.callbacks.Callback):

@@ -1,9 +1,14 @@
 """Keras callbacks: what they are told, what they may change, what is left of a fit in them."""
 
+import copy
+import pickle
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
-from small_fits import Stop, X, fit
+from sklearn.base import clone
+from small_fits import Stop, X, fit, fit_enhancer
 
 from sklearn_medgan.gan.training import METRICS
 
@@ -36,3 +41,133 @@ def test_keras_early_stopping_works():
 def test_error_in_a_callback_comes_out():
     with pytest.raises(RuntimeError, match="mine"):
         fit(callbacks=[Stop(1, RuntimeError("mine"))])
+
+
+# Keras 3.15 reads its variables in a way that NumPy 2 is about to forbid.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+FITS = {"augmenter": fit, "enhancer": fit_enhancer}
+MONITORED = {"augmenter": "class_loss", "enhancer": "fidelity_loss"}
+by_estimator = pytest.mark.parametrize("kind", FITS)
+
+
+def of_keras(folder, monitor):
+    """Keras's own callbacks by name."""
+    best, c = {"monitor": monitor, "mode": "min"}, keras.callbacks
+    return {
+        "EarlyStopping": c.EarlyStopping(**best, patience=50, restore_best_weights=True),
+        "CSVLogger": c.CSVLogger(folder / "log.csv"),
+        "TensorBoard": c.TensorBoard(folder / "board", histogram_freq=1),
+        "ModelCheckpoint": c.ModelCheckpoint(folder / "best.keras", **best, save_best_only=True),
+        "ModelCheckpoint of weights": c.ModelCheckpoint(folder / "last.weights.h5", save_weights_only=True),
+        "BackupAndRestore": c.BackupAndRestore(folder / "backup"),
+        "ReduceLROnPlateau": c.ReduceLROnPlateau(**best, patience=1, min_delta=100),
+        "LearningRateScheduler": c.LearningRateScheduler(halved),
+        "TerminateOnNaN": c.TerminateOnNaN(),
+        "History": c.History(),
+    }
+
+
+def halved(epoch, rate):
+    return rate / 2 if epoch else rate
+
+
+@by_estimator
+@pytest.mark.parametrize("name", of_keras(Path(), "loss"))
+def test_callbacks_of_keras_work_and_carry_nothing_away(kind, name, tmp_path):
+    if name == "TensorBoard":
+        pytest.importorskip("tensorboard")
+    callback = of_keras(tmp_path, MONITORED[kind])[name]
+    model = FITS[kind](callbacks=[callback])
+    assert model.n_iter_ == 30
+    assert callback.model is None
+    again = pickle.loads(pickle.dumps(model))
+    copies = [other.callbacks[0] for other in (clone(model), copy.deepcopy(model), again)]
+    assert {type(other) for other in copies} == {type(callback)}
+    assert np.array_equal(again.transform(X), model.transform(X))
+    if name == "CSVLogger":
+        assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
+    if name == "ModelCheckpoint":
+        assert keras.saving.load_model(tmp_path / "best.keras").get_layer("generator").count_params()
+    if name == "History":
+        assert callback.history[MONITORED[kind]] == model.history_[MONITORED[kind]]
+
+
+class Error(keras.callbacks.EarlyStopping):
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        raise RuntimeError("mine")
+
+
+def test_nothing_of_a_fit_that_failed_is_left():
+    callback = Error(monitor="loss")
+    with pytest.raises(RuntimeError, match="mine"):
+        fit(callbacks=[callback])
+    assert callback.model is None
+    pickle.dumps(callback)
+
+
+class Note(keras.callbacks.Callback):
+    """Notes averaged weights and learning rate after each entry, and writes where asked to."""
+
+    def __init__(self, write=None):
+        super().__init__()
+        self.write, self.weights, self.rates = write, [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        assert self.model.built
+        assert self.model.compiled
+        self.weights.append(self.model.generator.get_weights())
+        self.rates.append(float(self.model.optimizer.learning_rate))
+        if self.write:
+            self.write(self.model, epoch)
+
+
+@by_estimator
+def test_early_stopping_restores_the_best_weights(kind):
+    """Each entry is worse than the one before, so that the first is the best."""
+    note = Note()
+    rising = keras.callbacks.EarlyStopping("step_count", mode="min", restore_best_weights=True, patience=2)
+    rising.get_monitor_value = lambda logs: float(len(note.weights))
+    model = FITS[kind](callbacks=[note, rising], max_iter=100)
+    assert model.n_iter_ == 30
+    for ours, theirs in zip(model.generator_.get_weights(), note.weights[0], strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+@by_estimator
+def test_weights_that_a_callback_writes_count(kind):
+    def nothing(model, epoch):
+        model.generator.set_weights([0 * w for w in model.generator.get_weights()])
+
+    model = FITS[kind](callbacks=[Note(nothing)], max_iter=20)
+    weights = model._state.generator.weights
+    assert not weights.any()  # written after the last step, too
+
+
+@by_estimator
+def test_learning_rate_that_a_callback_writes_counts(kind):
+    def stand_still(model, epoch):
+        model.optimizer.learning_rate = 0.0
+
+    note = Note(stand_still)
+    once, more = FITS[kind](callbacks=[note], max_iter=30), FITS[kind](callbacks=[Note()], max_iter=30)
+    assert note.rates[0] > 0
+    assert note.rates[1:] == [0.0, 0.0]
+    assert not np.array_equal(once._state.generator.weights, more._state.generator.weights)
+
+
+def test_backup_is_taken_up_again(tmp_path):
+    """A training that broke off after 20 of 30 steps goes on with the weights that it had."""
+    folder = tmp_path / "backup"
+    backup = keras.callbacks.BackupAndRestore(folder)
+    with pytest.raises(RuntimeError):
+        fit(callbacks=[backup, Stop(2, RuntimeError())])
+    again = Stop()
+    gan = fit(callbacks=[keras.callbacks.BackupAndRestore(folder), again])
+    assert [epoch for epoch, _ in again.told] == [2]
+    assert gan.history_["step"] == [10]
+
+
+def test_what_is_no_callback_is_refused():
+    with pytest.raises(TypeError, match=r"keras\.callbacks\.Callback objects; it holds 'early'"):
+        fit(callbacks=["early"])
