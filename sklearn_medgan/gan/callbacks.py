@@ -41,7 +41,7 @@ class Listeners:
     def __init__(self, program: Program, callbacks: list | tuple | None, n_epochs: int) -> None:
         self.program, self.n_epochs, self.epoch, self.rate_factor = program, n_epochs, 0, 1.0
         self.logs: dict[str, float] = {}
-        self.told: keras.callbacks.CallbackList | None = None
+        self.told: Any = None  # a CallbackList while training lasts
         self.callbacks = list(callbacks or ())
         for callback in self.callbacks:
             if not isinstance(callback, keras.callbacks.Callback):

@@ -98,7 +98,8 @@ class _Training:
         An interval that diverges is dropped as a whole: where its calls ended is a matter of speed. Of one that is cut
         short by time or Ctrl-C the finished calls are kept.
         """
-        before, taken, end = self.state, 0, None
+        before, taken = self.state, 0
+        end: End | None = None
         sums = tf.zeros(len(self.program.metrics))
         try:
             while taken < n_steps and end is None:

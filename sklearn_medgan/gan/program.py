@@ -45,11 +45,13 @@ class Program:
 
     def export_models(self, state: State | None = None) -> tuple[keras.Model, keras.Model | None]:
         """Return models (generator, discriminator or None) of stock layers, with the averaged weights of `state`."""
-        models = tuple(None if n is None else stock_model(n.model) for n in (self.generator, self.discriminator))
-        for network, model, player in zip(self.networks, models, state[:2] if state else (), strict=False):
-            if network is not None:
-                network.write(model, player.ema, player.buffers)
-        return models
+        generator = stock_model(self.generator.model)
+        discriminator = None if self.discriminator is None else stock_model(self.discriminator.model)
+        if state is not None:
+            self.generator.write(generator, state.generator.ema, state.generator.buffers)
+        if state is not None and self.discriminator is not None:
+            self.discriminator.write(discriminator, state.discriminator.ema, state.discriminator.buffers)
+        return generator, discriminator
 
     @property
     def networks(self) -> tuple[FlatNetwork, FlatNetwork | None]:
@@ -62,12 +64,13 @@ class Program:
 
     def state_signature(self) -> State:
         """Return the types of a state."""
-        players = []
-        for network in self.networks:
+
+        def player(network: FlatNetwork | None) -> Player:
             n_weights, n_buffers = (0, 0) if network is None else (network.n_weights, network.n_buffers)
             weights = spec(n_weights)
-            players.append(Player(weights, weights, weights, weights, spec(dtype="int32"), spec(n_buffers)))
-        return State(*players, spec(dtype="int32"))
+            return Player(weights, weights, weights, weights, spec(dtype="int32"), spec(n_buffers))
+
+        return State(player(self.generator), player(self.discriminator), spec(dtype="int32"))
 
     def repeat(self, step: Callable, n_steps: tf.Tensor, state: State, sums: tf.Tensor) -> tuple[State, tf.Tensor]:
         """Take `n_steps` steps ``step(i, state) -> (state, values of metrics)``, adding their values to `sums`.

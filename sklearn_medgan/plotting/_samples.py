@@ -196,7 +196,12 @@ def _check_grid_request(
 
 def _draw_synthetic(augmenter: GANAugmenter, label: Any, n: int, rng: np.random.RandomState) -> np.ndarray:
     rows, _ = augmenter.sample(n, y=label, random_state=rng)
-    return np.asarray(rows, dtype=np.float64).reshape(n, *augmenter.image_shape_)
+    return np.asarray(rows, dtype=np.float64).reshape(n, *_image_shape(augmenter))
+
+
+def _image_shape(augmenter: GANAugmenter) -> tuple[int, int, int]:
+    assert augmenter.image_shape_ is not None  # a display of images has checked that
+    return augmenter.image_shape_
 
 
 def _choose_real(
@@ -206,9 +211,9 @@ def _choose_real(
     rows, _ = check_rows(augmenter, X, image_shape=augmenter.image_shape, reset=False)
     labels = np.zeros(len(rows)) if classes[0] is None else np.asarray(y)
     check_consistent_length(rows, labels)
-    chosen = np.full((len(classes), n, *augmenter.image_shape_), np.nan)
+    chosen = np.full((len(classes), n, *_image_shape(augmenter)), np.nan)
     for images, label in zip(chosen, classes, strict=True):
         members = np.flatnonzero(labels == (0 if label is None else label))
         picks = rng.permutation(members)[:n]
-        images[: len(picks)] = rows[picks].reshape(-1, *augmenter.image_shape_)
+        images[: len(picks)] = rows[picks].reshape(-1, *_image_shape(augmenter))
     return chosen
