@@ -79,9 +79,14 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
         return tags
 
 
-def warn_caller(message: str, category: type[Warning] = ConvergenceWarning) -> None:
-    """Warn at the line that called this package, or scikit-learn around it, however deep that was."""
-    frame, depth = sys._getframe(1), 2
+def caller_depth() -> int:
+    """Return the stacklevel, for whoever calls this, of the line that called this package or scikit-learn around it."""
+    frame, depth = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(NOT_THE_CALLER):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, category, stacklevel=depth)
+    return depth
+
+
+def warn_caller(message: str, category: type[Warning] = ConvergenceWarning) -> None:
+    """Warn at the line that called this package, however deep that was."""
+    warnings.warn(message, category, stacklevel=caller_depth())

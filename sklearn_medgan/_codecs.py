@@ -76,10 +76,12 @@ def constant_channels(images: np.ndarray) -> tuple[float | None, ...]:
     return tuple(float(low) if low == high else None for low, high in ends)
 
 
-def warn_of_range(images: np.ndarray, low: float, high: float, name: str, stacklevel: int = 4) -> None:
+def warn_of_range(
+    images: np.ndarray, low: float, high: float, name: str, stacklevel: int = 4, outside: float = OUTSIDE
+) -> None:
     """Warn where images can hardly be in the units of those that an estimator was fitted on.
 
-    That is where more than a hundredth of the values lie beyond the learned range by a tenth of it, where they fill
+    That is where more than a hundredth of the values lie beyond the learned range by `outside` of it, where they fill
     less than a hundredth of it, or where all are in the lowest fifteenth of a range without negative values. Constant
     images tell nothing, nor do dark ones of 8 bits, where such were learned from.
 
@@ -93,11 +95,13 @@ def warn_of_range(images: np.ndarray, low: float, high: float, name: str, stackl
         Of the estimator.
     stacklevel : int, default=4
         Frames from here to the user's call; 4 for a `transform`, which scikit-learn wraps.
+    outside : float, default=0.1
+        Share of the range by which values may lie beyond it.
     """
     lowest, highest, span = float(images.min()), float(images.max()), high - low
     if lowest == highest or span <= 0:
         return
-    margin = OUTSIDE * span
+    margin = outside * span
     n_beyond = 0
     if lowest < low - margin or highest > high + margin:
         n_beyond = sum(int(((image < low - margin) | (image > high + margin)).sum()) for image in images)

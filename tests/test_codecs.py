@@ -97,3 +97,11 @@ def test_a_table_is_encoded_with_little_more_than_its_float32_copy():
     tracemalloc.stop()
     np.testing.assert_allclose(encoded, (rows - rows.mean(0)) / rows.std(0), rtol=1e-4, atol=1e-6)
     assert peak < 4 * encoded.nbytes
+
+
+def test_noise_is_no_other_unit_where_it_is_expected():
+    noisy = RAMP + np.random.RandomState(0).normal(0, 0.3, RAMP.shape)
+    assert len(told(noisy, 0, 1)) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_range(noisy, 0, 1, "GANEnhancer", outside=1.0)

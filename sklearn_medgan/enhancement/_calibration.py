@@ -122,7 +122,10 @@ class Study:
         if len(names) < 2:
             return np.ones(len(COVERAGES))
         folds = np.array_split(names, min(len(names), MOST_FOLDS))
-        scores = np.concatenate([self._scores(np.isin(self.images, fold)) for fold in folds])
+        scores = np.empty((len(self.images), len(COVERAGES)))
+        for fold in folds:
+            left_out = np.isin(self.images, fold)
+            scores[left_out] = self._scores(left_out)
         found = [np.quantile(of_one, coverage) for of_one, coverage in zip(scores.T, COVERAGES, strict=True)]
         return np.clip(found, 1.0, WIDEST)
 

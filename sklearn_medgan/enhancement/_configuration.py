@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._codecs import TableCodec
+from .._parameters import check_range
 from .._sklearn_compat import Interval, StrOptions
 from ..degradations import resolve
 
@@ -168,7 +169,7 @@ def degrading_of_table(settings: Settings) -> Degrading:
     """Return the levels of noise, in spreads of a column."""
     degradation = settings.degradation
     level = degradation["noise"] if isinstance(degradation, Mapping) else TABLE_NOISE
-    return Degrading(check_level("noise", level), None)
+    return Degrading(check_range("The level of 'noise'", level), None)
 
 
 def with_levels(levels: Mapping[str, Any], span: float) -> list[tuple[str, dict[str, Any]]]:
@@ -178,16 +179,8 @@ def with_levels(levels: Mapping[str, Any], span: float) -> list[tuple[str, dict[
         raise ValueError(f"degradation gives levels for {unknown or 'nothing'}. Known: {sorted(LEVEL_OF)}.")
     steps = []
     for name, level in levels.items():
-        low, high = check_level(name, level)
+        low, high = check_range(f"The level of {name!r}", level)
         if name in ("noise", "rician"):
             level = low / span, high / span
         steps.append((name, {LEVEL_OF[name]: level}))
     return steps
-
-
-def check_level(name: str, level: Any) -> tuple[float, float]:
-    """Return (low, high) of a number or a pair."""
-    pair = tuple(level) if isinstance(level, tuple | list) else (level, level)
-    if len(pair) != 2 or not all(isinstance(part, Real) for part in pair) or not 0 <= pair[0] <= pair[1]:
-        raise ValueError(f"The level of {name!r} must be a number or a pair (low, high), 0 or above; got {level!r}.")
-    return pair

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
+import functools
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import NetworkEstimator
+from .._base import NetworkEstimator, caller_depth, warn_caller
 from .._containers import Form
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_rows, check_same_length
 from ._configuration import CONSTRAINTS, Settings
-from ._guard import mean_psnr
+from ._guard import harm, mean_psnr
 from ._held_out import HeldOutRows, hold_out
 from ._images import ImageRestoration
 from ._pairs import PairSource
 from ._restoration import Method, Restoration
 from ._sampling import ErrorSampler
-from ._shrinkage import Shrunk
+from ._shrinkage import Restorer, Shrunk
 from ._tables import TableRestoration
 
 if TYPE_CHECKING:
@@ -54,9 +53,8 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     alone. With ``adversarial_weight > 0`` it is the generator of a conditional GAN: a discriminator judges its patches
     as well. Where pairs of a poor and a good image can be made, no gain from that was measured.
 
-    `fit` degrades the good images itself (or takes pairs), and trains the network to undo it. `transform` works on
-    images of any size. Before it is used, the network has to beat doing nothing and simple filters on training images
-    that it did not see (`guard`).
+    `fit` degrades the good images itself (or takes pairs); `transform` takes images of any size. Before it is used, the
+    network has to beat doing nothing and simple filters on training images that it did not see (`guard`).
 
     Parameters
     ----------
@@ -66,16 +64,14 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     degradation : str, list of str, dict, or callable, default="auto"
         How good images become poor: a name of `sklearn_medgan.degradations.DEGRADATIONS` ("noise", "poisson", "rician",
         "blur", "motion_blur", "downscale", "low_contrast", "jpeg", "low_dose_ct"), or a list of them applied in turn.
-        Each image draws its own level from a wide range, so the network is blind: it needs no level at `transform`.
-        A dict gives levels, a number or a pair (low, high): {"noise": 25} is a standard deviation of 25 in the units
-        of the images, {"blur": (0, 2)} pixels. A callable ``f(images, rng)`` gets float images (n, height, width,
-        channels) in fractions of the learned scale. "auto": a blind mix of noise and blur; with ``scale > 1`` the
-        reduction alone; on a table, noise.
+        Each image draws its own level from a wide range, so the network needs no level at `transform`. A dict gives
+        levels, a number or a pair (low, high): {"noise": 25} is a standard deviation of 25 in the units of the images,
+        {"blur": (0, 2)} pixels. A callable ``f(images, rng)`` gets float images (n, height, width, channels) in
+        fractions of the learned scale. "auto": noise and blur; with ``scale > 1`` none; on a table, noise.
     scale : {1, 2, 3, 4}, default=1
         Enlargement: `transform` returns images `scale` times as high and wide (super-resolution).
     adversarial_weight : float, default=0.0
-        Weight of a discriminator's judgement of patches beside the fidelity loss, in the last two fifths of training;
-        0: there is no discriminator.
+        Weight of a discriminator beside the fidelity loss, in the last two fifths of training; 0: there is none.
     width : int, default=32
         Channels of the network at half resolution (others follow), or a quarter of the units of a dense layer.
     depth : int, default=8
@@ -95,15 +91,13 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         filters (median, total variation, non-local means, and wavelets where PyWavelets is installed): by PSNR, and
         where class labels `y` are given also by a linear classifier of the good images, which must not do worse (by
         more than a standard error) on poor images nor on good ones that come in as they are. Where the network would
-        do harm, it warns, and `transform` does what was best instead. Images that are as good as the training images
-        are left alone: filters fade out on them, and what the network would change hardly more than a good image comes
-        back as it was.
+        do harm, it warns, and `transform` does what was best instead. Images as good as the training images are left
+        alone: filters fade out on them, and what the network would hardly change comes back as it was.
     tile_size : int, default=512
         Largest side that goes through the network at once; larger images are cut into overlapping tiles.
     pretrained : "auto" or bool, default="auto"
-        Whether training of images begins with weights that ship with the package instead of random ones. They learned
-        to remove noise and blur from photographs and drawn images, none of them medical, and exist for ``width=32,
-        depth=8``. "auto": where they exist; True: an error where they do not.
+        Whether training begins with weights that ship with the package, for images, ``width=32`` and ``depth=8``: they
+        learned from photographs and drawn images, none medical. "auto": where they exist; True: else an error.
     warm_start : bool, default=False
         Whether `fit` goes on from the earlier fit with `max_iter` more steps; the scale stays as learned then.
     callbacks : list of keras.callbacks.Callback, default=None
@@ -121,10 +115,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         `chosen` ("network" or the name of what is done instead), `psnr` and (with labels) `balanced_accuracy` of
         methods on `n_held_out` images, `strength` of each filter as tuned on training images. `psnr_clean` and
         `balanced_accuracy_clean` are those where the same images come in undegraded; None with `target`, with
-        ``scale > 1``, and where contrast is changed as a whole, since good images are then no input. `spared` is the
-        change (root mean square over an image, in its units) up to which the network leaves an image as it is, or 0.
-        `shrinkage` is the size (in these units) of corrections that are applied by half, or 0: much smaller ones, such
-        as those of an empty background, are mostly the network's own errors, and hardly applied.
+        ``scale > 1``, and where contrast is changed as a whole: good images are then no input. `spared` is the change
+        (root mean square over an image, in its units) up to which the network leaves an image as it is. `shrinkage` is
+        the size of corrections that are applied by half; much smaller ones are mostly the network's own errors.
     n_features_in_ : int
         Height x width x channels, or the number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -232,10 +225,11 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         labels, settings, kind = _check_labels(X, y), Settings.of(self), RESTORATIONS[form.kind]
         self._form, self.image_shape_ = form, form.image_shape
         rows = kind.shaped(rows, form)
-        good = self._check_target(target, rows, form)
+        good = _check_target(target, rows, form, settings)
         config = kind.network_for(settings, form)
         if goes_on:
-            self._check_same_network(config)
+            _check_same_network(self, config)
+            self._restoration.warn_of_units(rows, caller_depth())
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=4)
         of_split, of_learning, of_pairs, of_assessment = map(np.random.RandomState, seeds)
@@ -250,32 +244,6 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         self._assess(parts)
         self._sampling_rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
         return self
-
-    def _check_same_network(self, config: RestorerConfiguration) -> None:
-        if (config, self.scale) != (self._config, self._restoration.scale):
-            raise ValueError(
-                f"warm_start=True goes on with the network of the earlier fit, {self._config} with "
-                f"scale={self._restoration.scale}; the parameters now ask for {config} with scale={self.scale}. Set "
-                "warm_start=False, or the parameters back."
-            )
-
-    def _check_target(self, target: ArrayLike | None, rows: np.ndarray, form: Form) -> np.ndarray | None:
-        """Checked good versions of raw rows, or None."""
-        if target is None:
-            return None
-        expected, image_shape = RESTORATIONS[form.kind].target_of(rows.shape, form, Settings.of(self))
-        probe = GANEnhancer(image_shape=image_shape)
-        try:
-            good, other = check_rows(probe, target, image_shape=image_shape, reset=True, fewest=1)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"target: {error}") from error
-        good = RESTORATIONS[other.kind].shaped(good, other)
-        if good.shape != expected:
-            raise ValueError(
-                f"target must hold the good version of each row of X, enlarged by scale={self.scale}: expected an "
-                f"array of shape {expected}; got {good.shape}. Pass the same rows in the same order."
-            )
-        return good
 
     def _train(self, pairs: PairSource, goes_on: bool, rng: RandomState) -> None:
         from ..gan.loop import Run
@@ -293,29 +261,12 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         """Choose the method by what it does to held-out rows, and calibrate the spread of its errors there."""
         report, self._error_model = self._restoration.assess(parts, self._network, self.guard)
         self.guard_report_ = report
-        if report["chosen"] == "network":
-            return
-        chosen, figures = report["chosen"], report["psnr"]
-        found = {
-            "balanced accuracy": report["balanced_accuracy"],
-            "of rows that were good already": report["balanced_accuracy_clean"],
-        }
-        accuracies = "; ".join(f"{what}: {values}" for what, values in found.items() if values)
-        warnings.warn(
-            f"GANEnhancer would do harm: on {report['n_held_out']} held-out training rows {chosen!r} reached "
-            f"{figures[chosen]:.2f} dB, the network {figures['network']:.2f} dB"
-            + (f" ({accuracies})" if accuracies else "")
-            + f". transform does {chosen!r} instead. Raise max_iter, pass more images, or name the degradation.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
+        if report["chosen"] != "network":
+            warn_caller(harm(report))
 
-    def _network(self, rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:
-        """Encoded rows as the network restores them; see `_shrinkage.Restorer`."""
-        program, weights = self._program(), self._state.generator.ema
-        if with_spread:
-            return [output.numpy() for output in program.restore_with_spread(weights, rows)]
-        return [program.restore(weights, rows).numpy()]
+    @property
+    def _network(self) -> Restorer:
+        return functools.partial(_run, self._program(), self._state.generator.ema)
 
     def _method(self) -> Method:
         """What the guard chose."""
@@ -328,7 +279,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         """Raw rows, and the form in which they came."""
         check_is_fitted(self)
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
-        return self._restoration.shaped(rows, form), form
+        rows = self._restoration.shaped(rows, form)
+        self._restoration.warn_of_units(rows, caller_depth())
+        return rows, form
 
     def transform(self, X: ArrayLike) -> Any:
         """Return enhanced rows.
@@ -343,6 +296,11 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         X_out : ndarray, or DataFrame for a DataFrame
             In the form and dtype of `X`; stacks and flat images are `scale` times as high and wide. Integers are
             rounded and clipped to their dtype. A row's result does not depend on the rows beside it.
+
+        Warns
+        -----
+        UserWarning
+            Where the values seem to be in other units than at `fit`.
 
         Raises
         ------
@@ -384,9 +342,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
             For rows that `transform` refuses, and targets that are not theirs.
         """
         rows, form = self._checked(X)
-        restoration, target = self._restoration, self._check_target(target, rows, form)
-        degrading = restoration.degrading(Settings.of(self))
-        poor, good = restoration.examples(rows, target, degrading, np.random.RandomState(0))
+        restoration, settings = self._restoration, Settings.of(self)
+        given, degrading = _check_target(target, rows, form, settings), restoration.degrading(settings)
+        poor, good = restoration.examples(rows, given, degrading, np.random.RandomState(0))
         restored = restoration.apply_encoded(poor, self._method())
         return mean_psnr(restoration.visible(restored), restoration.visible(good))
 
@@ -429,9 +387,6 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
 
         return compiled_restorer(self._config)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_error_model")
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
@@ -446,3 +401,40 @@ def _check_labels(X: ArrayLike, y: Any) -> np.ndarray | None:
     labels = np.asarray(y)
     classes = labels.ndim == 1 and type_of_target(labels) in ("binary", "multiclass")
     return labels if classes else None
+
+
+def _run(program: RestorerProgram, weights: np.ndarray, rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:
+    """Encoded rows as the network restores them; see `_shrinkage.Restorer`."""
+    if with_spread:
+        return [output.numpy() for output in program.restore_with_spread(weights, rows)]
+    return [program.restore(weights, rows).numpy()]
+
+
+def _check_same_network(enhancer: GANEnhancer, config: RestorerConfiguration) -> None:
+    """A fit that goes on needs the network of the earlier one."""
+    earlier, scale = enhancer._config, enhancer._restoration.scale
+    if (config, enhancer.scale) != (earlier, scale):
+        raise ValueError(
+            f"warm_start=True goes on with the network of the earlier fit, {earlier} with scale={scale}; the "
+            f"parameters now ask for {config} with scale={enhancer.scale}. Set warm_start=False, or the parameters "
+            "back."
+        )
+
+
+def _check_target(target: ArrayLike | None, rows: np.ndarray, form: Form, settings: Settings) -> np.ndarray | None:
+    """Checked good versions of raw rows, or None."""
+    if target is None:
+        return None
+    expected, image_shape = RESTORATIONS[form.kind].target_of(rows.shape, form, settings)
+    try:
+        probe = GANEnhancer(image_shape=image_shape)
+        good, other = check_rows(probe, target, image_shape=image_shape, reset=True, fewest=1)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"target: {error}") from error
+    good = RESTORATIONS[other.kind].shaped(good, other)
+    if good.shape != expected:
+        raise ValueError(
+            f"target must hold the good version of each row of X, enlarged by scale={settings.scale}: expected an "
+            f"array of shape {expected}; got {good.shape}. Pass the same rows in the same order."
+        )
+    return good

@@ -180,3 +180,19 @@ def compare(
         "balanced_accuracy": found.get("poor"),
         "balanced_accuracy_clean": found.get("clean"),
     }
+
+
+def harm(report: dict[str, Any]) -> str:
+    """Return the warning that goes with a report by which the network was not chosen."""
+    chosen, figures = report["chosen"], report["psnr"]
+    found = {
+        "balanced accuracy": report["balanced_accuracy"],
+        "of rows that were good already": report["balanced_accuracy_clean"],
+    }
+    accuracies = "; ".join(f"{what}: {values}" for what, values in found.items() if values)
+    return (
+        f"GANEnhancer would do harm: on {report['n_held_out']} held-out training rows {chosen!r} reached "
+        f"{figures[chosen]:.2f} dB, the network {figures['network']:.2f} dB"
+        + (f" ({accuracies})" if accuracies else "")
+        + f". transform does {chosen!r} instead. Raise max_iter, pass more images, or name the degradation."
+    )

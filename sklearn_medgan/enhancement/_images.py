@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._codecs import ImageScale
+from .._codecs import ImageScale, constant_channels, warn_of_range
 from .._containers import cast
 from . import _configuration, _filters, _guard
 from ._configuration import Budget, Degrading, Settings
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .._containers import Form
     from ..gan.restoration import RestorerConfiguration
 
+NOISE_BEYOND = 1.0  # learned ranges that values of poor images may lie beyond, for noise
 TONE_LEARNED_ON, DRAWS_OF_TONE = 32, 12  # images, and draws of so many once it is worthwhile
 
 Write = Callable[[Any, list[np.ndarray]], None]
@@ -34,7 +35,8 @@ class ImageRestoration(Restoration):
     """Images (n, height, width, channels), encoded as fractions of the scale of intensities.
 
     `tone` is there where a change of intensities as a whole helps, ahead of the network; `usual_noise` is that of good
-    images, from which filters start. `tile`, `halo` and `stride` are those of `_tiling.apply`.
+    images, from which filters start. `tile`, `halo` and `stride` are those of `_tiling.apply`. `constant` holds the
+    value of a channel that has only one, beside others that have more, as opaque alpha: such channels are left alone.
     """
 
     codec: ImageScale
@@ -44,6 +46,7 @@ class ImageRestoration(Restoration):
     stride: int
     tone: ToneMapping | None = None
     usual_noise: float = 0.0
+    constant: tuple[float | None, ...] = ()
 
     budget: ClassVar[Budget] = Budget(max_iter=4000, learning_rate=4e-3, learning_rate_when_started=2e-3)
 
@@ -60,7 +63,9 @@ class ImageRestoration(Restoration):
         from ..gan.restorers import STRIDE, receptive_radius
 
         reach = receptive_radius(int(settings.depth)) + REACH
-        return cls(ImageScale.learn(good), int(settings.scale), 0, reach, STRIDE)
+        found = constant_channels(good)
+        constant = found if None in found else ()
+        return cls(ImageScale.learn(good), int(settings.scale), 0, reach, STRIDE, constant=constant)
 
     @classmethod
     def target_of(
@@ -141,6 +146,10 @@ class ImageRestoration(Restoration):
         """Return stacks and flat rows as (n, height, width, channels)."""
         return rows.reshape(len(rows), *(form.image_shape or ()))
 
+    def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
+        """Warn where values lie far beyond those of training, or in a small part of them."""
+        warn_of_range(rows, self.codec.low, self.codec.high, "GANEnhancer", stacklevel + 2, NOISE_BEYOND)
+
     def in_form(self, restored: np.ndarray, form: Form) -> Any:
         """Return images in the form of the input, flat ones with as many columns as they have now."""
         values = self.in_shape(restored, form)
@@ -173,7 +182,10 @@ class ImageRestoration(Restoration):
 
     def decode_draw(self, encoded: np.ndarray) -> np.ndarray:
         """Return fractions of the scale as float64 in the units of the data."""
-        return self.codec.decode(encoded)
+        images = self.codec.decode(encoded)
+        for channel in self._constant_channels:
+            images[..., channel] = self.constant[channel]
+        return images
 
     @property
     def span(self) -> float:
@@ -182,7 +194,13 @@ class ImageRestoration(Restoration):
 
     def in_units(self, spread: np.ndarray) -> np.ndarray:
         """Return differences in fractions of the scale as differences in the units of the data."""
-        return spread * self.span
+        differences = spread * self.span
+        differences[..., self._constant_channels] = 0.0
+        return differences
+
+    @property
+    def _constant_channels(self) -> list[int]:
+        return [channel for channel, value in enumerate(self.constant) if value is not None]
 
     def visible(self, encoded: Encoded) -> Encoded:
         """Return what of encoded images belongs to the data: all."""
@@ -194,6 +212,12 @@ class ImageRestoration(Restoration):
 
     def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
         """Return raw images restored, in their dtype."""
+        restored = self._apply(rows, method)
+        for channel in self._constant_channels:
+            restored[..., channel] = rows[..., channel] if self.scale == 1 else self.constant[channel]
+        return restored
+
+    def _apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
         if method.name == "network":
             (restored,) = self.restore_all(rows, method.network)
             self._leave_spared(rows, restored, method.spared * self.span)

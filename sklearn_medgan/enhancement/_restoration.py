@@ -103,6 +103,10 @@ class Restoration(ABC):
         """Return checked rows in the shape of raw ones."""
 
     @abstractmethod
+    def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
+        """Warn where raw rows seem to be in other units than those seen at fit."""
+
+    @abstractmethod
     def in_form(self, restored: np.ndarray, form: Form) -> Any:
         """Return raw restored rows in the form of the input."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._containers import Form, cast
+from .._parameters import check_whole
 from ._error_model import ErrorModel
 from ._restoration import Method, Restoration
 
@@ -25,6 +25,9 @@ class ErrorSampler:
     _restoration: Restoration
     _error_model: ErrorModel
     _sampling_rng: RandomState
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_error_model")
 
     def _checked(self, X: ArrayLike) -> tuple[np.ndarray, Form]:
         """Raw rows, and the form in which they came."""
@@ -65,7 +68,7 @@ class ErrorSampler:
             For rows that `transform` refuses, `n_samples` below 1 and a `random_state` that is none.
         """
         check_is_fitted(self)
-        _check_count(n_samples)
+        check_whole("n_samples", n_samples)
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         form, draws = self._draws(X, n_samples, rng)
         dtype = np.dtype(form.dtypes[0]) if form.container not in ("pandas", "polars") else np.dtype(np.float64)
@@ -113,7 +116,7 @@ class ErrorSampler:
             For rows that `transform` refuses, and `n_samples` below 2.
         """
         if n_samples is not None:
-            _check_count(n_samples, at_least=2)
+            check_whole("n_samples", n_samples, fewest=2)
         form, _, spread = self._enhanced_and_spread(X)
         relative: Any = self._error_model.deviation
         if n_samples is not None:
@@ -121,8 +124,3 @@ class ErrorSampler:
             relative = self._error_model.deviation_of_draws(spread.shape[1:], n_samples, rng)
         restoration = self._restoration
         return restoration.in_shape(restoration.in_units(spread * relative).astype(np.float32), form)
-
-
-def _check_count(n_samples: Any, at_least: int = 1) -> None:
-    if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < at_least:
-        raise ValueError(f"n_samples must be an integer of at least {at_least}; got {n_samples!r}.")

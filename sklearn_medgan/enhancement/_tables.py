@@ -124,6 +124,9 @@ class TableRestoration(Restoration):
         """Return the rows."""
         return rows
 
+    def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
+        """Do nothing: columns have units of their own, and a row may well be an outlier."""
+
     def in_form(self, restored: np.ndarray, form: Form) -> Any:
         """Return rows in the form of the input."""
         return form.restore(restored)

@@ -98,7 +98,7 @@ FITS = {
                                     r"levels for \['fog'\]. Known: .*'blur'.*'noise'"),
     "a word as level": ({"degradation": {"noise": "strong"}}, STACK, {}, ValueError,
                         r"level of 'noise' must be a number or a pair.*got 'strong'"),
-    "a level below zero": ({"degradation": {"noise": -3}}, STACK, {}, ValueError, "'noise'.*0 or above; got -3"),
+    "a level below zero": ({"degradation": {"noise": -3}}, STACK, {}, ValueError, "'noise'.*at least 0; got -3"),
     "levels the wrong way round": ({"degradation": {"blur": (2, 1)}}, STACK, {}, ValueError,
                                    r"pair \(low, high\).*got \(2, 1\)"),
     "three levels": ({"degradation": {"blur": (0, 1, 2)}}, STACK, {}, ValueError, r"a pair.*got \(0, 1, 2\)"),
@@ -193,12 +193,12 @@ def test_levels_of_noise_of_a_table_are_checked(level):
 
 @pytest.mark.parametrize("n_samples", [0, -2, 2.5, True, "3"])
 def test_sample_refuses_counts(fitted, n_samples):
-    with pytest.raises(ValueError, match=f"n_samples must be an integer of at least 1; got {n_samples!r}"):
+    with pytest.raises(ValueError, match=f"n_samples must be a whole number from 1 up; got {n_samples!r}"):
         fitted["table"].sample(TABLE, n_samples)
 
 
 def test_uncertainty_needs_two_draws(fitted):
-    with pytest.raises(ValueError, match="n_samples must be an integer of at least 2; got 1"):
+    with pytest.raises(ValueError, match="n_samples must be a whole number from 2 up; got 1"):
         fitted["table"].uncertainty(TABLE, 1)
 
 
