@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_medgan.enhancement._held_out import SPARED_MARGIN, RestoredImages
+from sklearn_medgan.enhancement._held_out import MOST_HELD_OUT, SPARED_MARGIN, RestoredImages, hold_out
 from sklearn_medgan.enhancement._shrinkage import hardly_changed
 
 
@@ -90,3 +90,24 @@ def test_small_corrections_of_all_images_are_shrunk():
             assert np.abs(result - poor[0])[14:].max() < 0.08
     restored, _, correction = found.outputs["poor"][0]
     np.testing.assert_allclose(restored - correction, poor[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 50, 500])
+def test_held_out_rows_are_not_trained_on(n):
+    held, kept = hold_out(n, None, np.random.RandomState(0))
+    assert sorted([*held, *kept]) == list(range(n))
+    assert 1 <= len(held) <= MOST_HELD_OUT
+    assert len(kept) >= len(held)
+
+
+def test_held_out_rows_hold_a_quarter_of_each_class():
+    labels = np.array(["a"] * 80 + ["b"] * 20)
+    held, kept = hold_out(100, labels, np.random.RandomState(0))
+    assert sorted([*held, *kept]) == list(range(100))
+    assert np.unique(labels[held], return_counts=True)[1].tolist() == [20, 5]
+
+
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", "a", "b"], list("abcde")])
+def test_few_labelled_rows_leave_one_to_hold_out(labels):
+    held, kept = hold_out(len(labels), np.array(labels), np.random.RandomState(0))
+    assert (len(held), len(kept)) == (1, len(labels) - 1)
