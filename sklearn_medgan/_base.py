@@ -57,7 +57,7 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """An earlier fit stays intact where the next one fails, or is stopped by Ctrl-C outside the training loop."""
+        """Keep an earlier fit intact where the next one fails, or is stopped by Ctrl-C outside the training loop."""
         check_not_forked()
         before = dict(self.__dict__)
         try:

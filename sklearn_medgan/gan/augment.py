@@ -20,7 +20,7 @@ TONE = 0.35  # exponents of tone curves lie between exp(-0.35) and exp(0.35), 0.
 
 
 def _uniform(images: tf.Tensor, seed: tf.Tensor, salt: int, low: float, high: float) -> tf.Tensor:
-    """One number a row, shape (n, 1, 1)."""
+    """Draw one number a row, shape (n, 1, 1)."""
     key = tf.random.experimental.stateless_fold_in(seed, salt)
     return tf.random.stateless_uniform((tf.shape(images)[0], 1, 1), key, low, high, images.dtype)
 

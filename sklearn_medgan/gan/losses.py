@@ -66,7 +66,7 @@ OBJECTIVES = {
 
 
 def class_loss(class_logits: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.1) -> tf.Tensor:
-    """Cross-entropy of the class head per row; a row without a label (all zeros) costs nothing."""
+    """Return the cross-entropy of the class head per row; a row without a label (all zeros) costs nothing."""
     n_classes = tf.cast(tf.shape(labels)[1], labels.dtype)
     known = tf.reduce_sum(labels, 1, keepdims=True)
     soft = (1.0 - smoothing) * labels + smoothing * known / n_classes

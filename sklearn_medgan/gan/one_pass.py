@@ -16,8 +16,8 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from keras import layers
@@ -35,7 +35,7 @@ class Operation(NamedTuple):
     kernel_gradient: Callable
 
 
-def _flat(h):
+def _flat(h: tf.Tensor) -> tf.Tensor:
     return tf.reshape(h, (tf.shape(h)[0], -1)) if h.shape.rank > 2 else h
 
 
@@ -95,8 +95,8 @@ class Forward(NamedTuple):
     logits: tf.Tensor
 
 
-def forward(body: Anatomy, weights: list, rows, labels) -> Forward:
-    """The discriminator on (n, ...) rows with one-hot labels (n, n_classes): logits (n,)."""
+def forward(body: Anatomy, weights: list, rows: tf.Tensor, labels: tf.Tensor) -> Forward:
+    """Run the discriminator on (n, ...) rows with one-hot labels (n, n_classes): logits (n,)."""
     inputs, sides, h = [], [], rows
     for stage in body.stages:
         inputs.append(h)
@@ -108,9 +108,11 @@ def forward(body: Anatomy, weights: list, rows, labels) -> Forward:
     return Forward(inputs, sides, h, direction, tf.reduce_sum(h * direction, 1) + bias)
 
 
-def backward(body: Anatomy, weights: list, pas: Forward, delta, n=None, to_rows=True):
+def backward(
+    body: Anatomy, weights: list, pas: Forward, delta: tf.Tensor, n: tf.Tensor | None = None, to_rows: bool = True
+) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Pull `delta` at the features back through the stages (of the first `n` rows): deltas before each rectifier."""
-    deltas = []
+    deltas: list[tf.Tensor] = []
     for stage, h, side in reversed(list(zip(body.stages, pas.inputs, pas.sides, strict=True))):
         delta = delta * side[:n]
         deltas.insert(0, delta)
@@ -133,16 +135,18 @@ class Weighting(NamedTuple):
     classified: bool = True
 
 
-def _columns(coefficients, like):
+def _columns(coefficients: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     return tf.reshape(coefficients, (-1,) + (1,) * (like.shape.rank - 1))
 
 
-def discriminator_gradients(body: Anatomy, weights: list, rows, labels, loss: str, weighting: Weighting):
-    """Gradients at the discriminator's weights, and the generator's pull at the fake rows.
+def discriminator_gradients(
+    body: Anatomy, weights: list, rows: tf.Tensor, labels: tf.Tensor, loss: str, weighting: Weighting
+) -> tuple[list[tf.Tensor], tf.Tensor, dict[str, tf.Tensor]]:
+    """Return gradients at the discriminator's weights, and the generator's pull at the fake rows.
 
     `rows` holds n real rows, then n fake ones; `labels` (n, n_classes) serve both halves. The discriminator minimises
     `adversarial * (mean L_D + r1 mean |slope_real|^2 + r2 mean |slope_fake|^2) + class_head * mean cross-entropy`.
-    Returns (gradients in the order of `weights`, dL_G/dfake (n, ...), metrics).
+    The triple is (gradients in the order of `weights`, dL_G/dfake (n, ...), metrics).
     """
     n = tf.shape(labels)[0]
     both = tf.concat([labels, labels], 0)
@@ -157,7 +161,7 @@ def discriminator_gradients(body: Anatomy, weights: list, rows, labels, loss: st
     u = _columns(pull_d, rows) * rows
     if weighting.penalised:
         u += _columns(2.0 * weighting.adversarial * rate, slope) * slope
-    gradients = [None] * len(weights)
+    gradients: list[Any] = [None] * len(weights)
     for stage, h, side, delta, of_class in zip(body.stages, pas.inputs, pas.sides, deltas, class_deltas, strict=True):
         scaled = _columns(pull_d, delta)
         seen, pulled, biased = [u], [delta], [scaled * delta]
@@ -177,8 +181,8 @@ def discriminator_gradients(body: Anatomy, weights: list, rows, labels, loss: st
     return gradients, _columns(pull_g, slope) * slope[n:], metrics
 
 
-def _pulls(loss: str, real, fake):
-    """Mean losses, and their derivatives: the discriminator's at all logits, the generator's at the fake ones."""
+def _pulls(loss: str, real: tf.Tensor, fake: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+    """Return mean losses and their derivatives: the discriminator's at all logits, the generator's at the fake ones."""
     objective = OBJECTIVES[loss]
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([real, fake])
@@ -188,8 +192,10 @@ def _pulls(loss: str, real, fake):
     return {"generator_loss": loss_g, "discriminator_loss": loss_d}, pull_d, tape.gradient(loss_g, fake)
 
 
-def _class_head(body: Anatomy, weights: list, pas: Forward, labels, weighting: Weighting):
-    """The class head's own gradients, its deltas in the trunk for the real half, and its loss."""
+def _class_head(
+    body: Anatomy, weights: list, pas: Forward, labels: tf.Tensor, weighting: Weighting
+) -> tuple[list[tf.Tensor], Sequence[tf.Tensor | None], tf.Tensor]:
+    """Return the class head's own gradients, its deltas in the trunk for the real half, and its loss."""
     n = tf.shape(labels)[0]
     features = pas.features[:n]
     head = [weights[i] for i in body.class_head]

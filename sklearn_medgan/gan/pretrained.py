@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .restoration import RestorerConfiguration
 
 FILE = "restorer.npz"
 BLOCK = 4  # pixels of one channel that the network sees as channels: a 2x2 block
 
 
-def restorer_weights(config, shapes: list[tuple[int, ...]]) -> np.ndarray | None:
-    """Flat float32 weights for a network of these shapes, or None where the file holds none of its width and depth."""
+def restorer_weights(config: RestorerConfiguration, shapes: list[tuple[int, ...]]) -> np.ndarray | None:
+    """Return flat float32 weights for a network of these shapes, or None where the file has none so wide and deep."""
     if len(config.shape) != 3:
         return None
     with (resources.files("sklearn_medgan") / "weights" / FILE).open("rb") as file:
@@ -26,7 +30,7 @@ def restorer_weights(config, shapes: list[tuple[int, ...]]) -> np.ndarray | None
 
 
 def for_channels(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A weight learned on grey images in the shape for several channels.
+    """Return a weight learned on grey images in the shape for several channels.
 
     The first convolution then sees their mean, and the last ones give all channels the same: at the start images in
     colour are corrected as their mean is.

@@ -26,7 +26,6 @@ class Program:
 
     metrics: ClassVar[tuple[str, ...]]
     loss_shown: ClassVar[str]  # the metric that Keras callbacks see as "loss"
-    betas: ClassVar[tuple[float, float]]
 
     def __init__(self, generator: keras.Model, discriminator: Discriminator | None) -> None:
         self.generator = FlatNetwork(generator)
@@ -36,6 +35,11 @@ class Program:
     @property
     def active_metrics(self) -> tuple[str, ...]:
         """`metrics` without those of losses that are switched off, which stay 0."""
+        raise NotImplementedError
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """Return the decay rates of Adam's two moments, those of the generator."""
         raise NotImplementedError
 
     def initial_state(self, rng: np.random.RandomState) -> State:

@@ -80,12 +80,12 @@ class RestorerProgram(Program):
 
     @property
     def active_metrics(self) -> tuple[str, ...]:
-        """`metrics` without those of an adversary that there is not, which stay 0."""
+        """Return `metrics` without those of an adversary that there is not, which stay 0."""
         return METRICS if self.config.adversarial else METRICS[: -len(ADVERSARIAL_METRICS)]
 
     @property
     def is_image(self) -> bool:
-        """Whether rows are images."""
+        """Tell whether rows are images."""
         return len(self.config.shape) == 3
 
     def joined(self, generator: keras.Model, discriminator: keras.Model | None) -> tuple[Any, Any]:
@@ -119,7 +119,7 @@ class RestorerProgram(Program):
     def _step(
         self, state: State, poor: tf.Tensor, good: tf.Tensor, hyper: RestorerHyper
     ) -> tuple[State, dict[str, tf.Tensor]]:
-        """One update of both networks."""
+        """Update both networks."""
         g, d = state.generator, state.discriminator
         values = dict.fromkeys(METRICS, tf.zeros(()))
         with tf.GradientTape(persistent=True) as tape:
@@ -130,6 +130,8 @@ class RestorerProgram(Program):
             spread_loss = laplace_loss(tf.stop_gradient(restored - good), raw_spread)
         targets, pulls = [fidelity], [tf.ones(())]
         if self.config.adversarial:
+            assert self.discriminator is not None
+            assert self.body is not None
             weighting = Weighting(1.0, 0.0, hyper.penalty_weight, hyper.penalty_weight, True, False)
             labels = tf.zeros((self.config.batch_size, 1))
             weights = self.discriminator.unflatten(d.weights)
@@ -139,8 +141,8 @@ class RestorerProgram(Program):
             d = adam(d, tf.concat([tf.reshape(v, [-1]) for v in gradients], 0), hyper, 0.0, True)
             targets, pulls = [fidelity, restored], [tf.ones(()), hyper.adversarial_weight * pull]
         # The head of the spread has weights of its own: neither loss shall cut the other's gradient.
-        gradients = tape.gradient(targets, g.weights, pulls), tape.gradient(spread_loss, g.weights)
-        gradient = sum(tf.clip_by_norm(part, LARGEST_GRADIENT) for part in gradients)
+        both = tape.gradient(targets, g.weights, pulls), tape.gradient(spread_loss, g.weights)
+        gradient = sum(tf.clip_by_norm(part, LARGEST_GRADIENT) for part in both)
         before = mean_squares(poor - good)
         psnr, psnr_before = (-10.0 * tf.reduce_mean(tf.math.log(m + 1e-10)) / np.log(10.0) for m in (error, before))
         values.update(fidelity_loss=fidelity, spread_loss=spread_loss, psnr=psnr, gain=psnr - psnr_before)

@@ -8,19 +8,23 @@ before, one or two after, also for odd sides. Arrays are NHWC, filters (4, 4, fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import layers
 
 FEW_CHANNELS = 8  # below this TensorFlow's own transpose is faster
+Shape = tuple[int | None, int | None, int | None, int]  # of a batch; None: not known yet
 
 
-def _conv(fine, filters):
+def _conv(fine: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     return tf.nn.conv2d(fine, filters, 2, "SAME")
 
 
-def _transpose(coarse, filters, size):
-    """Each quarter of the output pixels sees a 2x2 neighbourhood: four dense 2x2 convolutions, interleaved."""
+def _transpose(coarse: tf.Tensor, filters: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Interleave four dense 2x2 convolutions: each quarter of the output pixels sees a 2x2 neighbourhood."""
     shape = tf.shape(coarse)
     n, height, width, channels = shape[0], coarse.shape[1], coarse.shape[2], filters.shape[2]
     if channels < FEW_CHANNELS:
@@ -42,8 +46,8 @@ def _transpose(coarse, filters, size):
     return mixed[:, : size[0], : size[1]]
 
 
-def _filter_gradient(fine, coarse):
-    """A convolution in which the rows of the batch play the channels: coarse pixels are a dilated filter."""
+def _filter_gradient(fine: tf.Tensor, coarse: tf.Tensor) -> tf.Tensor:
+    """Convolve with the rows of the batch in the role of channels: coarse pixels are a dilated filter."""
     height, width = coarse.shape[1], coarse.shape[2]
     after = [2 * side + 1 - before for side, before in ((height, fine.shape[1]), (width, fine.shape[2]))]
     padded = tf.pad(tf.transpose(fine, [3, 1, 2, 0]), [[0, 0], [1, after[0]], [1, after[1]], [0, 0]])
@@ -52,30 +56,30 @@ def _filter_gradient(fine, coarse):
 
 
 @tf.custom_gradient
-def conv(fine, filters):
+def conv(fine: tf.Tensor, filters: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     """Halve the sides: (n, 2h, 2w, fine) -> (n, h, w, coarse)."""
 
-    def gradient(g):
+    def gradient(g: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return transpose(g, filters, tuple(fine.shape[1:3])), filter_gradient(fine, g)
 
     return _conv(fine, filters), gradient
 
 
-def transpose(coarse, filters, size):
+def transpose(coarse: tf.Tensor, filters: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """Double the sides to `size`: (n, h, w, coarse) -> (n, *size, fine)."""
 
     @tf.custom_gradient
-    def apply(coarse, filters):
+    def apply(coarse: tf.Tensor, filters: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         return _transpose(coarse, filters, size), lambda g: (conv(g, filters), filter_gradient(g, coarse))
 
     return apply(coarse, filters)
 
 
 @tf.custom_gradient
-def filter_gradient(fine, coarse):
-    """The derivative of sum(conv(fine, filters) * coarse) with respect to the filters."""
+def filter_gradient(fine: tf.Tensor, coarse: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """Return the derivative of sum(conv(fine, filters) * coarse) with respect to the filters."""
 
-    def gradient(g):
+    def gradient(g: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return transpose(coarse, g, tuple(fine.shape[1:3])), conv(fine, g)
 
     return _filter_gradient(fine, coarse), gradient
@@ -85,11 +89,13 @@ def filter_gradient(fine, coarse):
 class HalvingConv2D(layers.Conv2D):
     """Keras's 4x4 convolution of stride 2, computed by `conv`."""
 
-    def __init__(self, filters, kernel_size=4, strides=2, padding="same", **kwargs):
+    def __init__(
+        self, filters: int, kernel_size: Any = 4, strides: Any = 2, padding: str = "same", **kwargs: Any
+    ) -> None:
         super().__init__(filters, kernel_size, strides, padding, **kwargs)
 
-    def call(self, inputs):
-        """(n, 2h, 2w, c) -> (n, h, w, filters)."""
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Halve the sides: (n, 2h, 2w, c) -> (n, h, w, filters)."""
         return conv(inputs, tf.convert_to_tensor(self.kernel)) + self.bias
 
 
@@ -97,11 +103,13 @@ class HalvingConv2D(layers.Conv2D):
 class DoublingConv2DTranspose(layers.Conv2DTranspose):
     """Keras's transposed 4x4 convolution of stride 2, computed by `transpose`."""
 
-    def __init__(self, filters, kernel_size=4, strides=2, padding="same", **kwargs):
+    def __init__(
+        self, filters: int, kernel_size: Any = 4, strides: Any = 2, padding: str = "same", **kwargs: Any
+    ) -> None:
         super().__init__(filters, kernel_size, strides, padding, **kwargs)
 
-    def call(self, inputs):
-        """(n, h, w, c) -> (n, 2h, 2w, filters)."""
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Double the sides: (n, h, w, c) -> (n, 2h, 2w, filters)."""
         size = (2 * inputs.shape[1], 2 * inputs.shape[2])
         return transpose(inputs, tf.convert_to_tensor(self.kernel), size) + self.bias
 
@@ -110,12 +118,12 @@ class DoublingConv2DTranspose(layers.Conv2DTranspose):
 class SpaceToDepth(layers.Layer):
     """(n, 2h, 2w, c) -> (n, h, w, 4c): each 2x2 block of pixels becomes one."""
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Rearrange; nothing is lost."""
         return tf.nn.space_to_depth(inputs, 2)
 
-    def compute_output_shape(self, shape):
-        """Halved sides, where known."""
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        """Return the shape with halved sides, where known."""
         n, height, width, channels = shape
         return n, height and height // 2, width and width // 2, 4 * channels
 
@@ -124,12 +132,12 @@ class SpaceToDepth(layers.Layer):
 class DepthToSpace(layers.Layer):
     """(n, h, w, 4c) -> (n, 2h, 2w, c): the inverse of `SpaceToDepth`."""
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Rearrange; nothing is lost."""
         return tf.nn.depth_to_space(inputs, 2)
 
-    def compute_output_shape(self, shape):
-        """Doubled sides, where known."""
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        """Return the shape with doubled sides, where known."""
         n, height, width, channels = shape
         return n, height and 2 * height, width and 2 * width, channels // 4
 
@@ -138,10 +146,10 @@ class DepthToSpace(layers.Layer):
 class Detached(layers.Layer):
     """The identity, through which no gradient flows."""
 
-    def call(self, inputs):
-        """The inputs as they are."""
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return the inputs as they are."""
         return tf.stop_gradient(inputs)
 
-    def compute_output_shape(self, shape):
-        """That of the input."""
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        """Return that of the input."""
         return shape

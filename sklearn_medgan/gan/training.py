@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from .augment import augment
 from .environment import Compiled, check_environment, own_settings
+from .flat import FlatNetwork
 from .loop import Advance, Outcome, Run, loop
 from .losses import OBJECTIVES, class_loss
 from .networks import ARCHITECTURES
@@ -61,7 +62,7 @@ class Configuration:
 
     @property
     def two_phase(self) -> bool:
-        """Batch normalisation in the discriminator mixes rows, which rules the one-pass step out."""
+        """Tell whether batch normalisation in the discriminator mixes rows, which rules the one-pass step out."""
         return self.architecture == "dcgan"
 
 
@@ -85,7 +86,7 @@ class Data(NamedTuple):
 
 
 def spread(fake: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-    """Standard deviation over the batch, mean over pixels, of samples relative to data: near 0 on collapse."""
+    """Return the deviation of samples relative to data, near 0 on collapse: over the batch, mean over pixels."""
     deviation = tf.reduce_mean(tf.math.reduce_std(fake, 0))
     return deviation / (tf.reduce_mean(tf.math.reduce_std(real, 0)) + 1e-6)
 
@@ -95,6 +96,7 @@ class GANProgram(Program):
 
     metrics: ClassVar[tuple[str, ...]] = METRICS
     loss_shown: ClassVar[str] = "discriminator_loss"
+    discriminator: FlatNetwork  # always there
 
     def __init__(self, config: Configuration) -> None:
         self.config = config
@@ -115,12 +117,12 @@ class GANProgram(Program):
 
     @property
     def betas(self) -> tuple[float, float]:
-        """Of Adam."""
+        """Return the decay rates of Adam's two moments."""
         return self.config.beta_1, BETA_2
 
     @property
     def active_metrics(self) -> tuple[str, ...]:
-        """`metrics` without those of losses that are switched off, which stay 0."""
+        """Return `metrics` without those of losses that are switched off, which stay 0."""
         config = self.config
         heard = METRICS if config.adversarial else ("class_loss",)
         silent = {"class_loss": not config.classified, "penalty": not config.penalised}
@@ -128,6 +130,7 @@ class GANProgram(Program):
 
     def joined(self, generator: keras.Model, discriminator: keras.Model | None) -> tuple[Any, Any]:
         """Return inputs [noise, labels] and what the discriminator makes of the rows generated from them."""
+        assert discriminator is not None
         inputs = [keras.Input((self.config.latent_dim,)), keras.Input((self.config.n_classes,))]
         return inputs, discriminator([generator(inputs), inputs[1]])
 
@@ -149,8 +152,8 @@ class GANProgram(Program):
 
         return self.repeat(step, n_steps, state, sums)
 
-    def _draw(self, data: Data, seed, n: int):
-        """`n` real rows and their labels, noise, and a key for what follows."""
+    def _draw(self, data: Data, seed: tf.Tensor, n: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Draw `n` real rows and their labels, noise, and a key for what follows."""
         dtype = data.rows.dtype
         keys = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         picks = tf.searchsorted(
@@ -159,9 +162,10 @@ class GANProgram(Program):
         noise = tf.random.stateless_normal((n, self.config.latent_dim), keys[1], dtype=dtype)
         return tf.gather(data.rows, picks), tf.gather(data.labels, picks), noise, keys[2]
 
-    def _step(self, state: State, data: Data, hyper: Hyper, seed):
-        """One update of both players, then `class_steps` of the class head alone."""
-        config, metrics = self.config, {}
+    def _step(self, state: State, data: Data, hyper: Hyper, seed: tf.Tensor) -> tuple[State, dict[str, tf.Tensor]]:
+        """Update both players, then `class_steps` of the class head alone."""
+        config = self.config
+        metrics: dict[str, tf.Tensor] = {}
         if config.adversarial:
             update = self._two_phase_step if config.two_phase else self._one_pass_step
             state, metrics = update(state, hyper, *self._draw(data, seed, config.batch_size))
@@ -171,7 +175,10 @@ class GANProgram(Program):
             metrics = {**dict.fromkeys(METRICS, tf.zeros_like(value)), "class_loss": value}
         return state, metrics
 
-    def _one_pass_step(self, state: State, hyper: Hyper, real, labels, noise, key):
+    def _one_pass_step(
+        self, state: State, hyper: Hyper, real: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, key: tf.Tensor
+    ) -> tuple[State, dict[str, tf.Tensor]]:
+        assert self.body is not None
         g, d = state.generator, state.discriminator
         with tf.GradientTape() as tape:
             tape.watch(g.weights)
@@ -200,8 +207,8 @@ class GANProgram(Program):
             self.config.classified,
         )
 
-    def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed):
-        """Updates of the discriminator by its class head alone, on batches of their own, half as large.
+    def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed: tf.Tensor) -> tuple[Player, tf.Tensor]:
+        """Update the discriminator by its class head alone, on batches of their own, half as large.
 
         Half the rows teach as much an update as all of them (docs/benchmarks.md). Without an adversary there is one
         more update, so that an ablation makes as many.
@@ -212,13 +219,15 @@ class GANProgram(Program):
         if n_updates == 0:
             return d, value
 
-        def body(i, d, _):
+        def body(i: tf.Tensor, d: Player, _: tf.Tensor) -> tuple:
             real, labels, _, key = self._draw(data, tf.random.experimental.stateless_fold_in(seed, i + 1), n)
             return i + 1, *self._class_update(d, hyper, real, labels, key)
 
         return tf.while_loop(lambda i, *_: i < n_updates, body, (0, d, value), parallel_iterations=1)[1:]
 
-    def _class_update(self, d: Player, hyper: Hyper, real, labels, key):
+    def _class_update(
+        self, d: Player, hyper: Hyper, real: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
+    ) -> tuple[Player, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(d.weights)
             rows = augment(real, self.config.augment, key)
@@ -228,12 +237,16 @@ class GANProgram(Program):
         gradient = tape.gradient(loss, d.weights)
         return adam(d, gradient, hyper, self.config.beta_1, not self.config.two_phase, buffers), value
 
-    def _two_phase_step(self, state: State, hyper: Hyper, real, labels, noise, key):
-        """The classic alternation, each phase with forward passes of its own: discriminator, then generator."""
+    def _two_phase_step(
+        self, state: State, hyper: Hyper, real: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, key: tf.Tensor
+    ) -> tuple[State, dict[str, tf.Tensor]]:
+        """Update discriminator, then generator, each with forward passes of its own: the classic alternation."""
         g, d = state.generator, state.discriminator
         objective = OBJECTIVES[self.config.loss]
 
-        def discriminate(weights, buffers, rows, salt):
+        def discriminate(
+            weights: tf.Tensor, buffers: tf.Tensor, rows: tf.Tensor, salt: int
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             rows = augment(rows, self.config.augment, tf.random.experimental.stateless_fold_in(key, salt))
             (logits, class_logits, *_), buffers = self.discriminator(weights, buffers, [rows, labels], True)
             return logits, class_logits, buffers
