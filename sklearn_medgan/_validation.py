@@ -11,7 +11,6 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
 
 from ._containers import Form, as_rows, not_numbers
-from ._parameters import ParameterError as ParameterError
 from ._sklearn_compat import _num_samples
 
 SMALLEST_SIDE = 8

@@ -95,11 +95,11 @@ class Columns:
         Numbers to keep with the result, such as a dose that was chosen.
     """
 
-    X: object
-    y: object
-    X_test: object
+    X: Any
+    y: Any
+    X_test: Any
     fit_params: Mapping = field(default_factory=dict)
-    classifier: object = None
+    classifier: Any = None
     notes: Mapping = field(default_factory=dict)
 
 
@@ -325,7 +325,7 @@ def standardised(X: Any, y: Any, X_test: Any) -> Columns:
 
 def light_arms() -> dict[str, Arm]:
     """Return rows and columns of the protocol that take moments, by name."""
-    light = {"share": LIGHT}
+    light: dict[str, Any] = {"share": LIGHT}
     return {
         "none": Arm("rows", _plain, **light),
         "class weights": Arm("rows", _weighted, per_classifier=True, **light),

@@ -228,7 +228,7 @@ def _reference_of(name: str, arm: Arm, reference: str | Mapping[str, str] | None
 
 
 def _check_shares(arms: Mapping[str, Arm]) -> None:
-    fits: dict[str, object] = {}
+    fits: dict[str, Callable | None] = {}
     for name, arm in arms.items():
         if arm.share is not None and not _is_same_fit(fits.setdefault(arm.share, arm.fit_shared), arm.fit_shared):
             raise ValueError(

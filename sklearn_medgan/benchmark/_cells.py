@@ -6,7 +6,7 @@ import base64
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ def key_of(cell: dict) -> tuple:
     return cell["regime"], cell["seed"], cell["fold"], cell["arm"], cell["classifier"]
 
 
-def run_task(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]]) -> Iterator[dict]:
+def run_task(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]]) -> Generator[dict]:
     """Yield cells of the (arm, classifier) pairs wanted, as soon as they are finished; a failed one holds its error."""
     fold = _fold_of(X, plan, task)
     shared = _Once(_shared_fit(plan, wanted), fold)
@@ -84,7 +84,8 @@ class _Once:
 
     def __init__(self, function: Callable, *arguments: Any) -> None:
         self._function, self._arguments = function, arguments
-        self._done, self._result, self._error = False, None, None
+        self._done, self._result = False, None
+        self._error: Exception | None = None
         self.seconds = 0.0
 
     def get(self, *arguments: Any) -> Any:

@@ -18,7 +18,7 @@ from ..pipeline._rows import _seed_parts
 from ._arms import Arm, Columns, Fold, flat, standardised
 
 GREY = 1 / 255  # a level of 8-bit images
-DEGRADED = {
+DEGRADED: dict[str, Any] = {
     "noise 25": ("noise", {"sigma": 25 * GREY}),
     "noise 50": ("noise", {"sigma": 50 * GREY}),
     "blur and noise": [("blur", {"sigma": 1.5}), ("noise", {"sigma": 25 * GREY})],
@@ -46,9 +46,9 @@ TRAINED = ("clean", "matched")
 class Poor:
     """A degradation that keeps the size of images: smaller ones are enlarged again by bicubic interpolation."""
 
-    degradation: object
+    degradation: Any
 
-    def __call__(self, images: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    def __call__(self, images: np.ndarray, rng: np.random.RandomState | int | None) -> np.ndarray:
         function, _ = degradations.resolve(self.degradation)
         scale = getattr(function, "scale", 1)
         height, width = images.shape[1:3]
@@ -106,7 +106,8 @@ class SharedEnhancement:
     def _tuning(self) -> tuple[list, list]:
         """Return a few training images, poor and good."""
         order = np.random.RandomState(self._fold.seed(f"{self._name}, tuning")).permutation(len(self._fold.X))
-        return tuple([part["train"][i] for i in order[:TUNED_ON]] for part in (self.poor, self.good))
+        poor, good = ([part["train"][i] for i in order[:TUNED_ON]] for part in (self.poor, self.good))
+        return poor, good
 
     @cached_property
     def _strengths(self) -> dict[str, float]:

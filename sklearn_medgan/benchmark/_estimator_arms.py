@@ -115,7 +115,7 @@ def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float]
     ['hinge GAN rows', 'hinge GAN rows, chosen dose', 'hinge GAN columns']
     """
     augmenter = GANAugmenter() if augmenter is None else augmenter
-    shared = {"share": name, "fit_shared": partial(_fit_gan, augmenter=augmenter, name=name)}
+    shared: dict[str, Any] = {"share": name, "fit_shared": partial(_fit_gan, augmenter=augmenter, name=name)}
     chosen = partial(_chosen_dose, name=name, doses=tuple(sorted(map(float, doses))))
     return {
         f"{name} rows": Arm("rows", partial(_gan_rows, name=name), **shared),

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -38,11 +39,11 @@ class Journal:
     def __init__(self, path: str | os.PathLike | None, header: dict) -> None:
         self.cells: list[dict] = []
         self.path = None if path is None else Path(path)
-        self._file = None
+        self._file: FileIO | None = None
         if path is None:
             return
         try:
-            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by __exit__
+            self._file = open(Path(path), "a+b", buffering=0)  # noqa: SIM115 - closed by __exit__
             _lock(self._file)
         except OSError as error:
             self.close()
@@ -51,26 +52,26 @@ class Journal:
                 "that exists, may be written to, and is not in use by another run."
             ) from error
         try:
-            self._resume({"format": FORMAT, **header})
+            self._resume(self._file, {"format": FORMAT, **header})
         except BaseException:
             self.close()
             raise
 
-    def _resume(self, header: dict) -> None:
+    def _resume(self, file: FileIO, header: dict) -> None:
         """Read what is there; a last line that a killed process left half written is dropped."""
-        self._file.seek(0)
-        content = self._file.read()
+        file.seek(0)
+        content = file.read()
         begun = (json.dumps(header) + "\n").encode()
         whole, newline, torn = content.rpartition(b"\n")
         if not newline and begun.startswith(torn):
-            self._file.truncate(0)
-            self._write(begun)
+            file.truncate(0)
+            _write(file, begun)
             return
         lines = whole.split(b"\n")
         self._check_header(lines[0], header)
         self.cells = [self._parsed(line, number) for number, line in enumerate(lines[1:], start=2)]
         if torn:
-            self._file.truncate(len(whole) + 1)
+            file.truncate(len(whole) + 1)
 
     def _parsed(self, line: bytes, number: int) -> dict:
         try:
@@ -100,13 +101,7 @@ class Journal:
         """Keep a finished cell, at once."""
         self.cells.append(cell)
         if self._file is not None:
-            self._write((json.dumps(cell) + "\n").encode())
-
-    def _write(self, line: bytes) -> None:
-        """Write at once and unbuffered: what is written stays, whatever happens to the process."""
-        view = memoryview(line)
-        while view:
-            view = view[self._file.write(view) :]
+            _write(self._file, (json.dumps(cell) + "\n").encode())
 
     def close(self) -> None:
         """Let others have the file."""
@@ -120,7 +115,14 @@ class Journal:
         self.close()
 
 
-def _lock(file: Any) -> None:
+def _write(file: FileIO, line: bytes) -> None:
+    """Write at once and unbuffered: what is written stays, whatever happens to the process."""
+    view = memoryview(line)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _lock(file: FileIO) -> None:
     """Refuse a file that another live process writes to, where the system can tell."""
     if os.name != "posix":
         return

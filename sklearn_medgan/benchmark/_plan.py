@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._validation import ParameterError, as_array_if_list, check_image_shape, check_same_length
+from .._parameters import ParameterError, check_whole
+from .._validation import as_array_if_list, check_image_shape, check_same_length
 
 SPLIT_ATTEMPTS = 20  # shuffles tried until the training rows of every fold hold every class
 RARE_KEYS = {"rare", "n_rare", "n_other"}
@@ -70,7 +71,7 @@ class Rows:
         """Return number of different groups."""
         return int(self.groups.max()) + 1
 
-    def code_of(self, label: object, parameter: str) -> int:
+    def code_of(self, label: Any, parameter: str) -> int:
         """Return position of a class given by its label or its name."""
         for known in (self.classes.tolist(), list(self.names)):
             if label in known:
@@ -117,8 +118,8 @@ def labelled_rows(
         expected = f"must name each of the {len(classes)} classes {classes.tolist()}"
         raise ParameterError("target_names", expected, str(list(names)))
     if groups is None:
-        notes = ("There are no groups: rows count as independent, and rows of one patient may be on both sides.",)
-        return Rows(X, codes, classes, names, np.arange(len(X)), notes)
+        note = "There are no groups: rows count as independent, and rows of one patient may be on both sides."
+        return Rows(X, codes, classes, names, np.arange(len(X)), (note,))
     groups = np.unique(_one_a_row(X, groups, "groups"), return_inverse=True)[1]
     present = np.zeros((groups.max() + 1, len(classes)), bool)
     present[groups, codes] = True
@@ -194,12 +195,12 @@ def _regime(value: Any, rows: Rows) -> Regime:
     n_classes = len(rows.classes)
     if isinstance(value, str) and value == "all":
         return Regime("all", (None,) * n_classes)
-    if isinstance(value, Integral) and not isinstance(value, bool) and value >= 2:
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 2:
         return Regime(f"{value} a class", (int(value),) * n_classes)
     if isinstance(value, Mapping) and "rare" in value and set(value) <= RARE_KEYS:
         code = rows.code_of(value["rare"], "rare")
         n_rare, n_other = value.get("n_rare", 20), value.get("n_other", 300)
-        if all(isinstance(n, Integral) and n >= 2 for n in (n_rare, n_other)):
+        if all(isinstance(n, Integral) and int(n) >= 2 for n in (n_rare, n_other)):
             most = tuple(int(n_rare if k == code else n_other) for k in range(n_classes))
             return Regime(f"rare {rows.names[code]} ({n_rare} to {n_other})", most, code)
     raise ParameterError(
@@ -231,7 +232,7 @@ def check_diseased(diseased: object, rows: Rows, regimes: tuple[Regime, ...]) ->
     return found, notes
 
 
-def _diseased_given(diseased: object, rows: Rows) -> tuple[int, ...]:
+def _diseased_given(diseased: Any, rows: Rows) -> tuple[int, ...]:
     labels = diseased.ravel().tolist() if isinstance(diseased, np.ndarray) else diseased
     several = isinstance(labels, list | tuple | set | frozenset)
     codes = tuple(sorted({rows.code_of(label, "diseased") for label in (labels if several else [labels])}))
@@ -267,8 +268,7 @@ def check_folds(
     rows: Rows, n_splits: int, seeds: int | Iterable[int]
 ) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
     """Return training and test rows of each fold, by seed."""
-    if not isinstance(n_splits, Integral) or isinstance(n_splits, bool) or n_splits < 2:
-        raise ParameterError("n_splits", "must be a whole number from 2 up", repr(n_splits))
+    n_splits = check_whole("n_splits", n_splits, 2)
     seeds = list(seeds) if isinstance(seeds, Iterable) else [seeds]
     whole = all(isinstance(s, Integral) and not isinstance(s, bool) and 0 <= s < 2**31 for s in seeds)
     if not seeds or not whole or len(set(seeds)) < len(seeds):
@@ -282,7 +282,7 @@ def check_folds(
                 f"Class {name!r} is in one group only, so no fold can train on it and test it. Leave the class out, or "
                 "give finer groups."
             )
-    return {int(seed): split(rows.codes, rows.groups, int(n_splits), int(seed)) for seed in seeds}
+    return {int(seed): split(rows.codes, rows.groups, n_splits, int(seed)) for seed in seeds}
 
 
 def split(codes: np.ndarray, groups: np.ndarray, n_splits: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

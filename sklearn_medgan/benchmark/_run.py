@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
@@ -60,12 +60,12 @@ def _is_local() -> bool:
     return type(get_active_backend()[0]).__module__.startswith("joblib._parallel_backends")
 
 
-def _here(plan: Plan, work: list[tuple[Task, list]]) -> Iterator[dict]:
+def _here(plan: Plan, work: list[tuple[Task, list]]) -> Generator[dict]:
     for task, wanted in work:
         yield from run_task(plan.rows.X, plan, task, wanted)
 
 
-def _elsewhere(plan: Plan, work: list[tuple[Task, list]], n_jobs: int | None, workers: int) -> Iterator[dict]:
+def _elsewhere(plan: Plan, work: list[tuple[Task, list]], n_jobs: int | None, workers: int) -> Generator[dict]:
     """Return cells of each task when it is finished, in any order."""
     sent, X = plan.sent(), plan.rows.X
     jobs = [delayed(list_cells)(X, sent, task, wanted) for task, wanted in work]
@@ -98,7 +98,7 @@ class _Uninterrupted:
         return self
 
     def __exit__(self, *_: object) -> None:
-        return False
+        pass
 
 
 class Progress:
@@ -110,7 +110,7 @@ class Progress:
         self._left = {task: len(wanted) for task, wanted in work}
         self._total = sum(1 for _ in plan.tasks())
         self._workers, self._verbose = workers, verbose
-        self._spent: dict[tuple, float] = defaultdict(float)
+        self._spent: dict[Task, float] = defaultdict(float)
         self._counted: set[tuple] = set()
         self._begun = time.monotonic()
         self._plan = plan
@@ -156,7 +156,8 @@ class Progress:
 
 def _means(finished: list[tuple[Task, float]]) -> dict[tuple, float]:
     """Return mean seconds by (regime, share), by (share,) and over all, ()."""
-    sums, counts = Counter(), Counter()
+    sums: dict[tuple, float] = defaultdict(float)
+    counts: dict[tuple, int] = Counter()
     for task, seconds in finished:
         for key in ((task.regime, task.share), (task.share,), ()):
             sums[key] += seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -112,7 +113,7 @@ def build_table(plan: Plan, cells: list[dict], references: dict, diseased: dict)
     compared = Predictions(plan, {key: _by_row(plan, line, "predicted", int) for key, line in whole.items()})
     table = []
     for line in lines:
-        row = dict.fromkeys(COLUMNS, NAN)
+        row: dict[str, Any] = dict.fromkeys(COLUMNS, NAN)
         row.update(regime=line.regime, kind=plan.arms[line.arm].kind, arm=line.arm, classifier=line.classifier)
         row.update(
             n=len(plan.rows.codes), reference=references[line.arm], best_other="", verdict="", seconds=line.seconds()
@@ -143,7 +144,7 @@ def _lines(plan: Plan, cells: list[dict]) -> list[Line]:
 
 def _by_row(plan: Plan, line: Line, name: str, dtype: type) -> np.ndarray:
     """Return values of a cell's array in the order of the rows, (n_seeds, n, ...)."""
-    result = None
+    result: Any = None
     for i, (seed, folds) in enumerate(plan.folds.items()):
         for fold, (_, test) in enumerate(folds):
             values = unpack(line.cells[seed, fold][name])

@@ -193,6 +193,7 @@ def _with_word(path: str | None, word: str) -> str | None:
 
 def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int | None, files: dict) -> Job:
     given = {name: files.get(name, getattr(options, name)) for name in ("out", "report", "picture")}
+    paths: dict[str, Any] = {name: None if path is None else Path(path) for name, path in given.items()}
     classifiers = extent.classifiers if options.classifiers is None else [options.classifiers]
     return Job(
         data=data,
@@ -204,7 +205,7 @@ def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int 
         seeds=list(extent.seeds if options.seeds is None else options.seeds),
         max_iter=max_iter,
         resume=options.resume,
-        **{name: None if path is None else Path(path) for name, path in given.items()},
+        **paths,
     )
 
 

@@ -122,11 +122,11 @@ class Demonstration:
         """Measure, show and draw; after Ctrl-C what there is, and the interrupt goes on."""
         write(f"\n{self.job.describe()}\n")
         with tempfile.TemporaryDirectory() as place:
-            job = replace(self.job, out=Path(place) / "cells.jsonl")
+            out = Path(place) / "cells.jsonl"
             try:
-                write(f"\n{told(job.measure(None))}\n")
+                write(f"\n{told(replace(self.job, out=out).measure(None))}\n")
             except KeyboardInterrupt:
-                write(f"\n{finished(job.out)}\n")
+                write(f"\n{finished(out)}\n")
                 raise
             finally:
                 self._draw(folder, write)
