@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sklearn_medgan.augmentation import _augmenter
+from sklearn_medgan.augmentation import _configuration
 from sklearn_medgan.gan.augment import BRIGHTNESS, CONTRAST, CUTOUT, SHIFT, TRANSFORMS, augment, bend
 
 by_name = pytest.mark.parametrize("name", TRANSFORMS)
@@ -27,7 +27,7 @@ def shifted(image, down, right):
 
 
 def test_every_transform_is_offered():
-    assert set(TRANSFORMS) == set(_augmenter.AUGMENTATIONS)
+    assert set(TRANSFORMS) == set(_configuration.AUGMENTATIONS)
 
 
 @by_name

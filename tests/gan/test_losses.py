@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import minimize_scalar
 
-from sklearn_medgan.augmentation import _augmenter
+from sklearn_medgan.augmentation import _configuration
 from sklearn_medgan.gan.losses import OBJECTIVES, class_loss
 
 REAL = np.array([-3.0, -0.5, 0.0, 0.7, 4.0])
@@ -32,7 +32,7 @@ CLOSED_FORMS = {
 
 
 def test_every_objective_is_offered_and_has_a_closed_form_here():
-    assert set(OBJECTIVES) == set(CLOSED_FORMS) == _augmenter.LOSSES
+    assert set(OBJECTIVES) == set(CLOSED_FORMS) == _configuration.LOSSES
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
