@@ -10,7 +10,13 @@ from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
+from sklearn_medgan import GANAugmenter
 from sklearn_medgan._allocation import synthetic_counts
+
+
+def tiny(**params):
+    """A GANAugmenter that is fitted in moments; where sizes are equal, tests share its compiled step."""
+    return GANAugmenter(**{"max_iter": 2, "width": 8, "latent_dim": 4, "random_state": 0, **params})
 
 
 class FakeAugmenter(TransformerMixin, BaseEstimator):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from fakes import FakeAugmenter, Recorder
+from fakes import FakeAugmenter, Recorder, tiny
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_medgan import AugmentedClassifier, GANAugmenter
+from sklearn_medgan import AugmentedClassifier
 
 
 @pytest.fixture
@@ -389,10 +389,6 @@ def test_one_class_gets_the_answer_of_the_classifier(table):
 
 
 # With the real augmenter
-
-
-def tiny(**params):
-    return GANAugmenter(**{"max_iter": 2, "width": 8, "latent_dim": 4, "random_state": 0, **params})
 
 
 def test_gan_rows_train_a_classifier_of_images():

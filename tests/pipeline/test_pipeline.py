@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from fakes import FakeAugmenter, Recorder
+from fakes import FakeAugmenter, Recorder, tiny
 from imblearn.combine import SMOTEENN
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_medgan import AugmentedClassifier, GANAugmenter, Pipeline, make_pipeline
+from sklearn_medgan import AugmentedClassifier, Pipeline, make_pipeline
 
 
 class WeightedScaler(TransformerMixin, BaseEstimator):
@@ -506,10 +506,6 @@ def test_parameters_of_no_step_are_refused(table):
 
 
 # With the real augmenter
-
-
-def tiny(**params):
-    return GANAugmenter(**{"max_iter": 2, "width": 8, "latent_dim": 4, "random_state": 0, **params})
 
 
 @pytest.fixture
