@@ -28,6 +28,12 @@ def check_environment() -> None:
             "tf.compat.v1.disable_eager_execution(), tf.compat.v1.disable_v2_behavior() or a surrounding "
             "tf.Graph().as_default(). Call it without them, if need be in a process of its own."
         )
+    if hasattr(tf.Tensor, "astype"):  # NumPy's methods come with its rules of promotion, to float64
+        raise RuntimeError(
+            "sklearn_medgan needs TensorFlow's own rules for dtypes, which "
+            "tf.experimental.numpy.experimental_enable_numpy_behavior() has replaced in this process for good. Call it "
+            "in a process without that."
+        )
 
 
 @contextmanager

@@ -37,3 +37,15 @@ def test_no_global_seed_or_setting_is_touched(changed):
     if "random_state" in changed and changed["random_state"] is None:
         before.pop("numpy"), after.pop("numpy")  # None means numpy's own generator, as everywhere in scikit-learn
     assert after == before
+
+
+def test_numpy_behaviour_is_refused_by_name_and_leaves_an_earlier_fit_alone(monkeypatch):
+    gan = fit()
+    expected = gan.transform(X)
+    with monkeypatch.context() as patched:
+        patched.setattr(tf.Tensor, "astype", None, raising=False)  # what enabling it adds, for good, to the class
+        with pytest.raises(RuntimeError, match="experimental_enable_numpy_behavior"):
+            gan.transform(X)
+        with pytest.raises(RuntimeError, match="experimental_enable_numpy_behavior"):
+            fit(width=5)
+    assert np.array_equal(gan.transform(X), expected)
