@@ -15,7 +15,6 @@ from ._shrinkage import Restorer, Shrunk, learn_shrinkage, shrink, size_of_chang
 
 if TYPE_CHECKING:
     from ._configuration import Degrading
-    from ._images import ImageRestoration
 
 MOST_HELD_OUT = 16  # images that guard and calibration see and training does not; with labels, a quarter of the rows
 MOST_LABELLED = 100
@@ -168,7 +167,7 @@ class RestoredImages:
         return spare(before, after, self.spared)
 
 
-def assess_images(restoration: ImageRestoration, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
+def assess_images(restoration: Any, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
     """Compare methods on held-out images, and learn how the chosen one errs; see `Restoration.assess`."""
     poor, good = restoration.examples(*rows.part(rows.held), rows.degrading, rows.rng)
     takes_good = guard and restoration.takes_good(rows.target)
@@ -194,7 +193,7 @@ def assess_images(restoration: ImageRestoration, rows: HeldOutRows, network: Res
 
 
 def _compare(
-    restoration: ImageRestoration, rows: HeldOutRows, images: RestoredImages, good: Images, strength: dict[str, float]
+    restoration: Any, rows: HeldOutRows, images: RestoredImages, good: Images, strength: dict[str, float]
 ) -> dict[str, Any]:
     """Figures of every method, and the choice."""
 
@@ -214,7 +213,7 @@ def _compare(
     return _guard.compare(["network", *strength], middles, kinds, _guard.middles(good), diagnosis)
 
 
-def _judge(restoration: ImageRestoration, rows: HeldOutRows) -> tuple[Any, np.ndarray] | None:
+def _judge(restoration: Any, rows: HeldOutRows) -> tuple[Any, np.ndarray] | None:
     """A classifier of good training images and the labels of those held out; None where these are too few."""
     labels = rows.labels
     if labels is None or len(rows.held) < _guard.FEWEST_ROWS or len(np.unique(labels[rows.held])) < 2:
@@ -224,7 +223,7 @@ def _judge(restoration: ImageRestoration, rows: HeldOutRows) -> tuple[Any, np.nd
 
 
 def _versions(
-    restoration: ImageRestoration, rows: HeldOutRows, network: Restorer, images: RestoredImages
+    restoration: Any, rows: HeldOutRows, network: Restorer, images: RestoredImages
 ) -> Iterator[tuple[int, np.ndarray, Images]]:
     """The number of an image that was compared, a poor version of it, and what the shrunk network makes of that.
 
@@ -244,7 +243,7 @@ def _versions(
 
 
 def _calibrate(
-    restoration: ImageRestoration,
+    restoration: Any,
     rows: HeldOutRows,
     network: Restorer,
     images: RestoredImages,
