@@ -22,7 +22,7 @@ from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job
 from ._data import Data, embedded, load_own
 from ._session import Session
 
-FOLDS, N_SEEDS = 3, 2
+FOLDS, N_SEEDS = 2, 2
 C = 10.0
 MOST_PER_CLASS, MOST_ROWS = 200, 1200
 

@@ -84,8 +84,8 @@ def test_the_arms_predict_as_the_pipelines_do(stand):
         GROWN: Pipeline([("aug", Stand()), ("clf", SVC(C=10))]),
     }
     rows = _plan.labelled_rows(X, y, groups, None, None)
-    folds = _plan.check_folds(rows, 3, [0, 1])
-    assert len(result.cells) == 3 * 6
+    folds = _plan.check_folds(rows, 2, [0, 1])
+    assert len(result.cells) == 3 * 4
     for cell in result.cells:
         train, test = folds[cell["seed"]][cell["fold"]]
         expected = literal[cell["arm"]].fit(flat[train], y[train]).predict(flat[test])
@@ -102,7 +102,7 @@ def test_table_and_verdict_are_those_of_the_benchmark(stand, tmp_path):
         arms=job.arms,
         classifiers={"SVC(C=10)": SVC(C=10)},
         reference=ALONE,
-        n_splits=3,
+        n_splits=2,
         seeds=(0, 1),
         target_names=["dark", "bright"],
         diseased="bright",
@@ -120,10 +120,10 @@ def test_table_and_verdict_are_those_of_the_benchmark(stand, tmp_path):
 def test_arms_with_a_gan_share_its_fits_on_training_rows(stand, tmp_path):
     X, y, groups = two_levels()
     demonstrate(data_of(X, y, groups), tmp_path)
-    assert len(stand.seen) == 2 * 3
+    assert len(stand.seen) == 2 * 2
     for rows in stand.seen:
         inside = rows[:, 0].astype(int)
-        assert len(inside) == 24
+        assert len(inside) == 18
         assert not set(groups[inside]) & set(groups[np.setdiff1d(np.arange(36), inside)])
 
 

@@ -47,8 +47,8 @@ BAD_FILES = {
     "one class": ({"X": IMAGES, "y": 0 * LABELS}, "holds 1 class"),
     "few rows": ({"X": IMAGES, "y": [0] * 11 + [1]}, "Class '1' is in one group only"),
     "few groups": (
-        {"X": IMAGES, "y": LABELS, "group": np.repeat([0, 1], 6)},
-        "holds 2 groups of rows",
+        {"X": IMAGES, "y": LABELS, "group": np.zeros(12, int)},
+        "holds 1 groups of rows",
     ),
     "small": ({"X": IMAGES[:, :7], "y": LABELS}, "at least 8 pixels high and wide; got 7x8"),
     "NaN": ({"X": np.full((12, 8, 8), np.nan), "y": LABELS}, "NaN or infinity"),
@@ -176,9 +176,9 @@ def test_demo_on_an_own_file_from_end_to_end(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     progress = done.stderr.splitlines()  # TensorFlow's start-up log is silenced
-    assert len(progress) == 2 * 3 * 2
+    assert len(progress) == 2 * 2 * 2
     assert all(line.startswith("[") for line in progress)
-    assert "36 images of 8x8x3 (18 of dark, 18 of bright), 9 groups.\n3 folds, seeds 0, 1." in done.stdout
+    assert "36 images of 8x8x3 (18 of dark, 18 of bright), 9 groups.\n2 folds, seeds 0, 1." in done.stdout
     assert re.search(r"StandardScaler \+ SVC +1\.000 +reference", done.stdout)
     assert "2 comparisons with a reference" in done.stdout
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["own_history.png", "own_samples.png"]
