@@ -1,0 +1,1 @@
+"""Pretrained networks whose maps serve as image features, and their weights. Importing it loads no TensorFlow."""
