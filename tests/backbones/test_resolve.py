@@ -23,7 +23,7 @@ def small_model(size=(16, 24), outputs="map"):
 
 def test_auto_is_the_embedded_network():
     backbone = resolve_backbone("auto")
-    assert (backbone.name, backbone.size, backbone.n_channels) == ("efficientnet_lite0", (160, 160), (40, 112, 1280))
+    assert (backbone.name, backbone.size, backbone.n_channels) == ("efficientnet_lite0", (160, 160), (80, 112, 192))
     assert resolve_backbone("auto") is backbone  # built once
 
 
