@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from io import IOBase
 from typing import Any
@@ -46,6 +47,11 @@ class Listeners:
         for callback in self.callbacks:
             if not isinstance(callback, keras.callbacks.Callback):
                 raise TypeError(f"callbacks must be a list of keras.callbacks.Callback objects; it holds {callback!r}.")
+            if isinstance(callback, keras.callbacks.TensorBoard) and importlib.util.find_spec("tensorboard") is None:
+                raise ImportError(
+                    "callbacks holds a TensorBoard, and the package tensorboard is not installed. Install it (pip "
+                    "install tensorboard), or leave it out of the callbacks of GANAugmenter or GANEnhancer."
+                )
         self.before = [dict(vars(callback)) for callback in self.callbacks]
 
     def __enter__(self) -> Listeners:

@@ -171,3 +171,10 @@ def test_backup_is_taken_up_again(tmp_path):
 def test_what_is_no_callback_is_refused():
     with pytest.raises(TypeError, match=r"keras\.callbacks\.Callback objects; it holds 'early'"):
         fit(callbacks=["early"])
+
+
+@by_estimator
+def test_a_missing_tensorboard_is_told_before_the_training(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"callbacks holds a TensorBoard.*pip install tensorboard"):
+        FITS[kind](callbacks=[keras.callbacks.TensorBoard(tmp_path)])
