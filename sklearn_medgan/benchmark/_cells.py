@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import recall_score
 
-from ..pipeline._rows import _seed_parts
+from ..pipeline._rows import seed_parts
 from ._arms import Fold
 from ._plan import Plan, Task
 
@@ -120,7 +120,7 @@ def _outcome(plan: Plan, fold: Fold, arm: str, name: str, shared: _Once, prepare
 
 def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared: Any, prepared: _Once) -> dict:
     classifier = clone(plan.classifiers[name])
-    _seed_parts(fold.seed(f"classifier {name}"), classifier)  # the same for all arms: they differ by the arm alone
+    seed_parts(fold.seed(f"classifier {name}"), classifier)  # the same for all arms: they differ by the arm alone
     if plan.arms[arm].per_classifier:
         columns = plan.arms[arm].prepare(fold, shared, clone(classifier))
     else:

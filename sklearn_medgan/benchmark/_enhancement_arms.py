@@ -14,7 +14,7 @@ from .. import degradations
 from .._codecs import ImageScale
 from ..enhancement import _filters, _guard
 from ..enhancement._enhancer import GANEnhancer
-from ..pipeline._rows import _seed_parts
+from ..pipeline._rows import seed_parts
 from ._arms import Arm, Columns, Fold, flat, standardised
 
 GREY = 1 / 255  # a level of 8-bit images
@@ -99,7 +99,7 @@ class SharedEnhancement:
     def enhancer(self) -> Any:
         """Return the enhancer, fitted on the clean training images, which it degrades itself by the same function."""
         enhancer = clone(self._enhancer).set_params(degradation=self._function)
-        _seed_parts(self._fold.seed(f"{self._name}, enhancer"), enhancer)
+        seed_parts(self._fold.seed(f"{self._name}, enhancer"), enhancer)
         return enhancer.fit(self._fold.X, self._fold.y)
 
     @cached_property

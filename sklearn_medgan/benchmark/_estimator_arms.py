@@ -14,7 +14,7 @@ from sklearn.utils import get_tags
 from .._allocation import dose_counts, synthetic_counts
 from ..augmentation._augmenter import GANAugmenter
 from ..pipeline._dose import DOSES, choose_dose, inner_splits, judge_doses
-from ..pipeline._rows import _seed_parts, draw_rows
+from ..pipeline._rows import draw_rows, seed_parts
 from ._arms import KINDS, Arm, Columns, Fold, flat, grown, light_arms
 
 # -------------------------------------------------------------------------------------------------------------- GAN
@@ -29,7 +29,7 @@ class SharedGAN:
 
     def _fit(self, fold: Fold) -> Any:
         augmenter = clone(self._augmenter)
-        _seed_parts(fold.seed(self._name), augmenter)
+        seed_parts(fold.seed(self._name), augmenter)
         return augmenter.fit(rows_for(augmenter, fold.X), fold.y)
 
     @cached_property
@@ -178,7 +178,7 @@ def rows_for(estimator: Any, X: Any) -> np.ndarray:
 
 def _seeded(estimator: Any, fold: Fold, name: str) -> Any:
     copy = clone(estimator)
-    _seed_parts(fold.seed(name), copy)
+    seed_parts(fold.seed(name), copy)
     return copy
 
 

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from .._allocation import dose_counts, synthetic_weights
 from .._containers import join_rows
 from .._sklearn_compat import _check_method_params, _check_sample_weight, _safe_indexing
-from ._rows import _seed_parts, draw_rows
+from ._rows import draw_rows, seed_parts
 
 
 class Parts(NamedTuple):
@@ -32,7 +32,7 @@ class Parts(NamedTuple):
     ) -> Parts:
         """Clone both; every ``random_state`` in them is set where one is given."""
         augmenter, estimator = clone(augmenter), clone(estimator)
-        return cls(augmenter, estimator, synthetic_weight, _seed_parts(random_state, augmenter, estimator))
+        return cls(augmenter, estimator, synthetic_weight, seed_parts(random_state, augmenter, estimator))
 
     def fit_classifier(self, X: ArrayLike, y: np.ndarray, dose: float, params: Mapping[str, Any]) -> Any:
         """Fit a clone of the classifier on real rows and a dose of synthetic ones, as columns of the augmenter."""

@@ -21,7 +21,7 @@ def draw_rows(
     return augmenter.sample(y=labels, random_state=random_state)
 
 
-def _seed_parts(random_state: int | np.random.RandomState | None, *estimators: Any) -> int | None:
+def seed_parts(random_state: int | np.random.RandomState | None, *estimators: Any) -> int | None:
     """Set every random_state parameter, nested ones too, from one; return a seed for what is drawn besides."""
     if random_state is None:
         return None
