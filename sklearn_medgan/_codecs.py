@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +36,12 @@ class ImageCodec:
     constant: tuple[float | None, ...] = ()
 
     @classmethod
-    def learn(cls, rows: np.ndarray, image_shape: tuple[int, int, int]) -> ImageCodec:
-        """Return the scale of these training rows."""
+    def learn(cls, parts: Sequence[np.ndarray], image_shape: tuple[int, int, int]) -> ImageCodec:
+        """Return the scale of training rows, which are all `parts` together."""
         image_shape = (image_shape[0], image_shape[1], image_shape[2])
-        constant = constant_channels(rows.reshape(-1, *image_shape))
-        return cls(image_shape, float(rows.min()), float(rows.max()), constant)
+        stacks = [rows.reshape(-1, *image_shape) for rows in parts]
+        low, high = min(rows.min() for rows in stacks), max(rows.max() for rows in stacks)
+        return cls(image_shape, float(low), float(high), constant_channels(stacks))
 
     @property
     def network_shape(self) -> tuple[int, ...]:
@@ -70,10 +72,14 @@ class ImageCodec:
         return values.reshape(len(rows), math.prod(self.image_shape))
 
 
-def constant_channels(images: np.ndarray) -> tuple[float | None, ...]:
-    """Return the value of each channel (the last axis) that has only one, None for the others."""
-    ends = [(images[..., c].min(), images[..., c].max()) for c in range(images.shape[-1])]
-    return tuple(float(low) if low == high else None for low, high in ends)
+def constant_channels(stacks: Sequence[np.ndarray]) -> tuple[float | None, ...]:
+    """Return the value of each channel (the last axis) that has only one in all stacks, None for the others."""
+    constant = []
+    for channel in range(stacks[0].shape[-1]):
+        low = min(images[..., channel].min() for images in stacks)
+        high = max(images[..., channel].max() for images in stacks)
+        constant.append(float(low) if low == high else None)
+    return tuple(constant)
 
 
 def warn_of_range(
@@ -219,9 +225,9 @@ def nearest(levels: np.ndarray, values: np.ndarray) -> np.ndarray:
     return levels[np.searchsorted(between, values)]
 
 
-def learn_codec(rows: np.ndarray, form: Form) -> ImageCodec | TableCodec:
-    """Return the codec for rows of this form."""
+def learn_codec(parts: Sequence[np.ndarray], form: Form) -> ImageCodec | TableCodec:
+    """Return the codec for rows of this form, which are all `parts` together."""
     if form.kind == "table":
-        return TableCodec.learn(rows)
+        return TableCodec.learn(parts[0] if len(parts) == 1 else np.concatenate(parts))
     assert form.image_shape is not None
-    return ImageCodec.learn(rows, form.image_shape)
+    return ImageCodec.learn(parts, form.image_shape)

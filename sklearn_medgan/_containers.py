@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -170,19 +171,19 @@ def _not_numbers_among_objects(name: Any, column: Any, is_category: bool) -> Ite
         yield name, f"text or objects (dtype {column.dtype}{such})", "Encode it as numbers, one-hot for example"
 
 
-def join_rows(X: Any, new: Any) -> Any:
+def join_rows(X: Any, *new: Any) -> Any:
     """Return `X` followed by `new`, rows in the same container; X's own untouched."""
     if library_of(X) == "pandas":
         import pandas as pd
 
-        return pd.concat([X, new], ignore_index=True)
+        return pd.concat([X, *new], ignore_index=True)
     if library_of(X) == "polars":
         import polars as pl
 
-        return pl.concat([X, new])
+        return pl.concat([X, *new])
     if isinstance(X, list | tuple):
-        return [*X, *new]
-    return np.concatenate([np.asarray(X), np.asarray(new)])
+        return [*X, *itertools.chain(*new)]
+    return np.concatenate([np.asarray(rows) for rows in (X, *new)]) if new else np.asarray(X)
 
 
 def join_labels(y: Any, new: np.ndarray) -> Any:

@@ -41,6 +41,7 @@ RECORDS = {
     "form": "._containers:Form",
     "image codec": "._codecs:ImageCodec",
     "image scale": "._codecs:ImageScale",
+    "canvas": ".augmentation._canvas:Canvas",
     "table codec": "._codecs:TableCodec",
     "class scores": ".augmentation._class_scores:ClassScores",
     "restoration of images": ".enhancement._images:ImageRestoration",

@@ -12,7 +12,7 @@ from sklearn_medgan._codecs import ImageCodec, TableCodec, warn_of_range
 def test_a_channel_with_one_value_keeps_it():
     images = np.random.RandomState(0).randint(0, 200, (5, 8, 8, 4))
     images[..., 3] = 255
-    codec = ImageCodec.learn(images, (8, 8, 4))
+    codec = ImageCodec.learn([images], (8, 8, 4))
     drawn = codec.decode(np.random.RandomState(1).uniform(-1, 1, (3, 8, 8, 4))).reshape(3, 8, 8, 4)
     assert (drawn[..., 3] == 255).all()
     assert np.ptp(drawn[..., :3]) > 100
@@ -21,7 +21,7 @@ def test_a_channel_with_one_value_keeps_it():
 def test_encoding_takes_no_float64_copy_of_all_rows():
     images = np.zeros((3000, 32, 32), np.uint8)
     images[0, 0, 0] = 255
-    codec = ImageCodec.learn(images, (32, 32, 1))
+    codec = ImageCodec.learn([images], (32, 32, 1))
     tracemalloc.start()
     encoded = codec.encode(images)
     peak = tracemalloc.get_traced_memory()[1]

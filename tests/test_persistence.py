@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 from sklearn_medgan import AugmentedClassifier, GANAugmenter, GANEnhancer, __version__, load, save
 from sklearn_medgan.persistence import ESTIMATORS, FORMAT_VERSION, RECORDS, read_header, read_summary
 
-TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
+TINY = {"backbone": None, "max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 RNG = np.random.RandomState(0)
 TABLE = RNG.normal(size=(24, 3))
 IMAGES = RNG.randint(0, 255, (12, 8, 8)).astype(np.uint8)

@@ -7,7 +7,15 @@ from sklearn_medgan import GANAugmenter, GANEnhancer
 
 def gan(**parameters):
     return GANAugmenter(
-        **{"max_iter": 2, "width": 4, "latent_dim": 4, "batch_size": 8, "random_state": 0, **parameters}
+        **{
+            "backbone": None,
+            "max_iter": 2,
+            "width": 4,
+            "latent_dim": 4,
+            "batch_size": 8,
+            "random_state": 0,
+            **parameters,
+        }
     )
 
 

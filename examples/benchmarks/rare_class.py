@@ -157,8 +157,8 @@ def moved_alike(fold, shared, classifier):
     gan, rng = shared.gan, np.random.RandomState(fold.seed("moved alike"))
     counts = synthetic_counts(fold.y, "auto", 1.0)
     origins = np.concatenate([np.resize(rng.permutation(np.flatnonzero(fold.y == k)), n) for k, n in counts.items()])
-    moved_rows = moved(gan._codec.encode(fold.X[origins]), gan._config.augment, rng)
-    return grown(fold, gan._codec.decode(moved_rows).reshape(-1, *fold.X.shape[1:]), fold.y[origins])
+    moved_rows = moved(gan._canvas.codec.encode(fold.X[origins]), gan._config.augment, rng)
+    return grown(fold, gan._canvas.codec.decode(moved_rows).reshape(-1, *fold.X.shape[1:]), fold.y[origins])
 
 
 def cells(folder, name: str, rare: str, seed: int, fold: int, group: str, development: bool, max_iter: int, threads):

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import NetworkEstimator, warn_caller
+from .._base import NetworkEstimator
 from .._codecs import learn_codec, warn_of_range
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_more_rows, check_rows
-from ._configuration import CONSTRAINTS, configure
-from ._convergence import advice_on
-from ._labels import drawing_probabilities, encode_labels
+from ._canvas import Canvas, warn_of_size
+from ._configuration import CONSTRAINTS, configure, uses_trunk
+from ._labels import encode_labels
 from ._patch_learning import choose_patches
 from ._representation import Representation, kinds_of
 from ._sampling import Sampler
+from ._training import train_gan, training_data
 
 if TYPE_CHECKING:
     from ..gan.training import Hyper
@@ -39,10 +39,24 @@ class GANAugmenter(Sampler, NetworkEstimator):
         it are a table. Sides from 8 pixels, 1 to 4 channels.
     representation : {"both", "features", "pixels"}, default="both"
         Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size,
-        by the root of its values (its dense layers, for a table), then which patches an image holds; "pixels": the
-        flattened input as it came; "both": pixels and features. Columns are standardised on the training rows, and
-        scaled so that pixels, maps and patches have the same weight in a distance; so have the blocks among the maps
-        and among the patches.
+        by the root of its values (its dense layers, for a table), which patches an image holds, and the maps of
+        `backbone`; "pixels": the flattened input as it came; "both": pixels (at `gan_size`) and features. Columns are
+        standardised on the training rows, and scaled so that each of these kinds has the same weight in a distance; so
+        have the blocks of a kind.
+    backbone : "auto", None, str or keras.Model, default="auto"
+        A frozen pretrained network, the means of whose maps are columns of images. "auto": EfficientNet-Lite0, trained
+        on ImageNet, which is installed with this package; a string is the name of a network of `keras.applications`,
+        whose weights Keras fetches; a model maps RGB images (n, height, width, 3), float32, 0 to 255, to one map (n,
+        rows, columns, channels) or several. Images are brought to its size (224x224 for "auto"): smaller ones are
+        enlarged. Of two channels the third colour is the mean, of four the first three are looked at. None: no such
+        columns. Tables have none.
+    gan_size : "auto" or int, default="auto"
+        Longest side in pixels of the images that the GAN works on; larger ones are averaged down for it, for the
+        typical patches and for the pixels in "both", and what `sample` draws is enlarged. "auto": 64.
+    cache_size_mb : float or None, default=64
+        Megabytes of columns of the pretrained network that the process keeps, so that folds which share images do not
+        compute them twice; the oldest are dropped. What is kept are columns by digests of images; nothing is saved.
+        None: none is kept.
     n_patches : int, default=200
         Typical small patches that `fit` learns from the training images, those of `X_unlabeled` included (fewer where
         these are few). Which of them an image and its mirror image hold, and where, are further blocks of columns;
@@ -171,6 +185,9 @@ class GANAugmenter(Sampler, NetworkEstimator):
         *,
         image_shape: tuple[int, ...] | None = None,
         representation: str = "both",
+        backbone: Any = "auto",
+        gan_size: int | str = "auto",
+        cache_size_mb: float | None = 64,
         n_patches: int = 200,
         score_weight: float = 1.0,
         pretrained: str | None = None,
@@ -197,6 +214,9 @@ class GANAugmenter(Sampler, NetworkEstimator):
     ) -> None:
         self.image_shape = image_shape
         self.representation = representation
+        self.backbone = backbone
+        self.gan_size = gan_size
+        self.cache_size_mb = cache_size_mb
         self.n_patches = n_patches
         self.score_weight = score_weight
         self.pretrained = pretrained
@@ -250,23 +270,29 @@ class GANAugmenter(Sampler, NetworkEstimator):
             self._form, self.image_shape_ = form, form.image_shape
             known = getattr(self, "classes_", None) if goes_on else None
             classes, labels = encode_labels(X, y, len(rows), type(self).__name__, goes_on, known)
-            if X_unlabeled is not None:
-                rows = np.concatenate([rows, check_more_rows(self, X_unlabeled, "X_unlabeled")])
-            codec = self._codec if goes_on else learn_codec(rows, form)
-            hyper = self._configure(codec, labels.shape[1], classes is not None, goes_on)
-            self._codec, encoded = codec, codec.encode(rows)
-            patches = self._dictionary if goes_on else None
-            self._dictionary = None if self._form.kind == "table" else choose_patches(self, encoded, patches)
+            parts = [rows] if X_unlabeled is None else [rows, check_more_rows(self, X_unlabeled, "X_unlabeled")]
+            is_table = form.kind == "table"
+            canvas = Canvas.of(self._canvas.codec if goes_on else learn_codec(parts, form), self.gan_size, is_table)
+            hyper = self._configure(canvas.shape, labels.shape[1], classes is not None, goes_on)
+            self._uses_trunk = uses_trunk(self, is_table)
+            warn_of_size(form.image_shape)
+            self._canvas, encoded = canvas, canvas.draw(parts)
+            self._dictionary = None if is_table else choose_patches(self, encoded, goes_on)
+            data = training_data(encoded, labels)
+            del encoded  # the tensors are a copy
             self.__dict__.pop("classes_", None)
             if classes is not None:
                 self.classes_, self._priors = classes, labels[:, : len(classes)].mean(0, dtype=np.float64)
-            self._train(encoded, labels, hyper, goes_on)
-            self._learn_columns(encoded, labels)
+            train_gan(self, data, hyper, goes_on)
+            del data
+            labels = labels[:, : len(getattr(self, "classes_", ()))]
+            learned = Representation.fit(kinds_of(self), parts, canvas, labels, self.score_weight)
+            self._moments, self._class_scores = learned.moments, learned.scores
         return self
 
-    def _configure(self, codec: Any, n_label_columns: int, labelled: bool, goes_on: bool) -> Hyper:
+    def _configure(self, shape: tuple[int, ...], n_label_columns: int, labelled: bool, goes_on: bool) -> Hyper:
         """Keep the compile-cache key of this fit, and return its numbers."""
-        config, hyper = configure(self, self._form.kind == "table", codec.network_shape, n_label_columns, labelled)
+        config, hyper = configure(self, self._form.kind == "table", shape, n_label_columns, labelled)
         if goes_on and config != self._config:
             raise ValueError(
                 f"warm_start=True goes on with the networks of the earlier fit, {self._config}; the parameters now ask "
@@ -274,30 +300,6 @@ class GANAugmenter(Sampler, NetworkEstimator):
             )
         self._config = config
         return hyper
-
-    def _train(self, encoded: np.ndarray, labels: np.ndarray, hyper: Hyper, goes_on: bool) -> None:
-        from ..gan.loop import Run
-        from ..gan.training import Data, train
-
-        rng = check_random_state(self.random_state)
-        seed, sampling, resampling = rng.randint(np.iinfo(np.int32).max, size=3)
-        program = self._program()
-        labels = np.concatenate([labels, np.zeros((len(encoded) - len(labels), labels.shape[1]), np.float32)])
-        run = Run(int(self.max_iter), self.max_time, self.verbose, self.callbacks, self.history_ if goes_on else {})
-        state = self._state if goes_on else program.initial_state(rng)
-        data = Data(encoded, labels, drawing_probabilities(labels))
-        outcome = train(program, state, data, hyper, int(seed), run)
-        self._keep(outcome, f"with loss={self.loss!r}", "Lower learning_rate or raise penalty_weight.")
-        self._sampling_rng, self._resampling_seed = np.random.RandomState(sampling), int(resampling)
-        advice = advice_on(self.history_, self.n_iter_, self.loss)
-        if advice and self.adversarial_weight > 0:
-            warn_caller(f"GAN training {advice}.")
-
-    def _learn_columns(self, encoded: np.ndarray, labels: np.ndarray) -> None:
-        """Learn all that `transform` applies to the blocks; `labels` are one-hot, of the first rows."""
-        labels = labels[:, : len(getattr(self, "classes_", ()))]
-        learned = Representation.fit(kinds_of(self, encoded[:1]), encoded, labels, self.score_weight)
-        self._moments, self._class_scores = learned.moments, learned.scores
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return columns for a classifier, one row per input row.
@@ -321,11 +323,11 @@ class GANAugmenter(Sampler, NetworkEstimator):
         check_is_fitted(self)
         rows, _ = check_rows(self, X, image_shape=self.image_shape, reset=False)
         if self._form.kind != "table":
-            warn_of_range(rows, self._codec.low, self._codec.high, type(self).__name__)
+            warn_of_range(rows, self._canvas.codec.low, self._canvas.codec.high, type(self).__name__)
         if self.representation == "pixels":
             exact = np.result_type(rows.dtype, np.float32) == np.float32
             return rows.reshape(len(rows), -1).astype(np.float32 if exact else rows.dtype)
-        return Representation.of(self).transform(rows, self._codec.encode, self.representation == "both")
+        return Representation.of(self).transform(rows, self._canvas, self.representation == "both")
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns of `transform`.
@@ -346,8 +348,9 @@ class GANAugmenter(Sampler, NetworkEstimator):
         pixels = _check_feature_names_in(self, input_features)
         if self.representation == "pixels":
             return pixels
-        names = Representation.of(self).names("ganaugmenter")
-        return np.asarray([*pixels, *names] if self.representation == "both" else names, dtype=object)
+        both = self.representation == "both"
+        names = Representation.of(self).names("ganaugmenter", both)
+        return np.asarray([*pixels, *names] if both and self._canvas.is_whole else names, dtype=object)
 
     @property
     def generator_(self) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions
+from ..backbones._resolve import resolve_backbone
 
 if TYPE_CHECKING:
     from ..gan.training import Configuration, Hyper
@@ -35,9 +36,12 @@ OBJECTIVE_FACTORS = {"minimax": (0.5, 1.0), "least-squares": (0.3, 5.0), "wasser
 REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many values
 EMA_DECAY = 0.99
 #: What each parameter of GANAugmenter may be, for scikit-learn's validation.
-CONSTRAINTS: dict[str, list] = {
+CONSTRAINTS: dict[str, Any] = {
     "image_shape": [tuple, list, None],
     "representation": [StrOptions({"both", "features", "pixels"})],
+    "backbone": "no_validation",  # `resolve_backbone` checks it
+    "gan_size": [Interval(Integral, 8, None, closed="left"), StrOptions({"auto"})],
+    "cache_size_mb": [Interval(Real, 0, None, closed="neither"), None],
     "n_patches": [Interval(Integral, 0, None, closed="left")],
     "score_weight": [Interval(Real, 0, None, closed="left")],
     "pretrained": [str, None],
@@ -96,6 +100,19 @@ def configure(
     rate = auto_rate if augmenter.learning_rate == "auto" else augmenter.learning_rate
     weights = augmenter.adversarial_weight, augmenter.class_head_weight
     return config, Hyper(rate, r1 * scale, r2 * scale, *weights, EMA_DECAY)
+
+
+def uses_trunk(augmenter: Any, is_table: bool) -> bool:
+    """Return whether columns of a pretrained network are wanted; an error where that cannot be had."""
+    backbone = augmenter.backbone
+    if is_table and backbone is not None and not (isinstance(backbone, str) and backbone == "auto"):
+        raise ValueError(
+            f"backbone={backbone!r} looks at images; got a table. Set backbone='auto', or pass image_shape for flat "
+            "images."
+        )
+    if is_table or backbone is None or augmenter.representation == "pixels":
+        return False
+    return resolve_backbone(backbone) is not None
 
 
 def resolve_architecture(name: str, is_table: bool) -> str:

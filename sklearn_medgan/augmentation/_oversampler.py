@@ -23,7 +23,8 @@ from .._validation import as_array_if_list, check_same_length, n_dimensions
 from ._augmenter import GANAugmenter
 
 # Of the augmenter's parameters, those that only matter to `transform` or to a second `fit`.
-_NOT_OF_A_SAMPLER = {"representation", "n_patches", "score_weight", "pretrained", "warm_start", "checkpoint_dir"}
+_NOT_OF_A_SAMPLER = {"representation", "n_patches", "score_weight", "pretrained", "warm_start"}
+_NOT_OF_A_SAMPLER |= {"backbone", "cache_size_mb", "checkpoint_dir"}
 
 
 class GANOverSampler(BaseOverSampler):
@@ -36,6 +37,8 @@ class GANOverSampler(BaseOverSampler):
     ----------
     image_shape : tuple of int, default=None
         ``(height, width)`` or ``(height, width, channels)`` of flat images; None: a table, or an image stack.
+    gan_size : "auto" or int, default="auto"
+        Longest side of the images that the GAN works on, as in `GANAugmenter`.
     sampling_strategy : float, str, dict or callable, default="auto"
         As in imbalanced-learn: the classes to lift, or the count that each should reach.
     ratio : float, default=1.0
@@ -94,6 +97,7 @@ class GANOverSampler(BaseOverSampler):
         self,
         *,
         image_shape: tuple[int, ...] | None = None,
+        gan_size: int | str = "auto",
         sampling_strategy: Any = "auto",
         ratio: float = 1.0,
         resampling: str = "auto",
@@ -116,6 +120,7 @@ class GANOverSampler(BaseOverSampler):
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.image_shape = image_shape
+        self.gan_size = gan_size
         self.ratio = ratio
         self.resampling = resampling
         self.architecture = architecture
@@ -150,7 +155,7 @@ class GANOverSampler(BaseOverSampler):
         counts = synthetic_counts(y, self.sampling_strategy, self.ratio)
         lifted = {label: n for label, n in counts.items() if n or label in self.sampling_strategy_}
         self.sampling_strategy_ = OrderedDict(lifted)
-        self.augmenter_ = GANAugmenter(**self.get_params(deep=False), n_patches=0, score_weight=0.0)
+        self.augmenter_ = GANAugmenter(**self.get_params(deep=False), n_patches=0, score_weight=0.0, backbone=None)
         if not sparse.issparse(X):
             return self.augmenter_.fit_resample(X, y)
         X_res, y_res = self.augmenter_.fit_resample(X.toarray(), y)

@@ -24,21 +24,20 @@ FEWEST_PATCHES, FEWEST_IMAGES = 10, 5  # behind each typical patch, or it is dro
 LEAST_VARIANCE = 0.1  # added to the variance in each direction before it is evened out, or noise would rule
 
 
-PatchSource = dict[str, np.ndarray] | tuple[str, str, int]
+PatchSource = dict[str, np.ndarray] | tuple[str, str]
 
 
-def choose_patches(augmenter: Any, images: np.ndarray, earlier: PatchSource | None) -> PatchSource | None:
+def choose_patches(augmenter: Any, images: np.ndarray, goes_on: bool) -> PatchSource | None:
     """Return the patches that an augmenter learns here, or learned earlier; or what names a dictionary's file.
 
-    A file is named by its source, its fingerprint and its number of blocks. None: no patches are wanted or found.
+    A file is named by its source and its fingerprint. None: no patches are wanted or found.
     """
     if augmenter.pretrained is not None:
-        dictionary = load_dictionary(augmenter.pretrained)
-        return augmenter.pretrained, dictionary.fingerprint, len(dictionary.sides)
+        return augmenter.pretrained, load_dictionary(augmenter.pretrained).fingerprint
     if augmenter.n_patches == 0:
         return None
-    if isinstance(earlier, dict):
-        return earlier
+    if goes_on and isinstance(augmenter._dictionary, dict):
+        return augmenter._dictionary
     return learn_patches(images, int(augmenter.n_patches), check_random_state(augmenter.random_state))
 
 

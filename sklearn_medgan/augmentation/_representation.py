@@ -1,6 +1,6 @@
 """Columns for a classifier: kinds of columns, each a block or several, joined at equal weight.
 
-A kind has `transform(encoded)`, which returns its blocks (n, width), and `names(widths)`. A row's blocks do not depend
+A kind has `transform(views)`, which returns its blocks (n, width), and `names(widths)`. A row's blocks do not depend
 on the rows beside it. `Representation` standardises the blocks on training rows, so that every kind has the same weight
 in a distance, and so have the blocks within a kind.
 """
@@ -8,28 +8,26 @@ in a distance, and so have the blocks within a kind.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from ._class_scores import MOST_ROWS, ClassScores, thinned
+from ._canvas import Canvas, Views, chunks
+from ._class_scores import ClassScores, thinned
 from ._patches import PatchDictionary, load_dictionary
+from ._trunk_columns import TrunkColumns
 
-CHUNK_VALUES = 1 << 20  # of encoded rows whose columns are computed at a time
 COLUMNS_AT_ONCE = 256  # whose spread is taken at a time: bounds the float64 copy that it needs
 
 
 class Columns(Protocol):
     """One kind of columns."""
 
-    @property
-    def n_blocks(self) -> int:
-        """Number of blocks."""
-
-    def transform(self, encoded: np.ndarray) -> list[np.ndarray]:
-        """Return the blocks of encoded rows, float32 (n, width) each."""
+    def transform(self, views: Views) -> list[np.ndarray]:
+        """Return the blocks of rows, float32 (n, width) each."""
 
     def names(self, widths: Sequence[int]) -> list[str]:
         """Return a name for each column."""
@@ -37,18 +35,18 @@ class Columns(Protocol):
 
 @dataclass(frozen=True)
 class Pixels:
-    """The flattened input; its columns are named by whoever knows the names of the input."""
+    """The flattened canvas; where that is the whole row, whoever knows the names of the input names its columns."""
 
     n_features: int
-    n_blocks: int = 1
+    are_input: bool
 
-    def transform(self, encoded: np.ndarray) -> list[np.ndarray]:
-        """Return the values themselves, without padding."""
-        return [encoded.reshape(len(encoded), -1)[:, : self.n_features]]
+    def transform(self, views: Views) -> list[np.ndarray]:
+        """Return the values themselves, without the padding of a table."""
+        return [views.canvas.reshape(len(views.canvas), -1)[:, : self.n_features]]
 
     def names(self, widths: Sequence[int]) -> list[str]:
-        """Return no names."""
-        return []
+        """Return ``pixel0``, ..., or no names."""
+        return [] if self.are_input else [f"pixel{i}" for i in range(self.n_features)]
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,12 @@ class DiscriminatorMaps:
     program: Callable[[], Any]
     player: Any
     rooted: bool  # by the root of each value's size, as for images
-    n_blocks: int
 
-    def transform(self, encoded: np.ndarray) -> list[np.ndarray]:
+    def transform(self, views: Views) -> list[np.ndarray]:
         """Return the discriminator's blocks, in batches of one fixed shape."""
         from ..gan.training import INFERENCE_BATCH
 
-        represent, parts = self.program().represent, []
+        encoded, represent, parts = views.canvas, self.program().represent, []
         for start in range(0, len(encoded), INFERENCE_BATCH):
             batch = encoded[start : start + INFERENCE_BATCH]
             padding = [(0, INFERENCE_BATCH - len(batch))] + [(0, 0)] * (batch.ndim - 1)
@@ -84,43 +81,52 @@ class TypicalPatches:
     Parameters
     ----------
     source : dict or tuple
-        Arrays of a `PatchDictionary` learned at `fit`; or name, fingerprint and number of blocks of one in a file.
+        Arrays of a `PatchDictionary` learned at `fit`; or name and fingerprint of one in a file.
     """
 
-    def __init__(self, source: dict[str, np.ndarray] | tuple[str, str, int]) -> None:
+    def __init__(self, source: dict[str, np.ndarray] | tuple[str, str]) -> None:
         self.source = source
-        self.n_blocks = len(source["sides"]) if isinstance(source, dict) else source[2]
 
     @functools.cached_property
     def _dictionary(self) -> PatchDictionary:
         if isinstance(self.source, dict):
             return PatchDictionary(self.source)
-        return load_dictionary(*self.source[:2])
+        return load_dictionary(*self.source)
 
-    def transform(self, encoded: np.ndarray) -> list[np.ndarray]:
+    def transform(self, views: Views) -> list[np.ndarray]:
         """Return a block for each way to cut the image into parts."""
-        return self._dictionary.blocks(encoded)
+        return self._dictionary.blocks(views.canvas)
 
     def names(self, widths: Sequence[int]) -> list[str]:
         """Return ``patches0_0``, ..., ``patches1_0``, ..."""
         return [f"patches{depth}_{i}" for depth, width in enumerate(widths) for i in range(width)]
 
 
-def kinds_of(augmenter: Any, example: np.ndarray | None = None) -> list[Columns]:
-    """Return the kinds of columns of an augmenter, the pixels first.
+@dataclass(frozen=True)
+class TrunkMaps:
+    """Means over the maps of a pretrained network, which sees whole images."""
 
-    How many blocks the discriminator has is seen on an encoded row, or, after `fit`, by what was learned.
-    """
-    patches = None if augmenter._dictionary is None else TypicalPatches(augmenter._dictionary)
-    n_of_patches = 0 if patches is None else patches.n_blocks
-    n_of_maps = len(augmenter._moments) - 1 - n_of_patches if example is None else 0
-    maps = DiscriminatorMaps(
-        augmenter._program, augmenter._state.discriminator, augmenter._form.kind != "table", n_of_maps
-    )
-    if example is not None:
-        maps = replace(maps, n_blocks=len(maps.transform(example)))
-    kinds: list[Columns] = [Pixels(augmenter.n_features_in_), maps]
-    return kinds if patches is None else [*kinds, patches]
+    columns: TrunkColumns
+
+    def transform(self, views: Views) -> list[np.ndarray]:
+        """Return a block for each map."""
+        return self.columns.transform(views.whole)
+
+    def names(self, widths: Sequence[int]) -> list[str]:
+        """Return ``trunk0_0``, ..., ``trunk1_0``, ..."""
+        return self.columns.names(widths)
+
+
+def kinds_of(augmenter: Any) -> list[Columns]:
+    """Return the kinds of columns of an augmenter, the pixels first."""
+    canvas, patches, is_table = augmenter._canvas, augmenter._dictionary, augmenter._form.kind == "table"
+    n_pixels = augmenter.n_features_in_ if is_table else math.prod(canvas.shape)
+    return [
+        Pixels(n_pixels, canvas.is_whole),
+        DiscriminatorMaps(augmenter._program, augmenter._state.discriminator, not is_table),
+        *([] if patches is None else [TypicalPatches(patches)]),
+        *([TrunkMaps(TrunkColumns(augmenter.backbone, augmenter.cache_size_mb))] if augmenter._uses_trunk else []),
+    ]
 
 
 @dataclass(frozen=True)
@@ -131,14 +137,14 @@ class Representation:
     ----------
     kinds : list of Columns
         The pixels first.
-    moments : list of (mean, weight)
-        Of each block, float32.
+    moments : list of list of (mean, weight)
+        Of each block of each kind, float32.
     scores : ClassScores or None
         A further kind, learned from the columns of all others.
     """
 
     kinds: list[Columns]
-    moments: list[tuple[np.ndarray, np.ndarray]]
+    moments: list[list[tuple[np.ndarray, np.ndarray]]]
     scores: ClassScores | None = None
 
     @classmethod
@@ -147,57 +153,54 @@ class Representation:
         return cls(kinds_of(augmenter), augmenter._moments, augmenter._class_scores)
 
     @classmethod
-    def fit(cls, kinds: list[Columns], encoded: np.ndarray, labels: np.ndarray, score_weight: float) -> Representation:
-        """Learn from encoded rows, the first of them with one-hot `labels`, or from an even choice of many."""
-        n_labelled, n_classes = len(labels), labels.shape[1]
-        studied = encoded
-        if len(encoded) > MOST_ROWS:
-            studied = np.concatenate([thinned(encoded[:n_labelled]), thinned(encoded[n_labelled:])])
-            labels = thinned(labels)
-        blocks = [block for kind in kinds for block in kind.transform(studied)]
-        beside = [kind.n_blocks for kind in kinds for _ in range(kind.n_blocks)]
-        moments = [moments_of(block, n) for block, n in zip(blocks, beside, strict=True)]
-        if not (score_weight > 0 and n_classes > 1 and n_labelled < len(encoded)):
+    def fit(
+        cls, kinds: list[Columns], parts: Sequence[np.ndarray], canvas: Canvas, labels: np.ndarray, score_weight: float
+    ) -> Representation:
+        """Learn from `parts`, rows with one-hot `labels` and rows without, an even choice of each where it has many."""
+        chosen = [thinned(np.arange(len(rows))) for rows in parts]
+        found: list[list[list[np.ndarray]]] = [[] for _ in kinds]
+        for rows, places in zip(parts, chosen, strict=True):
+            for start, stop in chunks(len(places), math.prod(rows.shape[1:])):
+                views = canvas.views(rows[places[start:stop]])
+                for blocks, kind in zip(found, kinds, strict=True):
+                    blocks.append(kind.transform(views))
+        joined = [[np.concatenate(block) for block in zip(*blocks, strict=True)] for blocks in found]
+        moments = [[moments_of(block, len(blocks)) for block in blocks] for blocks in joined]
+        labels = labels[chosen[0]]
+        if not (score_weight > 0 and labels.shape[1] > 1 and len(parts) > 1):
             return cls(kinds, moments)
-        columns = np.concatenate(list(standardised(blocks, moments)), axis=1)
-        return cls(kinds, moments, ClassScores.learn(columns, labels, score_weight))
+        columns = [c for blocks, learned in zip(joined, moments, strict=True) for c in standardised(blocks, learned)]
+        return cls(kinds, moments, ClassScores.learn(np.concatenate(columns, axis=1), labels, score_weight))
 
     def width(self, with_pixels: bool) -> int:
         """Return the number of columns."""
-        widths = [len(mean) for mean, _ in self.moments]
+        widths = [sum(len(mean) for mean, _ in blocks) for blocks in self.moments]
         n_scores = 0 if self.scores is None else len(self.scores.offset)
         return sum(widths if with_pixels else widths[1:]) + n_scores
 
-    def transform(self, rows: np.ndarray, encode: Any, with_pixels: bool) -> np.ndarray:
+    def transform(self, rows: np.ndarray, canvas: Canvas, with_pixels: bool) -> np.ndarray:
         """Return the columns of rows, float32 (n, width), some rows at a time."""
         columns = np.empty((len(rows), self.width(with_pixels)), np.float32)
-        skipped = 0 if with_pixels else len(self.moments[0][0])
-        for start, stop in chunks(len(rows), int(np.prod(rows.shape[1:]))):
-            encoded = encode(rows[start:stop])
-            kinds = self.kinds if with_pixels or self.scores is not None else self.kinds[1:]
-            moments = self.moments if len(kinds) == len(self.kinds) else self.moments[1:]
-            found = list(standardised([block for kind in kinds for block in kind.transform(encoded)], moments))
+        first = 0 if with_pixels or self.scores is not None else 1  # scores are of all columns, the pixels included
+        for start, stop in chunks(len(rows), math.prod(rows.shape[1:])):
+            found: list[np.ndarray] = []
+            views = canvas.views(rows[start:stop])
+            for kind, moments in zip(self.kinds[first:], self.moments[first:], strict=True):
+                found += standardised(kind.transform(views), moments)
             if self.scores is not None:
                 found.append(self.scores(np.concatenate(found, axis=1)))
-                found = found if with_pixels or not skipped else found[1:]
+                found = found if with_pixels else found[1:]
             np.concatenate(found, axis=1, out=columns[start:stop])
         return columns
 
-    def names(self, prefix: str) -> list[str]:
-        """Return the names of all columns but the pixels."""
-        widths, names = [len(mean) for mean, _ in self.moments], []
-        for kind in self.kinds:
-            names += kind.names(widths[: kind.n_blocks])
-            widths = widths[kind.n_blocks :]
+    def names(self, prefix: str, with_pixels: bool) -> list[str]:
+        """Return the names of all columns, of the pixels only where these are not the input's."""
+        names = []
+        for kind, moments in zip(self.kinds, self.moments, strict=True):
+            if with_pixels or kind is not self.kinds[0]:
+                names += kind.names([len(mean) for mean, _ in moments])
         names += [] if self.scores is None else [f"score_{i}" for i in range(len(self.scores.offset))]
         return [f"{prefix}_{name}" for name in names]
-
-
-def chunks(n: int, n_values: int) -> Iterator[tuple[int, int]]:
-    """Yield ends of runs of rows, a multiple of a batch of inference each."""
-    step = max(1, CHUNK_VALUES // (48 * max(n_values, 1))) * 48
-    for start in range(0, n, step):
-        yield start, min(n, start + step)
 
 
 def moments_of(block: np.ndarray, n_beside: int) -> tuple[np.ndarray, np.ndarray]:

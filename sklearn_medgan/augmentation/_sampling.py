@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,13 @@ from .._containers import Form, as_rows, join_labels, join_rows
 from .._parameters import check_whole
 from .._sklearn_compat import _safe_indexing
 from .._validation import check_rows
+from ._canvas import enlarged
 from ._labels import check_labels, codes_of
 from ._patch_learning import PatchSource
 
 NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log.md)
 INHERITED = 0.5  # strength of `augment` on rows for a classifier, of that in training
+VALUES_AT_ONCE = 1 << 24  # of rows that are made at a time
 
 RandomState = int | np.random.RandomState | None
 
@@ -32,7 +36,7 @@ class Sampler:
     ratio: float
     classes_: np.ndarray
     _form: Form
-    _codec: Any
+    _canvas: Any
     _dictionary: PatchSource | None
     history_: dict[str, list]
     _config: Any
@@ -82,8 +86,8 @@ class Sampler:
         self._check_generator()
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         codes = self._sample_codes(n_samples, y, rng)
-        X_new = self._form.restore(self._codec.decode(self._draw(self._one_hot(codes), rng)))
-        return X_new, self._labels_of(codes)
+        drawn = self._draw(self._one_hot(codes), rng)
+        return self._restored(len(codes), lambda part: self._enlarged(drawn[part], rng)), self._labels_of(codes)
 
     def resample(
         self, X: ArrayLike, y: ArrayLike, *, labels: Any, random_state: RandomState = None
@@ -137,10 +141,20 @@ class Sampler:
         one_hot = self._one_hot(codes)
         drawn = self._draw(one_hot, rng)
         near = every_second(codes) if way == "mixed" else np.ones(len(codes), bool)
-        rows = _safe_indexing(as_rows(X), real_origins(known, codes[near], self.classes_, rng))
-        rows, _ = check_rows(self, rows, image_shape=self.image_shape, reset=False)
-        drawn[near] = self._codec.encode(rows) + NEARNESS * (drawn[near] - self._draw(one_hot[near], rng))
-        return self._form.restore(self._codec.decode(moved(drawn, self._config.augment, rng))), self._labels_of(codes)
+        origins = real_origins(known, codes[near], self.classes_, rng)
+        change = NEARNESS * (drawn[near] - self._draw(one_hot[near], rng))
+        place = np.cumsum(near) - 1  # of a row near a real one, among all of these
+        X = as_rows(X)
+
+        def rows_of(part: slice) -> np.ndarray:
+            rows = self._enlarged(drawn[part], rng)
+            which = place[part][near[part]]
+            if len(which):
+                real = check_rows(self, _safe_indexing(X, origins[which]), image_shape=self.image_shape, reset=False)[0]
+                rows[near[part]] = self._canvas.codec.encode(real) + enlarged(change[which], rows.shape[1:])
+            return moved(rows, self._config.augment, rng)
+
+        return self._restored(len(codes), rows_of), self._labels_of(codes)
 
     def fit_resample(self, X: ArrayLike, y: ArrayLike, *, X_unlabeled: ArrayLike | None = None) -> tuple[Any, Any]:
         """Train on the rows, then append labelled synthetic ones.
@@ -200,6 +214,16 @@ class Sampler:
         if not known:
             raise ValueError(f"GANAugmenter was fitted without labels, so it cannot sample y={y!r}. Fit with y.")
         return codes_of(y, n_samples, self.classes_)
+
+    def _restored(self, n: int, rows_of: Callable[[slice], np.ndarray]) -> Any:
+        """Return rows in the form of those that were fitted, from encoded ones that are made some at a time."""
+        step = max(1, VALUES_AT_ONCE // math.prod(self._canvas.codec.network_shape))
+        parts = [slice(start, start + step) for start in range(0, max(n, 1), step)]
+        return join_rows(*(self._form.restore(self._canvas.codec.decode(rows_of(part))) for part in parts))
+
+    def _enlarged(self, drawn: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        """Return samples on the canvas at the size of the rows."""
+        return enlarged(drawn, self._canvas.codec.network_shape)
 
     def _draw(self, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """Return encoded samples of one-hot labels."""

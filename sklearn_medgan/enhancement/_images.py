@@ -63,7 +63,7 @@ class ImageRestoration(Restoration):
         from ..gan.restorers import STRIDE, receptive_radius
 
         reach = receptive_radius(int(settings.depth)) + REACH
-        found = constant_channels(good)
+        found = constant_channels([good])
         constant = found if None in found else ()
         return cls(ImageScale.learn(good), int(settings.scale), 0, reach, STRIDE, constant=constant)
 

@@ -293,7 +293,7 @@ def compiled_program(config: Configuration) -> GANProgram:
 
 def train(program: GANProgram, state: State, data: Data, hyper: Hyper, seed: int, run: Run) -> Outcome:
     """Advance a GAN's `state` by the steps of `run`; see `loop`."""
-    constant_data = Data(*(tf.constant(part) for part in data))
+    constant_data = Data(*(tf.convert_to_tensor(part) for part in data))
     constants = Hyper(*(tf.constant(value, tf.float32) for value in hyper))
     key = tf.constant([seed, 0], tf.int32)
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_medgan import GANAugmenter
 from sklearn_medgan.augmentation._labels import drawing_probabilities
 
-TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
+TINY = {"backbone": None, "max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 RNG = np.random.RandomState(0)
 STACK = RNG.randint(0, 256, (14, 9, 11)).astype(np.uint8)
 COLOUR = RNG.normal(size=(14, 9, 11, 3)).astype(np.float32)
@@ -41,7 +41,7 @@ def separable():
     rng = np.random.RandomState(0)
     y = np.arange(200) % 2
     X = rng.normal(size=(200, 3)) + np.where(y[:, None], [6.0, -4.0, 0.0], [-6.0, 4.0, 0.0]) + [100.0, 0.0, 0.0]
-    return X, y, GANAugmenter(max_iter=400, width=16, latent_dim=8, random_state=0).fit(X, y)
+    return X, y, GANAugmenter(backbone=None, max_iter=400, width=16, latent_dim=8, random_state=0).fit(X, y)
 
 
 # -- forms of input -----------------------------------------------------------
@@ -619,7 +619,7 @@ def test_pickle_holds_no_training_row(on_stack, on_table):
     for model, X in ((on_stack, STACK), (on_table, TABLE)):
         _ = model.generator_
         content = pickle.dumps(model)
-        encodings = [model._codec.encode(X), X, X.astype(np.float32), X.astype(np.float64)]
+        encodings = [model._canvas.codec.encode(X), X, X.astype(np.float32), X.astype(np.float64)]
         assert not any(np.ascontiguousarray(row).tobytes() in content for rows in encodings for row in rows)
 
 

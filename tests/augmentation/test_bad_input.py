@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from sklearn_medgan import GANAugmenter
 
-TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
+TINY = {"backbone": None, "max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 RNG = np.random.RandomState(0)
 STACK = RNG.randint(0, 256, (14, 9, 11)).astype(np.uint8)
 TABLE = RNG.normal(size=(14, 5))

@@ -55,7 +55,7 @@ def test_further_checks_of_imbalanced_learn(check):
 def test_parameters_and_defaults_are_those_of_the_augmenter():
     ours = inspect.signature(GANOverSampler).parameters
     theirs = inspect.signature(GANAugmenter).parameters
-    columns = {"representation", "n_patches", "score_weight", "pretrained"}
+    columns = {"representation", "backbone", "cache_size_mb", "n_patches", "score_weight", "pretrained"}
     assert set(theirs) - set(ours) <= columns | {"warm_start", "checkpoint_dir"}
     assert set(ours) <= set(theirs)
     differing = {name for name in ours if ours[name].default != theirs[name].default}

@@ -9,7 +9,15 @@ from sklearn_medgan import GANAugmenter, load, save
 from sklearn_medgan.augmentation._patch_learning import SIZE, draw_patches, learn_patches, learn_whitening, shared_means
 from sklearn_medgan.augmentation._patches import SIDE, PatchDictionary
 
-TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0, "n_patches": 6}
+TINY = {
+    "backbone": None,
+    "max_iter": 2,
+    "batch_size": 8,
+    "width": 4,
+    "latent_dim": 4,
+    "random_state": 0,
+    "n_patches": 6,
+}
 RNG = np.random.RandomState(0)
 STACK = RNG.randint(0, 256, (14, 9, 11)).astype(np.uint8)
 LABELS = np.arange(14) % 2

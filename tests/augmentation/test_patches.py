@@ -19,7 +19,7 @@ from sklearn_medgan.augmentation._patches import (
     standardised,
 )
 
-TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
+TINY = {"backbone": None, "max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 RNG = np.random.RandomState(0)
 STACK = RNG.randint(0, 256, (14, 9, 11)).astype(np.uint8)
 LABELS = np.arange(14) % 2
@@ -196,7 +196,7 @@ def test_dictionary_adds_blocks_and_changes_no_other_column(plain, tiny):
 
 def test_shipped_dictionary_is_called_by_name_and_tables_have_none(plain):
     model = gan(pretrained="medical").fit(STACK, LABELS)
-    n_columns = sum(block.shape[1] for block in load_dictionary("medical").blocks(model._codec.encode(STACK)))
+    n_columns = sum(block.shape[1] for block in load_dictionary("medical").blocks(model._canvas.draw([STACK])))
     assert model.transform(STACK).shape[1] == plain.transform(STACK).shape[1] + n_columns
     table = RNG.normal(size=(14, 5))
     settings = ({"pretrained": "medical"}, {}, {"n_patches": 0})

@@ -109,7 +109,7 @@ def test_real_gan_through_rows_and_columns():
     from sklearn_medgan.datasets import make_nodules
 
     images, y = make_nodules(40, image_size=16, random_state=0, return_X_y=True)
-    arms = gan_arms(GANAugmenter(max_iter=2, width=4, batch_size=8))
+    arms = gan_arms(GANAugmenter(backbone=None, max_iter=2, width=4, batch_size=8))
     result = diagnostic_benchmark(images, y, arms=arms, classifiers=NB, seeds=0, n_splits=2)
     assert not result.failures
     assert all(np.isfinite(row["balanced_accuracy"]) for row in result.table)

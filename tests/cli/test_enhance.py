@@ -232,7 +232,7 @@ def test_existing_files_are_replaced_only_when_asked(fake, good, tmp_path, capsy
 
 def model_file(path):
     rows = np.random.default_rng(0).normal(size=(8, 2))
-    save(GANAugmenter(max_iter=1, width=4, latent_dim=4, batch_size=4, random_state=0).fit(rows), path)
+    save(GANAugmenter(backbone=None, max_iter=1, width=4, latent_dim=4, batch_size=4, random_state=0).fit(rows), path)
 
 
 def _prepare(tmp_path):

@@ -311,7 +311,7 @@ def test_ahead_of_a_classifier():
 @pytest.mark.slow
 def test_ahead_of_the_augmenter():
     X, y = STACK, np.arange(10) % 2
-    augmenter = GANAugmenter(max_iter=1, batch_size=4, width=4, latent_dim=4, random_state=0)
+    augmenter = GANAugmenter(backbone=None, max_iter=1, batch_size=4, width=4, latent_dim=4, random_state=0)
     for make in (make_pipeline, make_growing_pipeline):
         pipe = make(enhancer(), clone(augmenter), LogisticRegression(max_iter=2000)).fit(X, y)
         assert pipe.predict(X).shape == (10,)

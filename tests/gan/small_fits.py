@@ -5,7 +5,7 @@ import numpy as np
 
 from sklearn_medgan import GANAugmenter, GANEnhancer
 
-TINY = {"batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
+TINY = {"backbone": None, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 X = np.random.RandomState(0).normal(size=(40, 3))
 y = np.arange(40) % 2
 

@@ -141,7 +141,7 @@ def test_without_labels_or_class_head_no_class_steps_are_taken():
 @pytest.mark.slow
 def test_default_penalty_leaves_chance_on_images():
     nodules, labels = make_nodules(100, image_size=16, random_state=0, return_X_y=True)
-    gan = GANAugmenter(max_iter=60, random_state=0).fit(nodules, labels)
+    gan = GANAugmenter(backbone=None, max_iter=60, random_state=0).fit(nodules, labels)
     losses = np.array(gan.history_["discriminator_loss"])
     assert (losses[-5:] < math.log(2) - 0.05).all()
     assert gan.history_["sample_spread"][-1] > 0.1

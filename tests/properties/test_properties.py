@@ -16,7 +16,7 @@ from sklearn_medgan._codecs import learn_codec
 from sklearn_medgan._containers import Form, cast
 from sklearn_medgan._validation import check_rows
 
-TINY = {"max_iter": 1, "batch_size": 4, "width": 4, "latent_dim": 3, "random_state": 0}
+TINY = {"backbone": None, "max_iter": 1, "batch_size": 4, "width": 4, "latent_dim": 3, "random_state": 0}
 N = 12
 LABELS = np.arange(N) % 3
 
@@ -61,7 +61,7 @@ def fitted():
 def there_and_back(X, image_shape=None):
     """X through validation, encoding in float32 and decoding to its own form."""
     rows, form = check_rows(GANAugmenter(), X, image_shape=image_shape, reset=True)
-    codec = learn_codec(rows, form)
+    codec = learn_codec([rows], form)
     encoded = codec.encode(rows)
     assert encoded.dtype == np.float32
     return encoded, form.restore(codec.decode(encoded))
@@ -112,7 +112,7 @@ def test_tables_come_back_from_encoding(X):
 def test_decoded_tables_stay_in_range_and_on_levels(X, seed):
     """Whatever a generator makes up."""
     rows, form = check_rows(GANAugmenter(), X, reset=True)
-    codec = learn_codec(rows, form)
+    codec = learn_codec([rows], form)
     made_up = np.random.RandomState(seed).standard_cauchy((9, *codec.network_shape)).astype(np.float32)
     new = form.restore(codec.decode(made_up))
     assert (new.shape, new.dtype) == ((9, X.shape[1]), X.dtype)
@@ -127,7 +127,7 @@ def test_decoded_tables_stay_in_range_and_on_levels(X, seed):
 @given(strategies.stacks, strategies.seeds)
 def test_decoded_images_stay_in_range(X, seed):
     rows, form = check_rows(GANAugmenter(), X, reset=True)
-    codec = learn_codec(rows, form)
+    codec = learn_codec([rows], form)
     made_up = np.random.RandomState(seed).uniform(-1.5, 1.5, (3, *codec.network_shape)).astype(np.float32)
     new = form.restore(codec.decode(made_up))
     assert (new.shape, new.dtype) == ((3, *X.shape[1:]), X.dtype)

@@ -1,0 +1,106 @@
+"""The size at which the GAN works, and rows at that size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._base import warn_caller
+from ._patches import footprints
+
+LONGEST = 64  # side of the canvas that "auto" stands for, at most; networks of larger images take minutes
+SHORTEST = 8  # side of an image that the networks take
+LARGEST = 512  # side of an image that is tested
+CHUNK_VALUES = 1 << 20  # of encoded rows that are looked at, at a time
+
+
+class Views(NamedTuple):
+    """Encoded rows, float32: as they are, and on the canvas (n, *canvas shape)."""
+
+    whole: np.ndarray
+    canvas: np.ndarray
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The rows as the GAN sees them: encoded, and averaged down to `shape` where images are larger.
+
+    `codec` encodes rows; of a table the canvas is the encoded row itself.
+    """
+
+    codec: Any
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, codec: Any, gan_size: int | str, is_table: bool) -> Canvas:
+        """Return the canvas that `gan_size` asks for."""
+        shape = codec.network_shape
+        return cls(codec, shape if is_table else canvas_shape(shape, LONGEST if gan_size == "auto" else int(gan_size)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether rows are seen at their own size."""
+        return self.shape == self.codec.network_shape
+
+    def views(self, rows: np.ndarray) -> Views:
+        """Return some rows in both ways."""
+        encoded = self.codec.encode(rows)
+        return Views(encoded, encoded if self.is_whole else resampled(encoded, self.shape))
+
+    def draw(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """Return all rows of several arrays on the canvas, one after the other, in no more memory than that takes."""
+        drawn = np.empty((sum(map(len, parts)), *self.shape), np.float32)
+        offset = 0
+        for rows in parts:
+            for start, stop in chunks(len(rows), math.prod(self.codec.network_shape)):
+                drawn[offset + start : offset + stop] = self.views(rows[start:stop]).canvas
+            offset += len(rows)
+        return drawn
+
+
+def canvas_shape(shape: tuple[int, ...], longest: int) -> tuple[int, ...]:
+    """Return `(height, width, channels)` with no side above `longest`: by a whole divisor where one divides both."""
+    height, width, n_channels = shape
+    divisor = math.ceil(max(height, width) / longest)
+    if height % divisor or width % divisor or min(height, width) < SHORTEST * divisor:
+        scale = longest / max(height, width)
+        return max(SHORTEST, round(height * scale)), max(SHORTEST, round(width * scale)), n_channels
+    return height // divisor, width // divisor, n_channels
+
+
+def warn_of_size(image_shape: tuple[int, ...] | None) -> None:
+    """Say what images cost that are larger than those that are tested."""
+    if image_shape is not None and max(image_shape[:2]) > LARGEST:
+        height, width, n_channels = image_shape
+        warn_caller(
+            f"Images of {height}x{width} are larger than {LARGEST}x{LARGEST}, the largest that are tested. Their "
+            f"columns are those of the image at {LONGEST} and about 224 pixels, so finer detail does not count, and "
+            f"each synthetic image takes {math.ceil(height * width * n_channels * 8 / 1e6)} MB while it is made. Cut "
+            "out what matters, or reduce the images.",
+            UserWarning,
+        )
+
+
+def enlarged(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return images at a larger `shape`, by linear interpolation; those that have it as they are."""
+    return images if images.shape[1:] == tuple(shape) else resampled(images, shape)
+
+
+def resampled(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return images (n, height, width, channels) at another `shape`: averages, or linear interpolation."""
+    rows, columns = (footprints(whole, part) for whole, part in zip(images.shape[1:3], shape[:2], strict=True))
+    small = np.empty((len(images), *shape), np.float32)
+    for channel in range(shape[2]):
+        small[..., channel] = rows @ images[..., channel] @ columns.T
+    return small
+
+
+def chunks(n: int, n_values: int) -> Iterator[tuple[int, int]]:
+    """Yield ends of runs of rows of `n_values` each, a multiple of a batch of inference where rows are small."""
+    step = max(1, CHUNK_VALUES // (48 * max(n_values, 1))) * 48
+    for start in range(0, n, step):
+        yield start, min(n, start + step)

@@ -1,0 +1,44 @@
+"""The training of an augmenter's GAN: rows to tensors, the run, and what is kept of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from .._base import warn_caller
+from ._convergence import advice_on
+from ._labels import drawing_probabilities
+
+if TYPE_CHECKING:
+    from ..gan.training import Data, Hyper
+
+
+def training_data(encoded: np.ndarray, labels: np.ndarray) -> Data:
+    """Return encoded rows as tensors, the first of them with one-hot `labels`."""
+    import tensorflow as tf
+
+    from ..gan.training import Data
+
+    labels = np.concatenate([labels, np.zeros((len(encoded) - len(labels), labels.shape[1]), np.float32)])
+    return Data(*map(tf.convert_to_tensor, (encoded, labels, drawing_probabilities(labels))))
+
+
+def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:
+    """Train the networks of an augmenter, or go on training them."""
+    from ..gan.loop import Run
+    from ..gan.training import train
+
+    rng = check_random_state(augmenter.random_state)
+    seed, sampling, resampling = rng.randint(np.iinfo(np.int32).max, size=3)
+    program = augmenter._program()
+    history = augmenter.history_ if goes_on else {}
+    run = Run(int(augmenter.max_iter), augmenter.max_time, augmenter.verbose, augmenter.callbacks, history)
+    state = augmenter._state if goes_on else program.initial_state(rng)
+    outcome = train(program, state, data, hyper, int(seed), run)
+    augmenter._keep(outcome, f"with loss={augmenter.loss!r}", "Lower learning_rate or raise penalty_weight.")
+    augmenter._sampling_rng, augmenter._resampling_seed = np.random.RandomState(sampling), int(resampling)
+    advice = advice_on(augmenter.history_, augmenter.n_iter_, augmenter.loss)
+    if advice and augmenter.adversarial_weight > 0:
+        warn_caller(f"GAN training {advice}.")
