@@ -1,0 +1,77 @@
+"""Columns of a pretrained network among the others: `GANAugmenter(backbone=...)`."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from tiny import gan, random_images
+
+LABELS = np.arange(14) % 2
+IMAGES = random_images(14, 20, 16)
+
+
+@pytest.fixture(scope="module")
+def brightness():
+    """A network of two maps: the image itself and its negative, four channels."""
+    image = keras.Input((32, 32, 3))
+    mirrored = keras.layers.Concatenate()([image[..., :1], -image])
+    return keras.Model(image, [image, mirrored])
+
+
+@pytest.fixture(scope="module")
+def model(brightness):
+    return gan(backbone=brightness).fit(IMAGES, LABELS)
+
+
+def columns_named(model, X, word):
+    return model.transform(X)[:, [word in name for name in model.get_feature_names_out()]]
+
+
+def test_means_of_maps_are_columns_beside_the_others(model):
+    means = columns_named(model, IMAGES, "trunk")
+    assert means.shape == (14, 3 + 4)
+    truth = IMAGES.mean((1, 2))  # enlarging by linear interpolation changes a mean little
+    for column in means.T:
+        assert abs(np.corrcoef(column, truth)[0, 1]) > 0.98
+    assert model.transform(IMAGES).shape[1] == gan().fit(IMAGES, LABELS).transform(IMAGES).shape[1] + 7
+
+
+def test_they_weigh_as_much_as_any_other_kind(model):
+    names = np.array(model.get_feature_names_out())
+    out = model.transform(IMAGES).astype(np.float64)
+    live = [out[:, [word in name for name in names]].var(0).sum() for word in ("trunk0", "trunk1")]
+    np.testing.assert_allclose(live, 1 / 2, rtol=1e-4)
+
+
+def test_a_row_is_the_same_whatever_lies_beside_it(model):
+    np.testing.assert_array_equal(model.transform(IMAGES)[3:5], model.transform(IMAGES[3:5]))
+
+
+def test_rows_without_a_label_are_scored_by_them_too(brightness):
+    model = gan(backbone=brightness).fit(IMAGES[:8], LABELS[:8], X_unlabeled=IMAGES[8:])
+    assert columns_named(model, IMAGES, "score").shape == (14, 2)
+    model.set_params(representation="features")
+    assert model.transform(IMAGES).shape == (14, len(model.get_feature_names_out()))
+
+
+def test_clones_share_the_network_and_give_the_same_columns(model):
+    np.testing.assert_array_equal(clone(model).fit(IMAGES, LABELS).transform(IMAGES), model.transform(IMAGES))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "error", "message"),
+    [
+        (3, TypeError, "backbone must be 'auto', None, the name of a network"),
+        ("EfficientNetB00", ValueError, "Did you mean 'EfficientNetB0'"),
+    ],
+)
+def test_what_is_no_network_is_refused_before_training(model, backbone, error, message):
+    refused = clone(model).set_params(backbone=backbone, max_iter=10**9)
+    with pytest.raises(error, match=message):
+        refused.fit(IMAGES, LABELS)
+    assert not hasattr(refused, "n_iter_")
+
+
+def test_pixels_alone_need_no_network():
+    model = gan(backbone="EfficientNetB00", representation="pixels").fit(IMAGES, LABELS)
+    np.testing.assert_array_equal(model.transform(IMAGES), IMAGES.reshape(14, -1))
