@@ -1,8 +1,8 @@
 """Columns for a classifier: kinds of columns, each a block or several, joined at equal weight.
 
 A kind has `transform(views)`, which returns its blocks (n, width), and `names(widths)`. A row's blocks do not depend
-on the rows beside it. `Representation` standardises the blocks on training rows, so that every kind has the same weight
-in a distance, and so have the blocks within a kind.
+on the rows beside it. `Representation` standardises the blocks on training rows, so that every kind has its weight in a
+distance, and the blocks within a kind have the same.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -20,11 +20,17 @@ from ._class_scores import ClassScores, thinned
 from ._patches import PatchDictionary, load_dictionary
 from ._trunk_columns import TrunkColumns
 
+# Weights beside a pretrained network, whose columns have 1 (docs/research_log.md, "Weights of the kinds"); without one
+# every kind has 1. Beside it a constant column doubles the variance of all columns together, by which the radial kernel
+# of an SVC sets its width (gamma="scale").
+PIXELS, MAPS, PATCHES = 0.3, 0.3, 0.8
 COLUMNS_AT_ONCE = 256  # whose spread is taken at a time: bounds the float64 copy that it needs
 
 
 class Columns(Protocol):
-    """One kind of columns."""
+    """One kind of columns, with its weight beside a pretrained network."""
+
+    weight: ClassVar[float]
 
     def transform(self, views: Views) -> list[np.ndarray]:
         """Return the blocks of rows, float32 (n, width) each."""
@@ -39,6 +45,7 @@ class Pixels:
 
     n_features: int
     are_input: bool
+    weight: ClassVar[float] = PIXELS
 
     def transform(self, views: Views) -> list[np.ndarray]:
         """Return the values themselves, without the padding of a table."""
@@ -56,6 +63,7 @@ class DiscriminatorMaps:
     program: Callable[[], Any]
     player: Any
     rooted: bool  # by the root of each value's size, as for images
+    weight: ClassVar[float] = MAPS
 
     def transform(self, views: Views) -> list[np.ndarray]:
         """Return the discriminator's blocks, in batches of one fixed shape."""
@@ -84,6 +92,8 @@ class TypicalPatches:
         Arrays of a `PatchDictionary` learned at `fit`; or name and fingerprint of one in a file.
     """
 
+    weight: ClassVar[float] = PATCHES
+
     def __init__(self, source: dict[str, np.ndarray] | tuple[str, str]) -> None:
         self.source = source
 
@@ -107,6 +117,7 @@ class TrunkMaps:
     """Means over the maps of a pretrained network, which sees whole images."""
 
     columns: TrunkColumns
+    weight: ClassVar[float] = 1.0
 
     def transform(self, views: Views) -> list[np.ndarray]:
         """Return a block for each map."""
@@ -165,7 +176,11 @@ class Representation:
                 for blocks, kind in zip(found, kinds, strict=True):
                     blocks.append(kind.transform(views))
         joined = [[np.concatenate(block) for block in zip(*blocks, strict=True)] for blocks in found]
-        moments = [[moments_of(block, len(blocks)) for block in blocks] for blocks in joined]
+        weights = weights_of(kinds)
+        moments = [
+            [moments_of(block, weight, len(blocks)) for block in blocks]
+            for blocks, weight in zip(joined, weights, strict=True)
+        ]
         labels = labels[chosen[0]]
         if not (score_weight > 0 and labels.shape[1] > 1 and len(parts) > 1):
             return cls(kinds, moments)
@@ -176,7 +191,12 @@ class Representation:
         """Return the number of columns."""
         widths = [sum(len(mean) for mean, _ in blocks) for blocks in self.moments]
         n_scores = 0 if self.scores is None else len(self.scores.offset)
-        return sum(widths if with_pixels else widths[1:]) + n_scores
+        return sum(widths if with_pixels else widths[1:]) + n_scores + (self.constant > 0)
+
+    @property
+    def constant(self) -> float:
+        """Value of the column that widens a radial kernel; 0: there is none."""
+        return math.hypot(*weights_of(self.kinds)) if has_trunk(self.kinds) else 0.0
 
     def transform(self, rows: np.ndarray, canvas: Canvas, with_pixels: bool) -> np.ndarray:
         """Return the columns of rows, float32 (n, width), some rows at a time."""
@@ -190,6 +210,8 @@ class Representation:
             if self.scores is not None:
                 found.append(self.scores(np.concatenate(found, axis=1)))
                 found = found if with_pixels else found[1:]
+            if self.constant:
+                found.append(np.full((stop - start, 1), self.constant, np.float32))
             np.concatenate(found, axis=1, out=columns[start:stop])
         return columns
 
@@ -200,15 +222,26 @@ class Representation:
             if with_pixels or kind is not self.kinds[0]:
                 names += kind.names([len(mean) for mean, _ in moments])
         names += [] if self.scores is None else [f"score_{i}" for i in range(len(self.scores.offset))]
+        names += ["constant"] if self.constant else []
         return [f"{prefix}_{name}" for name in names]
 
 
-def moments_of(block: np.ndarray, n_beside: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return location and weight of each column, so that `n_beside` blocks have unit total variance together."""
+def has_trunk(kinds: Sequence[Columns]) -> bool:
+    """Tell whether a pretrained network is among the kinds."""
+    return any(isinstance(kind, TrunkMaps) for kind in kinds)
+
+
+def weights_of(kinds: Sequence[Columns]) -> list[float]:
+    """Return the weight of each kind in a distance: the root of the total variance of its columns."""
+    return [kind.weight for kind in kinds] if has_trunk(kinds) else [1.0] * len(kinds)
+
+
+def moments_of(block: np.ndarray, total: float, n_beside: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return location and weight of each column; `n_beside` blocks have the square of `total` as variance together."""
     n_parts = max(1, block.shape[1] // COLUMNS_AT_ONCE)
     spread = np.concatenate([part.std(0, dtype=np.float64) for part in np.array_split(block, n_parts, axis=1)])
     spread[spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)] = np.inf  # a constant column carries nothing
-    weight = 1.0 / (spread * np.sqrt(n_beside * block.shape[1]))
+    weight = total / (spread * np.sqrt(n_beside * block.shape[1]))
     return block.mean(0, dtype=np.float64).astype(np.float32), weight.astype(np.float32)
 
 

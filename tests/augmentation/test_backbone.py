@@ -33,14 +33,26 @@ def test_means_of_maps_are_columns_beside_the_others(model):
     truth = IMAGES.mean((1, 2))  # enlarging by linear interpolation changes a mean little
     for column in means.T:
         assert abs(np.corrcoef(column, truth)[0, 1]) > 0.98
-    assert model.transform(IMAGES).shape[1] == gan().fit(IMAGES, LABELS).transform(IMAGES).shape[1] + 7
+    assert model.transform(IMAGES).shape[1] == gan().fit(IMAGES, LABELS).transform(IMAGES).shape[1] + 7 + 1
 
 
-def test_they_weigh_as_much_as_any_other_kind(model):
-    names = np.array(model.get_feature_names_out())
-    out = model.transform(IMAGES).astype(np.float64)
-    live = [out[:, [word in name for name in names]].var(0).sum() for word in ("trunk0", "trunk1")]
-    np.testing.assert_allclose(live, 1 / 2, rtol=1e-4)
+def test_they_weigh_more_than_the_other_kinds(model):
+    shares = {word: columns_named(model, IMAGES, word).astype(np.float64).var(0).sum() for word in ("trunk0", "trunk1")}
+    assert shares == pytest.approx({"trunk0": 1 / 2, "trunk1": 1 / 2}, rel=1e-4)
+    names = model.get_feature_names_out()
+    pixels = model.transform(IMAGES)[:, [name.startswith("x") for name in names]].astype(np.float64)
+    assert pixels.var(0).sum() == pytest.approx(0.3**2, rel=1e-4)
+
+
+def test_a_constant_column_doubles_what_a_radial_kernel_takes_for_the_spread(model):
+    """SVC(gamma="scale") divides by n_columns x variance of all values; distances are as without the column."""
+    columns = model.transform(IMAGES).astype(np.float64)
+    assert model.get_feature_names_out()[-1] == "ganaugmenter_constant"
+    assert np.ptp(columns[:, -1]) == 0
+    live = columns[:, :-1].var(0).sum()  # below the sum of the squared weights: dead columns carry none
+    whole = columns.shape[1] * columns.var()
+    assert columns[0, -1] ** 2 == pytest.approx(0.3**2 + 0.3**2 + 0.8**2 + 1)
+    assert whole == pytest.approx(live + columns[0, -1] ** 2, rel=1e-3)
 
 
 def test_a_row_is_the_same_whatever_lies_beside_it(model):
