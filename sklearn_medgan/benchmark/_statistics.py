@@ -5,7 +5,8 @@ Predictions are positions of classes, (n_seeds, n): each row is tested once a se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -72,12 +73,24 @@ def at_specificity(scores: np.ndarray, is_ill: np.ndarray, fold_of: np.ndarray) 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """A difference in balanced accuracy: mean over seeds, 95 % interval, two-sided p."""
+    """A difference in balanced accuracy: mean over seeds, 95 % interval, two-sided p.
+
+    `error` is the standard error, `freedom` the degrees of freedom of its t distribution.
+    """
 
     mean: float
     low: float
     high: float
     p: float
+    error: float = 0.0
+    freedom: float = 1.0
+
+    @classmethod
+    def of(cls, mean: float, error: float, freedom: float) -> PairedDifference:
+        """Return that of a mean with this standard error."""
+        half = float(stdtrit(freedom, 0.5 + INTERVAL / 2) * error)
+        p = float(2.0 * stdtr(freedom, -abs(mean) / error)) if error >= SMALLEST else float(abs(mean) < SMALLEST)
+        return cls(mean, mean - half, mean + half, p, float(error), float(freedom))
 
 
 def balanced_parts(codes: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -136,10 +149,36 @@ def paired_difference(
         return PairedDifference(0.0, 0.0, 0.0, 1.0)
     fewest = min(len(np.unique(groups[codes == code])) for code in np.unique(codes))
     freedom = max(1, min(fewest, len(np.unique(fold_of)) * len(fold_of)) - 1)
-    half = float(stdtrit(freedom, 0.5 + INTERVAL / 2) * error)
     least = 2.0 ** (1 - n_groups)  # as many signs can a difference of groups have
-    p = float(2.0 * stdtr(freedom, -abs(mean) / error)) if error >= SMALLEST else 0.0
-    return PairedDifference(mean, mean - half, mean + half, max(p, least))
+    found = PairedDifference.of(mean, error, freedom)
+    return replace(found, p=max(found.p, least))
+
+
+def mean_difference(differences: Sequence[PairedDifference]) -> PairedDifference:
+    """Return the mean of differences on data sets that have no row in common.
+
+    The variances of the sets are added. Degrees of freedom are those of Welch and Satterthwaite: few where one set has
+    most of the variance, the sum of all where they are alike.
+
+    Parameters
+    ----------
+    differences : sequence of PairedDifference
+        One of each set.
+
+    Returns
+    -------
+    PairedDifference
+
+    References
+    ----------
+    Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2, 110-114,
+    1946, equation 17.
+    """
+    means, errors, freedoms = np.array([[d.mean, d.error, d.freedom] for d in differences]).T
+    variances = np.square(errors)
+    spread = float(np.sum(np.square(variances) / freedoms))
+    freedom = float(np.sum(variances)) ** 2 / spread if spread > 0 else float(np.sum(freedoms))
+    return PairedDifference.of(float(means.mean()), float(np.sqrt(variances.sum())) / len(means), freedom)
 
 
 def two_way_variance(residuals: np.ndarray, groups: np.ndarray, fold_of: np.ndarray) -> float:
