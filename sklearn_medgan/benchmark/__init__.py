@@ -10,6 +10,7 @@ from ._benchmark import ARMS, CLASSIFIERS, diagnostic_benchmark
 from ._enhancement_arms import enhancement_arms
 from ._estimator_arms import gan_arms
 from ._result import BenchmarkResult
+from ._transfer_arms import transfer_arms
 
 __all__ = [
     "ARMS",
@@ -22,4 +23,5 @@ __all__ = [
     "diagnostic_benchmark",
     "enhancement_arms",
     "gan_arms",
+    "transfer_arms",
 ]

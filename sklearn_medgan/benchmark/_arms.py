@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -302,12 +302,15 @@ def hog_columns(images: np.ndarray) -> np.ndarray:
 
 def _patches(fold: Fold, shared: Any, classifier: Any) -> Columns:
     """Return pixels and typical patches of the training rows at equal weight, as GANAugmenter without its GAN."""
-    blocks = list(zip(*patch_blocks(fold.X, fold.X_test, fold.seed("patches")), strict=True))
-    parts = [fold.pixels, *(standardised(X, fold.y, X_test) for X, X_test in blocks)]
-    scales = [np.sqrt(n * part.X.shape[1]) for n, part in zip([1] + [len(blocks)] * len(blocks), parts, strict=True)]
-    weighted = ([getattr(p, name) / s for p, s in zip(parts, scales, strict=True)] for name in ("X", "X_test"))
-    X, X_test = (np.concatenate(several, axis=1) for several in weighted)
-    return Columns(X, fold.y, X_test)
+    blocks = zip(*patch_blocks(fold.X, fold.X_test, fold.seed("patches")), strict=True)
+    return equal_weight([fold.pixels], [standardised(X, fold.y, X_test) for X, X_test in blocks])
+
+
+def equal_weight(*kinds: Sequence[Columns]) -> Columns:
+    """Return standardised columns of several kinds beside each other, each kind with the same weight in a distance."""
+    parts = [(part, np.sqrt(len(blocks) * part.X.shape[1])) for blocks in kinds for part in blocks]
+    X, X_test = (np.concatenate([getattr(part, name) / s for part, s in parts], axis=1) for name in ("X", "X_test"))
+    return Columns(X, parts[0][0].y, X_test)
 
 
 def patch_blocks(images: np.ndarray, images_test: np.ndarray, seed: int) -> list[list[np.ndarray]]:

@@ -26,6 +26,7 @@ from ._plan import Plan, Rows, check_diseased, check_folds, check_regimes, check
 from ._result import BenchmarkResult
 from ._run import measure
 from ._table import all_notes, build_table, last_of_each
+from ._transfer_arms import transfer_arms
 
 __all__ = [
     "ARMS",
@@ -38,6 +39,7 @@ __all__ = [
     "diagnostic_benchmark",
     "enhancement_arms",
     "gan_arms",
+    "transfer_arms",
 ]
 
 #: Name -> Arm: rows and columns of the protocol.
@@ -85,6 +87,7 @@ def diagnostic_benchmark(
         Name -> `Arm` or estimator: a transformer makes columns, an object with `fit_resample` makes rows, a
         meta-estimator with a parameter `estimator` is put around each classifier. Or names in `ARMS`. None: all
         of `ARMS`. References that are missing are added; what cannot run here is left out, and the result says so.
+        `transfer_arms` has one more, a pretrained network that is fine-tuned.
     classifiers : mapping of str to classifier, or list of str, default=None
         None: `CLASSIFIERS`, the SVC (C=10), a forest of 200 trees and logistic regression; or names in it.
     regimes : "all", int or dict, or a list of these, default=("all",)

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -138,8 +139,10 @@ def _measure(plan: Plan, fold: Fold, arm: str, name: str, shared: Any, prepared:
 
 
 def _chosen(model: Any) -> dict[str, float]:
-    """Return the dose that an `AugmentedClassifier` has chosen for itself."""
-    return {"dose": float(model.dose_)} if hasattr(model, "dose_scores_") else {}
+    """Return the dose that an `AugmentedClassifier` has chosen for itself, or what a search for parameters has."""
+    dose = {"dose": float(model.dose_)} if hasattr(model, "dose_scores_") else {}
+    found = getattr(model, "best_params_", {})
+    return dose | {name: float(value) for name, value in found.items() if isinstance(value, Real)}
 
 
 def _numbers(notes: Any) -> dict[str, float]:

@@ -16,6 +16,7 @@ from ..augmentation._augmenter import GANAugmenter
 from ..pipeline._dose import DOSES, choose_dose, inner_splits, judge_doses
 from ..pipeline._rows import draw_rows, seed_parts
 from ._arms import KINDS, Arm, Columns, Fold, flat, grown, light_arms
+from ._transfer_arms import FINE_TUNED, transfer_arms
 
 # -------------------------------------------------------------------------------------------------------------- GAN
 
@@ -126,7 +127,7 @@ def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float]
 
 def _conv_net_arm(max_iter: int) -> Arm:
     """Return the discriminator's trunk with its class head alone; twice the GAN's steps take about as long as those."""
-    net = GANAugmenter(adversarial_weight=0.0, n_patches=0, max_iter=2 * max_iter)
+    net = GANAugmenter(adversarial_weight=0.0, n_patches=0, backbone=None, max_iter=2 * max_iter)
     fit = partial(_fit_gan, augmenter=net, name="conv net")
     return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True)
 
@@ -135,7 +136,8 @@ def default_arms(max_iter: int | None = None) -> dict[str, Arm]:
     """Return rows and columns of the protocol, by name; `max_iter` updates of each GAN, None for its default."""
     augmenter = GANAugmenter() if max_iter is None else GANAugmenter(max_iter=max_iter)
     conv_net = {"conv net (class head only)": _conv_net_arm(augmenter.max_iter)}
-    arms = {**light_arms(), **conv_net, **gan_arms(augmenter)}
+    frozen = {name: arm for name, arm in transfer_arms().items() if name != FINE_TUNED}
+    arms = {**light_arms(), **conv_net, **frozen, **gan_arms(augmenter)}
     return dict(sorted(arms.items(), key=lambda item: KINDS.index(item[1].kind)))
 
 

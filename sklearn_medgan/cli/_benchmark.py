@@ -17,6 +17,7 @@ from ..benchmark import BenchmarkResult
 from ..benchmark._arms import KINDS, Arm
 from ..benchmark._estimator_arms import default_arms
 from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, check_sizes, labelled_rows
+from ..benchmark._transfer_arms import FINE_TUNED
 from ..enhancement._enhancer import GANEnhancer
 from ._data import Data, embedded, load_own
 from ._session import Session, about
@@ -212,10 +213,12 @@ def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int 
 def arms_named(wanted: Iterable[str], max_iter: int | None) -> dict[str, Arm]:
     """Return arms by their names or kinds, with networks that take `max_iter` updates (None: their default)."""
     enhancer = GANEnhancer() if max_iter is None else GANEnhancer(max_iter=max_iter)
-    known = {**default_arms(max_iter), **benchmark.enhancement_arms(enhancer=enhancer)}
+    by_kind = {**default_arms(max_iter), **benchmark.enhancement_arms(enhancer=enhancer)}
+    known = {**by_kind, FINE_TUNED: benchmark.transfer_arms(max_iter=max_iter)[FINE_TUNED]}  # long: by name alone
     arms = {}
     for name in named("--arms", wanted, [*KINDS, *known]):
-        arms.update({arm: known[arm] for arm in known if arm == name or known[arm].kind == name})
+        arms.update({arm: by_kind[arm] for arm in by_kind if by_kind[arm].kind == name})
+        arms.update({name: known[name]} if name in known else {})
     return arms
 
 

@@ -106,7 +106,8 @@ def _add_benchmark_plan(compare: Any) -> None:
         metavar="NAME[,NAME]",
         action="append",
         help="an arm, as the table names it, or one of the kinds rows, columns, enhancement; may be repeated; a name "
-        "that is not known lists them (rows,columns; without --data a choice)",
+        "that is not known lists them; 'fine-tuned network' runs only by its name (rows,columns; without --data a "
+        "choice)",
     )
     plan.add_argument("--classifiers", metavar="NAME[,NAME]", help="of SVC, forest, logistic (all; else SVC,forest)")
     plan.add_argument(

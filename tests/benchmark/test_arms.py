@@ -73,5 +73,7 @@ def test_the_table_of_arms_has_the_protocol():
         "HOG",
         "patches (no GAN)",
         "conv net (class head only)",
+        "pretrained features",
+        "pretrained features and pixels",
         "GAN columns",
     ]

@@ -17,9 +17,11 @@ from sklearn_medgan.benchmark import (
     _arms,
     _enhancement_arms,
     _estimator_arms,
+    _transfer_arms,
     diagnostic_benchmark,
     enhancement_arms,
     gan_arms,
+    transfer_arms,
 )
 from sklearn_medgan.benchmark._journal import describe
 
@@ -45,7 +47,7 @@ def moved_elsewhere(monkeypatch):
     """Give the functions behind arms, and an augmenter, the names that a move and a renaming would give them."""
     functions = [
         value
-        for module in (_arms, _estimator_arms, _enhancement_arms)
+        for module in (_arms, _estimator_arms, _enhancement_arms, _transfer_arms)
         for value in vars(module).values()
         if callable(value) and getattr(value, "__module__", "").startswith("sklearn_medgan.benchmark")
     ]
@@ -69,7 +71,9 @@ def test_a_run_goes_on_after_its_code_has_moved(tmp_path, monkeypatch):
         assert words not in header.replace("sklearn_medgan benchmark", "")
 
 
-@pytest.mark.parametrize("arms", [dict(ARMS), enhancement_arms()], ids=["protocol", "enhancement"])
+@pytest.mark.parametrize(
+    "arms", [dict(ARMS), enhancement_arms(), transfer_arms()], ids=["protocol", "enhancement", "transfer"]
+)
 def test_descriptions_of_the_arms_outlive_a_move(arms, monkeypatch):
     before = {name: arm.describe() for name, arm in arms.items()}
     moved_elsewhere(monkeypatch)

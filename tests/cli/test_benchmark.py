@@ -194,6 +194,7 @@ def test_updates_reach_every_network():
     assert "max_iter=14," in texts["conv net (class head only)"]
     assert "max_iter=7," in texts["noise 25, clean-trained: GANEnhancer"]
     assert set(arms) == {*benchmark.ARMS, *benchmark.enhancement_arms()}
+    assert "max_iter=7," in described(command.arms_named(["fine-tuned network"], 7))["fine-tuned network"]
 
 
 @pytest.mark.parametrize(
