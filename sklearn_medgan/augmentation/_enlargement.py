@@ -1,0 +1,240 @@
+"""Samples of the GAN's canvas at the size of the user's images: an octave of detail after the other.
+
+A pyramid as of Burt and Adelson 1983 ("The Laplacian pyramid as a compact image code"), with detail drawn at each size
+as in Denton et al. 2015 (LAPGAN, arXiv 1506.05751); `_detail.py` has one size, in closed form. Each image is drawn by
+itself, so that it cannot depend on those beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._detail import FEWEST_IMAGES, Arrays, Refinement, doubled, draw, learn
+from ._patches import footprints
+
+N_IMAGES, N_VALUES = 200, 5_000_000  # learned from, at most
+N_TRIALS = 16  # images on which the strength of the random part is set
+LEAST_GRAIN, MOST_GRAIN = 0.5, 1.2
+N_CORRECTIONS = 2  # one would do, but values are cut at -1 and 1
+SMALLEST_ENERGY = 1e-9
+
+Shape = tuple[int, ...]
+
+
+def enlarge_linear(images: np.ndarray, shape: Shape) -> np.ndarray:
+    """Return images (n, height, width, channels) at another height and width, by linear interpolation.
+
+    Where they become smaller, each pixel is the mean of those that it covers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_medgan.augmentation._enlargement import enlarge_linear
+    >>> enlarge_linear(np.array([[[[0.0], [1.0]]]], np.float32), (1, 4))[0, 0, :, 0]
+    array([0.  , 0.25, 0.75, 1.  ], dtype=float32)
+    """
+    return _resampled(images, footprints(images.shape[1], shape[0]), footprints(images.shape[2], shape[1]))
+
+
+def _resampled(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    lines = rows @ images.transpose(0, 3, 1, 2) @ columns.T
+    return np.ascontiguousarray(lines.transpose(0, 2, 3, 1))
+
+
+class _Pyramid:
+    """Sizes between a canvas and full images: full ones halved while that stays above the canvas.
+
+    The smallest is that of the canvas, or up to twice as large; then the first step adds detail without doubling.
+    Full images are extended at the lower and right margin to a multiple of that many pixels.
+    """
+
+    def __init__(self, canvas: Shape, full: Shape) -> None:
+        sizes = list(zip(canvas[:2], full[:2], strict=True))
+        self.n_doublings = max(min(m // n for n, m in sizes).bit_length() - 1, 0)
+        self.block = 2**self.n_doublings
+        self.excess = [-m % self.block for _, m in sizes]
+        self.doubles = [True] * self.n_doublings
+        if any(n * self.block != m for n, m in sizes):
+            self.doubles.insert(0, False)
+        self._down = [footprints(m, n) for n, m in sizes]
+        self._up = [footprints(n, m) for n, m in sizes]
+        self._exact_up = [up @ np.linalg.inv(down @ up) for down, up in zip(self._down, self._up, strict=True)]
+
+    def start(self, canvas: np.ndarray) -> np.ndarray:
+        """Return a canvas image (height, width, channels) at the smallest size."""
+        if all(self.doubles):
+            return canvas
+        lines = [np.pad(up, [(0, extra), (0, 0)], mode="edge") for up, extra in zip(self._up, self.excess, strict=True)]
+        return _resampled(canvas[None], *[line.reshape(-1, self.block, line.shape[1]).mean(1) for line in lines])[0]
+
+    def levels(self, image: np.ndarray) -> list[np.ndarray]:
+        """Return an image (height, width, channels) at each size, the smallest first."""
+        levels = [np.pad(image, [(0, extra) for extra in self.excess] + [(0, 0)], mode="edge")]
+        for _ in range(self.n_doublings):
+            height, width, n_channels = levels[0].shape
+            levels.insert(0, levels[0].reshape(height // 2, 2, width // 2, 2, n_channels).mean((1, 3)))
+        if not all(self.doubles):
+            levels.insert(0, self.start(_resampled(image[None], *self._down)[0]))
+        return levels
+
+    def corrected(self, image: np.ndarray, canvas: np.ndarray) -> np.ndarray:
+        """Return an image within [-1, 1] that, averaged down, is the canvas image or nearly so."""
+        image = np.clip(image, -1.0, 1.0)
+        for _ in range(N_CORRECTIONS):
+            missing = canvas - _resampled(image[None], *self._down)[0]
+            image = np.clip(image + _resampled(missing[None], *self._exact_up)[0], -1.0, 1.0)
+        return image
+
+
+def learn_detail(images: Sequence[np.ndarray] | np.ndarray, canvas_shape: Shape, rng: np.random.RandomState) -> Arrays:
+    """Learn from images what their reduced versions lack.
+
+    Parameters
+    ----------
+    images : sequence of ndarray (height, width, channels)
+        Float32 in [-1, 1], all of one shape. At most 200 are looked at, fewer where they are large, drawn at random;
+        each is asked for once.
+    canvas_shape : tuple of int
+        Height and width of what `enlarge` will take, none above that of the images.
+    rng : RandomState
+        Chooses the images.
+
+    Returns
+    -------
+    dict
+        Arrays for `enlarge`, whose sizes do not depend on the number of images. Each number is of five images at
+        least; of fewer nothing is learned, and the dictionary is empty.
+    """
+    if len(images) < FEWEST_IMAGES:
+        return {}
+    order = rng.permutation(len(images))
+    first = np.asarray(images[order[0]], np.float32)
+    n = min(N_IMAGES, max(N_VALUES // first.size, FEWEST_IMAGES))
+    pyramid = _Pyramid(canvas_shape, first.shape)
+    if not pyramid.doubles:
+        return {}
+    chosen = [first, *(np.asarray(images[i], np.float32) for i in order[1:n])]
+    arrays = {"colours": _colours(chosen)}
+    levels = list(zip(*[pyramid.levels(image @ arrays["colours"]) for image in chosen], strict=True))
+    drawn = levels[0][:N_TRIALS]
+    for step, doubles in enumerate(pyramid.doubles):
+        arrays.update(_learn_step(levels[step], levels[step + 1], doubles, f"step{step}_"))
+        channels = _of_channels(arrays, step)
+        seeds = rng.randint(2**31 - 1, size=len(drawn))
+        grain = _balanced_grain(drawn, levels[step], levels[step + 1], doubles, channels, seeds)
+        drawn = [
+            _refined(image, doubles, channels, np.random.RandomState(seed), grain)
+            for image, seed in zip(drawn, seeds, strict=True)
+        ]
+        arrays[f"step{step}_grain"] = np.array(grain, np.float32)
+    return arrays
+
+
+def _colours(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the rotation (channels, channels) after which channels are uncorrelated, the most variable first."""
+    values = np.concatenate([image[::4, ::4].reshape(-1, image.shape[2]) for image in images]).astype(np.float64)
+    covariance = np.atleast_2d(np.cov(values, rowvar=False))
+    return np.linalg.eigh(covariance)[1][:, ::-1].astype(np.float32)
+
+
+def _learn_step(before: Sequence[np.ndarray], after: Sequence[np.ndarray], doubles: bool, prefix: str) -> Arrays:
+    """Return what one step needs to know, channel by channel."""
+    arrays = {}
+    for channel in range(before[0].shape[2]):
+        refinements = []
+        for small, large in zip(before, after, strict=True):
+            detail = large - _started(small, doubles)
+            others = [detail[..., other] for other in range(channel)]
+            refinements.append(Refinement(small[..., channel], doubles, others))
+            refinements[-1].detail[:] = detail[..., channel]
+        arrays.update({f"{prefix}channel{channel}_{name}": array for name, array in learn(refinements).items()})
+    return arrays
+
+
+def _balanced_grain(
+    drawn: Sequence[np.ndarray],
+    before: Sequence[np.ndarray],
+    after: Sequence[np.ndarray],
+    doubles: bool,
+    channels: list[Arrays],
+    seeds: np.ndarray,
+) -> float:
+    """Return the factor of the random part with which drawn detail has the energy of the true one.
+
+    What is drawn here starts from what earlier steps drew; a step learns from true images alone.
+    """
+
+    def energy(image: np.ndarray, start: np.ndarray) -> float:
+        return float(np.square(image - _started(start, doubles)).mean())
+
+    missing, added = SMALLEST_ENERGY, SMALLEST_ENERGY
+    for image, seed, small, large in zip(drawn, seeds, before, after, strict=False):
+        trials = [_refined(image, doubles, channels, np.random.RandomState(seed), grain) for grain in (0.0, 1.0)]
+        of_mean, of_drawn = (energy(trial, image) for trial in trials)
+        missing += energy(large, small) - of_mean
+        added += of_drawn - of_mean
+    return float(np.sqrt(np.clip(missing / added, LEAST_GRAIN**2, MOST_GRAIN**2)))
+
+
+def enlarge(
+    images: np.ndarray, detail: Arrays, shape: Shape, rng: np.random.RandomState, grain: float = 1.0
+) -> np.ndarray:
+    """Enlarge images of the canvas, with detail drawn at random.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+        Float32 in [-1, 1].
+    detail : dict
+        What `learn_detail` returned; of an empty one, images are interpolated linearly.
+    shape : tuple of int
+        Height and width of the result, those of the images learned from.
+    rng : RandomState
+        Draws one seed for each image: an image's result does not depend on the others.
+    grain : float, default=1.0
+        Factor of what is random in the detail; with 0 the mean, which is blurred.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, channels)
+        Float32 in [-1, 1]. Averaged down, the images are about those of the canvas.
+    """
+    if not detail:
+        return enlarge_linear(images, shape)
+    pyramid = _Pyramid(images.shape[1:], shape)
+    steps = [
+        (doubles, _of_channels(detail, step), grain * float(detail[f"step{step}_grain"]))
+        for step, doubles in enumerate(pyramid.doubles)
+    ]
+    enlarged = np.empty((len(images), *shape[:2], images.shape[3]), np.float32)
+    for canvas, target, seed in zip(images, enlarged, rng.randint(2**31 - 1, size=len(images)), strict=True):
+        image, image_rng = pyramid.start(canvas @ detail["colours"]), np.random.RandomState(seed)
+        for doubles, channels, strength in steps:
+            image = _refined(image, doubles, channels, image_rng, strength)
+        target[:] = pyramid.corrected(image[: shape[0], : shape[1]] @ detail["colours"].T, canvas)
+    return enlarged
+
+
+def _started(image: np.ndarray, doubles: bool) -> np.ndarray:
+    return doubled(image) if doubles else image
+
+
+def _of_channels(detail: Arrays, step: int) -> list[Arrays]:
+    """Return one step's arrays, channel by channel."""
+    found = []
+    for channel in range(len(detail["colours"])):
+        prefix = f"step{step}_channel{channel}_"
+        found.append({name.removeprefix(prefix): array for name, array in detail.items() if name.startswith(prefix)})
+    return found
+
+
+def _refined(
+    image: np.ndarray, doubles: bool, channels: list[Arrays], rng: np.random.RandomState, grain: float
+) -> np.ndarray:
+    """Return an image (height, width, channels) after one step."""
+    details: list[np.ndarray] = []
+    for channel, arrays in enumerate(channels):
+        details.append(draw(Refinement(image[..., channel], doubles, details), arrays, rng, grain))
+    return _started(image, doubles) + np.stack(details, axis=-1)
