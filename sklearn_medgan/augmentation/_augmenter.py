@@ -14,7 +14,7 @@ from .._codecs import learn_codec, warn_of_range
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_more_rows, check_rows
 from ._canvas import Canvas, warn_of_size
-from ._configuration import CONSTRAINTS, configure, uses_trunk
+from ._configuration import CONSTRAINTS, configure, trunk_of
 from ._labels import encode_labels
 from ._patch_learning import choose_patches
 from ._representation import Representation, kinds_of
@@ -275,7 +275,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
             is_table = form.kind == "table"
             canvas = Canvas.of(self._canvas.codec if goes_on else learn_codec(parts, form), self.gan_size, is_table)
             hyper = self._configure(canvas.shape, labels.shape[1], classes is not None, goes_on)
-            self._uses_trunk = uses_trunk(self, is_table)
+            self._trunk = trunk_of(self, is_table)
             warn_of_size(form.image_shape)
             self._canvas, encoded = canvas, canvas.draw(parts)
             self._dictionary = None if is_table else choose_patches(self, encoded, goes_on)

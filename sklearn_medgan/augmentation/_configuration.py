@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions
-from ..backbones._resolve import resolve_backbone
+from ._trunk_columns import network_of
 
 if TYPE_CHECKING:
     from ..gan.training import Configuration, Hyper
@@ -102,8 +102,8 @@ def configure(
     return config, Hyper(rate, r1 * scale, r2 * scale, *weights, EMA_DECAY)
 
 
-def uses_trunk(augmenter: Any, is_table: bool) -> bool:
-    """Return whether columns of a pretrained network are wanted; an error where that cannot be had."""
+def trunk_of(augmenter: Any, is_table: bool) -> str | None:
+    """Return the fingerprint of the pretrained network whose maps are columns, None where none are wanted."""
     backbone = augmenter.backbone
     if is_table and backbone is not None and not (isinstance(backbone, str) and backbone == "auto"):
         raise ValueError(
@@ -111,8 +111,8 @@ def uses_trunk(augmenter: Any, is_table: bool) -> bool:
             "images."
         )
     if is_table or backbone is None or augmenter.representation == "pixels":
-        return False
-    return resolve_backbone(backbone) is not None
+        return None
+    return network_of(backbone).backbone.fingerprint
 
 
 def resolve_architecture(name: str, is_table: bool) -> str:

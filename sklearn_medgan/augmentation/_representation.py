@@ -131,12 +131,13 @@ class TrunkMaps:
 def kinds_of(augmenter: Any) -> list[Columns]:
     """Return the kinds of columns of an augmenter, the pixels first."""
     canvas, patches, is_table = augmenter._canvas, augmenter._dictionary, augmenter._form.kind == "table"
+    trunk = TrunkColumns(augmenter.backbone, augmenter.cache_size_mb, augmenter._trunk)
     n_pixels = augmenter.n_features_in_ if is_table else math.prod(canvas.shape)
     return [
         Pixels(n_pixels, canvas.is_whole),
         DiscriminatorMaps(augmenter._program, augmenter._state.discriminator, not is_table),
         *([] if patches is None else [TypicalPatches(patches)]),
-        *([TrunkMaps(TrunkColumns(augmenter.backbone, augmenter.cache_size_mb))] if augmenter._uses_trunk else []),
+        *([] if augmenter._trunk is None else [TrunkMaps(trunk)]),
     ]
 
 

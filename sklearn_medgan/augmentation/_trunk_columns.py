@@ -59,7 +59,7 @@ class Network:
 
         backbone = resolve_backbone(source)
         if backbone is None:
-            raise ValueError("TrunkColumns needs a backbone; got None.")
+            raise ValueError("These columns come from a pretrained network; got backbone=None. Set it to that of fit.")
 
         def means(image: tf.Tensor) -> tf.Tensor:
             maps = backbone.maps(image[None])
@@ -111,11 +111,7 @@ class TrunkColumns:
 
     backbone: Any
     cache_size_mb: float | None = 64
-
-    @property
-    def n_blocks(self) -> int:
-        """Number of maps."""
-        return len(network_of(self.backbone).backbone.n_channels)
+    expected: str | None = None
 
     def transform(self, encoded: np.ndarray) -> list[np.ndarray]:
         """Return the blocks of images, from fine to coarse maps.
@@ -132,9 +128,15 @@ class TrunkColumns:
         Raises
         ------
         ValueError
-            If the network gives values that are not finite.
+            If the network cannot be had, is not the one of fit or gives values that are not finite.
         """
         network = network_of(self.backbone)
+        if self.expected not in (None, network.backbone.fingerprint):
+            raise ValueError(
+                f"The weights of backbone={network.backbone.name!r} have changed since fit: expected "
+                f"{str(self.expected)[:12]}, got {network.backbone.fingerprint[:12]}. Fit again, or set backbone to "
+                "the network of that fit."
+            )
         ends = np.cumsum(network.backbone.n_channels)
         columns = np.empty((len(encoded), ends[-1]), np.float32)
         for start in range(0, len(encoded), AT_ONCE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -47,6 +48,11 @@ class Backbone:
     model: keras.Model
     size: tuple[int, int]
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """What tells this network's weights from others', in other processes, too."""
+        return digest_of(self.model.get_weights())
 
     def maps(self, images: np.ndarray) -> list[Any]:
         """Return the tensors of maps of float32 images as the network takes them."""
@@ -112,11 +118,16 @@ def fingerprint(backbone: Any) -> Hashable:
         config = backbone.to_json()
     except (NotImplementedError, TypeError, ValueError):  # layers of the caller's own without get_config
         config = str(id(backbone))
-    content = hashlib.blake2b(config.encode())
-    for weight in backbone.get_weights():
-        content.update(f"{weight.dtype}{weight.shape}".encode())
-        content.update(np.ascontiguousarray(weight).tobytes())
-    return content.hexdigest(), tuple(_classes(backbone))
+    return config, digest_of(backbone.get_weights()), tuple(_classes(backbone))
+
+
+def digest_of(arrays: list[np.ndarray]) -> str:
+    """Return 64 hexadecimal digits that tell these arrays from others."""
+    content = hashlib.sha256()
+    for array in arrays:
+        content.update(f"{array.dtype}{array.shape}".encode())
+        content.update(np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()
 
 
 def _classes(model: Any) -> Iterator[type]:
@@ -124,6 +135,16 @@ def _classes(model: Any) -> Iterator[type]:
     yield type(model)
     for layer in getattr(model, "layers", ()):
         yield from _classes(layer)
+
+
+def state_of_embedded() -> str:
+    """Return name, licence and state of the network that "auto" stands for, in words. No network is built."""
+    try:
+        lite0_weights()
+    except ValueError as error:
+        return f"EfficientNet-Lite0, which cannot be had: {error}"
+    version = importlib.metadata.version(LITE0_PACKAGE)
+    return f"EfficientNet-Lite0, trained on ImageNet ({LITE0_PACKAGE} {version}, Apache-2.0; checksum right)"
 
 
 def lite0_weights() -> dict[str, np.ndarray]:

