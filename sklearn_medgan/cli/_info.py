@@ -219,7 +219,7 @@ def _synthetic(arrays: dict[str, np.ndarray]) -> str:
 
 def describe_model(path: Path) -> tuple[str, dict[str, str]]:
     """Tell of an estimator that `sklearn_medgan.save` wrote."""
-    told = read_summary(path, ["image_shape_", "n_features_in_", "classes_", "n_iter_"])
+    told = read_summary(path, ["image_shape_", "n_features_in_", "classes_", "n_iter_", "_trunk"])
     fitted, changed = told["fitted"], told["changed"]
     version = told["package_version"]
     parameters = {name: value for name, value in told["parameters"].items() if name in changed}
@@ -228,6 +228,7 @@ def describe_model(path: Path) -> tuple[str, dict[str, str]]:
         "fitted on": _fitted_on(fitted),
         "classes": listed(map(str, np.atleast_1d(fitted["classes_"]))) if "classes_" in fitted else "none",
         "updates": str(fitted.get("n_iter_", "")),
+        "backbone": _backbone(told["parameters"]) if fitted.get("_trunk") else "",
         "parameters": _parameters(parameters),
     }
 
@@ -235,6 +236,14 @@ def describe_model(path: Path) -> tuple[str, dict[str, str]]:
 def _fitted_on(fitted: dict[str, Any]) -> str:
     shape = fitted.get("image_shape_")
     return f"images of {'x'.join(map(str, shape))}" if shape else f"a table of {fitted.get('n_features_in_')} columns"
+
+
+def _backbone(parameters: dict[str, Any]) -> str:
+    """Name the pretrained network, and tell whether its weights are here."""
+    from ..backbones._resolve import state_of_embedded
+
+    name = parameters.get("backbone", "auto")
+    return state_of_embedded() if name == "auto" else f"{name} of keras.applications, whose weights Keras fetches"
 
 
 def _parameters(parameters: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import zipfile
 
 import numpy as np
@@ -11,6 +12,7 @@ from commands import modules_after, refused
 from PIL import Image
 
 from sklearn_medgan import __version__, cli
+from sklearn_medgan.backbones import _resolve
 from sklearn_medgan.cli import _info as _info_command
 from sklearn_medgan.persistence import changed_parameters, read_summary
 
@@ -171,8 +173,22 @@ def test_other_models(tmp_path, capsys, options, name, expected):
     assert told(capsys, model_file(tmp_path / "m.medgan", **options))[1][name] == expected
 
 
+def test_a_model_names_the_pretrained_network_it_needs(tmp_path, capsys, monkeypatch):
+    fitted = {"image_shape_": {"$": "tuple", "items": [8, 9, 1]}, "_trunk": "0123"}
+    path = model_file(tmp_path / "m.medgan", {"backbone": "auto"}, (), fitted)
+    told_of = told(capsys, path)[1]["backbone"]
+    assert re.fullmatch(
+        r"EfficientNet-Lite0, trained on ImageNet \(efficientnet\S+ [\d.]+, Apache-2.0; .*right\)", told_of
+    )
+    monkeypatch.setattr(_resolve, "LITE0", "no_such_module")
+    assert "cannot be had: backbone='auto' needs" in told(capsys, path)[1]["backbone"]
+    path = model_file(tmp_path / "m.medgan", {"backbone": "ResNet50"}, ("backbone",), fitted)
+    assert told(capsys, path)[1]["backbone"] == "ResNet50 of keras.applications, whose weights Keras fetches"
+
+
 def test_a_model_is_described_without_heavy_imports(tmp_path):
-    loaded, output = modules_after("info", model_file(tmp_path / "m"))
+    fitted = {"image_shape_": {"$": "tuple", "items": [8, 9, 1]}, "_trunk": "0123"}
+    loaded, output = modules_after("info", model_file(tmp_path / "m", fitted=fitted))
     assert "a fitted GANAugmenter" in output
     assert not loaded & {"sklearn", "scipy", "tensorflow", "keras"}
 
