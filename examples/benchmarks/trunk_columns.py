@@ -105,19 +105,21 @@ def extract(folder: Path, cache: Path, name: str, size: int, how: str, trunk: st
     print(target.name, len(images), f"{time.perf_counter() - started:.0f} s", flush=True)
 
 
-# A setting: what is unlike `BASE`. `levels` are blocks of the trunk's averages, `beside` other kinds of column; every
-# block is standardised on the training rows, and each kind as a whole has the same weight.
+# A setting: what is unlike `BASE`. `levels` are blocks of the trunk's averages, `beside` other kinds of column with the
+# factor of each; every block is standardised on the training rows, and each kind as a whole has the same weight but for
+# that factor. `wider`: a constant column, by which `gamma="scale"` becomes so many times as small.
 BASE = {
     "trunk": "lite0",
     "size": 160,
     "how": ("fixed",),
     "levels": ("stage_3:1", "stage_5:1", "head:1"),
     "scale": "standard",
-    "beside": (),
+    "beside": {},
     "weight": 1.0,
+    "wider": 1.0,
 }
 INNER = tuple(f"stage_{k}:1" for k in range(2, 8))
-ALL_KINDS = ("pixels", "patches")
+ALL_KINDS = {"pixels": 1.0, "patches": 1.0}
 MIDDLE = ("stage_4:1", "stage_5:1", "stage_6:1")
 VARIANTS = {
     **{f"size {size}": {"size": size} for size in (128, 192, 224)},
@@ -129,12 +131,12 @@ VARIANTS = {
     "by quarters": {"levels": tuple(f"stage_{k}:2" for k in (4, 5, 6))},
     "and deviations": {"levels": tuple(f"stage_{k}:{part}" for k in (4, 5, 6) for part in ("1", "std"))},
     "EfficientNet-Lite1": {"trunk": "lite1"},
-    "+ pixels": {"beside": ("pixels",)},
-    "+ patches": {"beside": ("patches",)},
+    "+ pixels": {"beside": {"pixels": 1.0}},
+    "+ patches": {"beside": {"patches": 1.0}},
     "+ pixels + patches": {"beside": ALL_KINDS},
     "x0.71 + pixels + patches": {"beside": ALL_KINDS, "weight": 2**-0.5},
     "x1.41 + pixels + patches": {"beside": ALL_KINDS, "weight": 2**0.5},
-    "size 224 + pixels": {"size": 224, "beside": ("pixels",)},
+    "size 224 + pixels": {"size": 224, "beside": {"pixels": 1.0}},
     "size 224 + pixels + patches": {"size": 224, "beside": ALL_KINDS},
     "flips averaged + pixels + patches": {"how": ("fixed", "flipped"), "beside": ALL_KINDS},
     "flips averaged, not standardised + pixels + patches": {
@@ -144,8 +146,8 @@ VARIANTS = {
     },
 }
 SETTINGS = {
-    "pixels": {"levels": (), "beside": ("pixels",)},
-    "patches": {"levels": (), "beside": ("patches",)},
+    "pixels": {"levels": (), "beside": {"pixels": 1.0}},
+    "patches": {"levels": (), "beside": {"patches": 1.0}},
     "pixels + patches": {"levels": (), "beside": ALL_KINDS},
     "base: 3, 5, head": {},
     **{f"size {size}": {"size": size} for size in (128, 192, 224)},
@@ -175,14 +177,28 @@ SETTINGS = {
     "standardised, rows to length 1": {"scale": "standard rows"},
     "whitened": {"scale": "whiten"},
     "half whitened": {"scale": "half"},
-    "+ pixels": {"beside": ("pixels",)},
-    "+ patches": {"beside": ("patches",)},
+    "+ pixels": {"beside": {"pixels": 1.0}},
+    "+ patches": {"beside": {"patches": 1.0}},
     "+ pixels + patches": {"beside": ALL_KINDS},
     "x0.5 + pixels + patches": {"beside": ALL_KINDS, "weight": 0.5},
     "x1.41 + pixels + patches": {"beside": ALL_KINDS, "weight": 2**0.5},
     "x2 + pixels + patches": {"beside": ALL_KINDS, "weight": 2.0},
     **{f"4, 5, 6: {label}": {"levels": MIDDLE, **changes} for label, changes in VARIANTS.items()},
 }
+WEIGHED = {  # at 224, the pixels on the canvas of GANAugmenter
+    "trunk": {},
+    "trunk, canvas 1": {"canvas": 1.0},
+    "trunk, patches 1, canvas 1": {"patches": 1.0, "canvas": 1.0},
+    "trunk, patches 0.5, canvas 0.5": {"patches": 0.5, "canvas": 0.5},
+    "trunk, patches 0.7": {"patches": 0.7},
+    "trunk, patches 0.7, canvas 0.3": {"patches": 0.7, "canvas": 0.3},
+    "trunk, patches 0.7, canvas 0.3, maps 0.3": {"patches": 0.7, "canvas": 0.3, "maps": 0.3},
+    "trunk, patches 0.7, canvas 0.3, maps 0.7": {"patches": 0.7, "canvas": 0.3, "maps": 0.7},
+    "trunk, all 1": {"patches": 1.0, "canvas": 1.0, "maps": 1.0},
+}
+for _label, _beside in WEIGHED.items():
+    for _wider in (1, 2, 4):
+        SETTINGS[f"{_label}, wider {_wider}"] = {"levels": MIDDLE, "size": 224, "beside": _beside, "wider": _wider}
 SEEDS, PER_CLASS, JUDGED = range(5), (25, 100), 1_000
 N_PATCHES = 200
 
@@ -216,18 +232,23 @@ def scaled(block: np.ndarray, train: np.ndarray, how: str) -> np.ndarray:
     return block / np.sqrt(np.square(block[train]).sum(1).mean())
 
 
-def other_blocks(images: np.ndarray, kind: str, train: np.ndarray, seed: int) -> list:
-    """Pixels at 32 by 32, or typical patches of the training rows, for all rows."""
+def other_blocks(images: np.ndarray, y: np.ndarray, kind: str, train: np.ndarray, seed: int) -> list:
+    """Pixels at 32 by 32 or on the canvas, typical patches, or a GAN's maps, scaled by the training rows."""
+    from sklearn_medgan import GANAugmenter
+    from sklearn_medgan.augmentation._canvas import canvas_shape, resampled
     from sklearn_medgan.augmentation._patch_learning import learn_patches
-    from sklearn_medgan.augmentation._patches import PatchDictionary, footprints
+    from sklearn_medgan.augmentation._patches import PatchDictionary
 
+    if kind == "maps":  # a fit of some minutes; its columns are scaled already
+        gan = GANAugmenter(backbone=None, n_patches=0, representation="features", random_state=seed)
+        return [scaled(gan.fit(images[train], y[train]).transform(images), train, "none")]
     x = images.astype(np.float32) / 127.5 - 1
     x = x if x.ndim == 4 else x[..., None]
+    x = resampled(x, (32, 32, x.shape[3]) if kind == "pixels" else canvas_shape(x.shape[1:], 64))
+    blocks = [x.reshape(len(x), -1)]
     if kind == "patches":
-        arrays = learn_patches(x[train], N_PATCHES, np.random.RandomState(seed))
-        return PatchDictionary(arrays).blocks(x)
-    rows, columns = footprints(x.shape[1], 32), footprints(x.shape[2], 32)
-    return [np.stack([rows @ x[..., c] @ columns.T for c in range(x.shape[3])], -1).reshape(len(x), -1)]
+        blocks = PatchDictionary(learn_patches(x[train], N_PATCHES, np.random.RandomState(seed))).blocks(x)
+    return [scaled(b, train, "standard") for b in blocks]
 
 
 def splits(y: np.ndarray, groups: np.ndarray, seed: int, per_class: int):
@@ -279,12 +300,14 @@ def judge(folder: Path, cache: Path, name: str, chosen: dict, classifiers: tuple
                 if s["levels"] and key not in trunk:
                     trunk[key] = trunk_blocks(cache, name, s)
                 kinds = [[scaled(b, train, s["scale"]) * s["weight"] for b in trunk[key]]] if s["levels"] else []
-                for kind in s["beside"]:
+                for kind, factor in s["beside"].items():
                     place = (kind, seed, per_class)
                     if place not in others:
-                        others[place] = [scaled(b, train, "standard") for b in other_blocks(images, kind, train, seed)]
-                    kinds.append(others[place])
+                        others[place] = other_blocks(images, y, kind, train, seed)
+                    kinds.append([b * factor for b in others[place]])
                 Z = np.concatenate([b / np.sqrt(len(kind)) for kind in kinds for b in kind], axis=1)
+                constant = np.sqrt((s["wider"] - 1) * np.square(Z[train]).sum(1).mean())
+                Z = np.concatenate([Z, np.full((len(Z), 1), constant, np.float32)], axis=1)
                 for classifier in todo:
                     score = balanced_accuracy_score(y[judged], classifier(Z, y, groups, train, judged))
                     yield [name, label, seed, per_class, classifier.__name__, round(float(score), 5)]
