@@ -19,7 +19,7 @@ from ._labels import encode_labels
 from ._patch_learning import choose_patches
 from ._representation import Representation, kinds_of
 from ._sampling import Sampler
-from ._training import train_gan, training_data
+from ._training import choose_detail, train_gan, training_data
 
 if TYPE_CHECKING:
     from ..gan.training import Hyper
@@ -145,10 +145,10 @@ class GANAugmenter(Sampler, NetworkEstimator):
 
     Notes
     -----
-    Training copies the rows to float32 once; columns are computed some rows at a time, and their location and spread
-    are learned from at most 5,000 rows (of either kind, with and without a label). Each typical patch is the mean of at
-    least 10 patches of at least 5 images. The compiled step is cached in the process by configuration and shape (the 32
-    used last), so a second fit of the same shape starts at once. Research use; not a medical device.
+    Rows stay as they are, a memory map in its file; training keeps them as float32 at `gan_size`. Location and spread
+    of columns are learned from at most 5,000 rows with and 5,000 without a label. A typical patch is the mean of at
+    least 10 patches of at least 5 images. Compiled steps stay in the process (the 32 used last), so a second fit of the
+    same shape starts at once. Research use; not a medical device.
 
     *Rows near real ones.* Where a class has few rows, its samples tend to their average; what two samples of a class
     differ by still holds how images vary. So half of such a difference is added to a real row, and the sum is moved by
@@ -279,13 +279,12 @@ class GANAugmenter(Sampler, NetworkEstimator):
             warn_of_size(form.image_shape)
             self._canvas, encoded = canvas, canvas.draw(parts)
             self._dictionary = None if is_table else choose_patches(self, encoded, goes_on)
-            data = training_data(encoded, labels)
-            del encoded  # the tensors are a copy
+            self._detail = choose_detail(self, parts, goes_on)
             self.__dict__.pop("classes_", None)
             if classes is not None:
                 self.classes_, self._priors = classes, labels[:, : len(classes)].mean(0, dtype=np.float64)
-            train_gan(self, data, hyper, goes_on)
-            del data
+            train_gan(self, training_data(encoded, labels), hyper, goes_on)
+            del encoded
             labels = labels[:, : len(getattr(self, "classes_", ()))]
             learned = Representation.fit(kinds_of(self), parts, canvas, labels, self.score_weight)
             self._moments, self._class_scores = learned.moments, learned.scores

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._base import warn_caller
-from ._patches import footprints
+from ._enlargement import enlarge_linear
 
 LONGEST = 64  # side of the canvas that "auto" stands for, at most; networks of larger images take minutes
 SHORTEST = 8  # side of an image that the networks take
@@ -49,7 +49,7 @@ class Canvas:
     def views(self, rows: np.ndarray) -> Views:
         """Return some rows in both ways."""
         encoded = self.codec.encode(rows)
-        return Views(encoded, encoded if self.is_whole else resampled(encoded, self.shape))
+        return Views(encoded, encoded if self.is_whole else enlarge_linear(encoded, self.shape))
 
     def draw(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """Return all rows of several arrays on the canvas, one after the other, in no more memory than that takes."""
@@ -83,20 +83,6 @@ def warn_of_size(image_shape: tuple[int, ...] | None) -> None:
             "out what matters, or reduce the images.",
             UserWarning,
         )
-
-
-def enlarged(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return images at a larger `shape`, by linear interpolation; those that have it as they are."""
-    return images if images.shape[1:] == tuple(shape) else resampled(images, shape)
-
-
-def resampled(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return images (n, height, width, channels) at another `shape`: averages, or linear interpolation."""
-    rows, columns = (footprints(whole, part) for whole, part in zip(images.shape[1:3], shape[:2], strict=True))
-    small = np.empty((len(images), *shape), np.float32)
-    for channel in range(shape[2]):
-        small[..., channel] = rows @ images[..., channel] @ columns.T
-    return small
 
 
 def chunks(n: int, n_values: int) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,7 @@ itself, so that it cannot depend on those beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +22,16 @@ N_CORRECTIONS = 2  # one would do, but values are cut at -1 and 1
 SMALLEST_ENERGY = 1e-9
 
 Shape = tuple[int, ...]
+
+
+class Images(Protocol):
+    """Images that can be asked for one by one, as those of an array or a list."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        """Return one, float32 (height, width, channels)."""
 
 
 def enlarge_linear(images: np.ndarray, shape: Shape) -> np.ndarray:
@@ -88,7 +99,7 @@ class _Pyramid:
         return image
 
 
-def learn_detail(images: Sequence[np.ndarray] | np.ndarray, canvas_shape: Shape, rng: np.random.RandomState) -> Arrays:
+def learn_detail(images: Images, canvas_shape: Shape, rng: np.random.RandomState) -> Arrays:
     """Learn from images what their reduced versions lack.
 
     Parameters

@@ -16,7 +16,7 @@ from .._containers import Form, as_rows, join_labels, join_rows
 from .._parameters import check_whole
 from .._sklearn_compat import _safe_indexing
 from .._validation import check_rows
-from ._canvas import enlarged
+from ._enlargement import enlarge, enlarge_linear
 from ._labels import check_labels, codes_of
 from ._patch_learning import PatchSource
 
@@ -37,6 +37,7 @@ class Sampler:
     classes_: np.ndarray
     _form: Form
     _canvas: Any
+    _detail: dict[str, np.ndarray]
     _dictionary: PatchSource | None
     history_: dict[str, list]
     _config: Any
@@ -147,11 +148,12 @@ class Sampler:
         X = as_rows(X)
 
         def rows_of(part: slice) -> np.ndarray:
-            rows = self._enlarged(drawn[part], rng)
-            which = place[part][near[part]]
+            beside, which = near[part], place[part][near[part]]
+            rows = np.empty((len(beside), *self._canvas.codec.network_shape), np.float32)
+            rows[~beside] = self._enlarged(drawn[part][~beside], rng)
             if len(which):
                 real = check_rows(self, _safe_indexing(X, origins[which]), image_shape=self.image_shape, reset=False)[0]
-                rows[near[part]] = self._canvas.codec.encode(real) + enlarged(change[which], rows.shape[1:])
+                rows[beside] = self._canvas.codec.encode(real) + enlarge_linear(change[which], rows.shape[1:])
             return moved(rows, self._config.augment, rng)
 
         return self._restored(len(codes), rows_of), self._labels_of(codes)
@@ -223,7 +225,9 @@ class Sampler:
 
     def _enlarged(self, drawn: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """Return samples on the canvas at the size of the rows."""
-        return enlarged(drawn, self._canvas.codec.network_shape)
+        if self._canvas.is_whole:
+            return drawn
+        return enlarge(drawn, self._detail, self._canvas.codec.network_shape, rng)
 
     def _draw(self, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """Return encoded samples of one-hot labels."""

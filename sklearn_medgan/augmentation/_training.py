@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from .._base import warn_caller
 from ._convergence import advice_on
+from ._enlargement import learn_detail
 from ._labels import drawing_probabilities
 
 if TYPE_CHECKING:
@@ -23,6 +25,36 @@ def training_data(encoded: np.ndarray, labels: np.ndarray) -> Data:
 
     labels = np.concatenate([labels, np.zeros((len(encoded) - len(labels), labels.shape[1]), np.float32)])
     return Data(*map(tf.convert_to_tensor, (encoded, labels, drawing_probabilities(labels))))
+
+
+def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) -> dict[str, np.ndarray]:
+    """Return what `enlarge` needs to know of the training images; nothing where they are seen at their own size."""
+    canvas = augmenter._canvas
+    if canvas.is_whole or augmenter.adversarial_weight == 0:
+        return {}
+    if goes_on:
+        return augmenter._detail
+    rng = check_random_state(augmenter.random_state)
+    return learn_detail(EncodedRows(canvas.codec, parts), canvas.shape[:2], rng)
+
+
+class EncodedRows:
+    """Rows of several arrays, one after the other, each encoded when it is asked for."""
+
+    def __init__(self, codec: Any, parts: Sequence[np.ndarray]) -> None:
+        self.codec, self.parts = codec, parts
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        """Return one row, float32 (height, width, channels)."""
+        for rows in self.parts:
+            if place < len(rows):
+                return self.codec.encode(rows[place : place + 1])[0]
+            place -= len(rows)
+        raise IndexError("There are fewer rows.")
 
 
 def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:
