@@ -21,6 +21,7 @@ Arrays = dict[str, np.ndarray]
 FEWEST_IMAGES = 5  # behind each learned number
 N_ANGLES, N_STRENGTHS, N_PLAIN = 8, 8, 3  # below the strongest of the strengths, directions are not told apart
 N_KINDS = N_PLAIN + (N_STRENGTHS - N_PLAIN) * 2 * N_ANGLES
+N_STRONG, CALM = 3, 0.6  # on the strongest straight edges, less is drawn: real ones are rarely ragged
 N_ACTIVITIES, N_BRIGHTNESSES, N_SIZES = 16, 6, 8
 FLAT = -13.0  # logarithm of the squared gradient below which there is none, with values in [-1, 1] of 8 bits
 EXTREMES = (0.05, 0.98)  # between these quantiles, classes by strength are evenly apart
@@ -277,6 +278,7 @@ def _spread(
     code = np.searchsorted(sizes, size / spread)
     by_size = _factor(rest, spread, code, image, N_SIZES)
     quantiles = np.quantile(rest / (spread * by_size[code]), LEVELS).astype(np.float32)
+    by_kind[N_PLAIN:].reshape(-1, 2, N_ANGLES)[-N_STRONG:, 1] *= CALM
     return {"by_tone": by_tone, "by_kind": by_kind, "sizes": sizes, "by_size": by_size, "quantiles": quantiles}
 
 

@@ -17,7 +17,8 @@ from ._patches import footprints
 
 N_IMAGES, N_VALUES = 200, 5_000_000  # learned from, at most
 N_TRIALS = 16  # images on which the strength of the random part is set
-LEAST_GRAIN, MOST_GRAIN = 0.5, 1.2
+SHARE = 0.7  # drawn of the energy that the mean lacks: noise looks rougher than the edges that it stands for
+LEAST_GRAIN, MOST_GRAIN = 0.3, 1.0
 N_CORRECTIONS = 2  # one would do, but values are cut at -1 and 1
 SMALLEST_ENERGY = 1e-9
 
@@ -172,7 +173,7 @@ def _balanced_grain(
     channels: list[Arrays],
     seeds: np.ndarray,
 ) -> float:
-    """Return the factor of the random part with which drawn detail has the energy of the true one.
+    """Return the factor of the random part with which drawn detail has its share of the true one's energy.
 
     What is drawn here starts from what earlier steps drew; a step learns from true images alone.
     """
@@ -186,7 +187,7 @@ def _balanced_grain(
         of_mean, of_drawn = (energy(trial, image) for trial in trials)
         missing += energy(large, small) - of_mean
         added += of_drawn - of_mean
-    return float(np.sqrt(np.clip(missing / added, LEAST_GRAIN**2, MOST_GRAIN**2)))
+    return float(np.sqrt(np.clip(SHARE * missing / added, LEAST_GRAIN**2, MOST_GRAIN**2)))
 
 
 def enlarge(
