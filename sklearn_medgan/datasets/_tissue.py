@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._parameters import ParameterError
 from .._sklearn_compat import Interval, StrOptions, validate_params
 
 # Patches, whether of the second class, names of both classes, region of each patch, and its first pixel.
@@ -17,7 +18,8 @@ DAB_DENSITY = 0.06  # Otsu's threshold on the DAB channel of the section is 0.06
 DAB_SHARE = 0.5
 VESSEL_DEPTH = 10.0  # grey levels darker than the surroundings
 VESSEL_REACH = 8  # pixels of the halved image: wider than half the widest vessel
-VESSEL_SHARE = 0.2
+VESSEL_SHARE = 0.2  # of patches up to `SMALL`; of larger ones less, for a vessel that crosses them fills less
+SMALL = 64  # pixels a side: larger patches come from the full photograph, and overlap
 FIELD_OF_VIEW_RED = 40  # outside the round field the photograph is black
 
 DESCR = """\
@@ -31,9 +33,11 @@ ihc.png, a section of colonic glands, 512 x 512 pixels: brown (DAB) marks the pr
     "DAB stained"      at least half of the patch's pixels hold DAB: density above 0.06 in the colour
                        deconvolution of Ruifrok and Johnston
     "unstained"        the other patches: connective tissue, the edges of glands, empty glass
-retina.jpg, a fundus photograph of a normal left eye, 1411 x 1411 pixels, halved here. Mikael Haggstrom, CC0.
+retina.jpg, a fundus photograph of a normal left eye, 1411 x 1411 pixels, halved here for patches of up to 64
+pixels. Mikael Haggstrom, CC0.
     "large vessel"     at least 20 % of the patch's pixels are vessel: more than 10 grey levels darker than
-                       their surroundings (black top-hat, radius 8 pixels, of the smoothed green channel)
+                       their surroundings (black top-hat, radius 8 pixels, of the smoothed green channel of
+                       the halved photograph); above 64 pixels a side, 20 % x 64 / side
     "no large vessel"  the other patches inside the round field: background, thin vessels, optic disc, fovea
 
 Nobody annotated these images. The stain rule reads the colour, which the grey patches do not show; the vessel
@@ -41,13 +45,14 @@ rule reads the same channel as the patches, and their surroundings. One section 
 demonstration of the method, not a diagnosis, and no figure found here carries over to patients.
 
 Patches come in regions of 2 x 2. `groups` names the region; regions are a quarter of a patch apart, so a
-split by group never parts touching patches. Two images remain two images, however they are split.
+split by group never parts touching patches. Patches above 64 pixels overlap by three quarters within their
+region, or there would be too few. Two images remain two images, however they are split.
 """
 
 
 @validate_params(
     {
-        "patch_size": [Interval(Integral, 8, 64, closed="both")],
+        "patch_size": [Interval(Integral, 8, 128, closed="both")],
         "source": [StrOptions({"all", "microscopy", "retina"})],
         "return_X_y": ["boolean"],
     },
@@ -56,16 +61,20 @@ split by group never parts touching patches. Two images remain two images, howev
 def load_tissue_patches(
     *, patch_size: int = 32, source: str = "all", return_X_y: bool = False
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load small real images, microscopy and retina, labelled by what they show.
+    """Load real images, microscopy and retina, labelled by what they show.
 
     The patches are cut from two images inside scikit-image's wheel, so nothing is downloaded. At the default
     size there are 443: of the microscopy 103 stained with DAB and 93 not, of the retina 71 with a large
     vessel and 176 without. The labels come from a rule, given in ``DESCR``, not from a physician.
 
+    ``load_tissue_patches(patch_size=128, source="retina")`` returns 127 images of 128 x 128 in 35 regions. Larger
+    ones would be too few for a split by region: of 224 x 224 the photograph has room for 11 that are apart.
+
     Parameters
     ----------
     patch_size : int, default=32
-        Side of a patch in pixels, 8 to 64.
+        Side of a patch in pixels, 8 to 64; of the retina to 128. Above 64 the retina's patches are cut from the
+        photograph at full size, and overlap those of their own region by three quarters.
     source : {"all", "microscopy", "retina"}, default="all"
         Which image to cut from: both (four classes) or one (two classes).
     return_X_y : bool, default=False
@@ -85,7 +94,7 @@ def load_tissue_patches(
         source : ndarray of shape (n_samples,), str
             "microscopy" or "retina".
         position : ndarray of shape (n_samples, 2), int64
-            Row and column of the patch's first pixel, in the (for the retina: halved) image.
+            Row and column of the patch's first pixel, in the image (for the retina up to 64 pixels: halved).
         spacing : None
             The size of a pixel is not known.
         DESCR : str
@@ -96,6 +105,8 @@ def load_tissue_patches(
     ------
     FileNotFoundError
         If this installation of scikit-image lacks one of the images.
+    ValueError
+        If `patch_size` is above 64 and `source` is not "retina": the section would give too few.
 
     References
     ----------
@@ -114,6 +125,13 @@ def load_tissue_patches(
     >>> len(set(patches.groups))
     49
     """
+    if patch_size > SMALL and source != "retina":
+        raise ParameterError(
+            "patch_size",
+            f"must be at most {SMALL} for source={source!r}, whose section holds too few larger patches to split",
+            str(patch_size),
+            'Set source="retina", which gives patches of up to 128 pixels.',
+        )
     parts = {name: _SOURCES[name](patch_size) for name in _SOURCES if source in ("all", name)}
     joined = _join(parts)
     if return_X_y:
@@ -138,16 +156,23 @@ def _cut_retina(patch_size: int) -> Part:
     from skimage.filters import gaussian
     from skimage.morphology import black_tophat, disk
 
-    photograph = _halve(_read_image("retina.jpg"))
+    photograph = _read_image("retina.jpg")
+    half = _halve(photograph)
+    depth = black_tophat(gaussian(half[..., 1], 1.0, preserve_range=True), disk(VESSEL_REACH))
+    vessel = depth > VESSEL_DEPTH
+    if patch_size <= SMALL:
+        photograph = half
+    else:
+        vessel = vessel.repeat(2, axis=0).repeat(2, axis=1)
+        photograph = photograph[: len(vessel), : len(vessel[0])]
     green = photograph[..., 1]
     position, groups = _grid(green.shape, patch_size)
     inside = _cut(photograph[..., 0] > FIELD_OF_VIEW_RED, position, patch_size).all(axis=(1, 2))
     position, groups = position[inside], groups[inside]
-    depth = black_tophat(gaussian(green, 1.0, preserve_range=True), disk(VESSEL_REACH))
-    share = _cut(depth > VESSEL_DEPTH, position, patch_size).mean(axis=(1, 2))
+    share = _cut(vessel, position, patch_size).mean(axis=(1, 2))
     return (
         _cut(green, position, patch_size),
-        share >= VESSEL_SHARE,
+        share >= VESSEL_SHARE * min(1.0, SMALL / patch_size),
         ["no large vessel", "large vessel"],
         groups,
         position,
@@ -181,14 +206,15 @@ def _halve(image: np.ndarray) -> np.ndarray:
 
 def _grid(shape: tuple[int, ...], patch_size: int) -> tuple[np.ndarray, np.ndarray]:
     """First pixel and region of each patch: regions of 2 x 2 patches, a quarter of a patch apart."""
-    region = 2 * patch_size
+    stride = patch_size if patch_size <= SMALL else patch_size // 4
+    region = stride + patch_size
     step = region + patch_size // 4
     corners = [
         (row, column)
         for row in range(0, shape[0] - region + 1, step)
         for column in range(0, shape[1] - region + 1, step)
     ]
-    within = patch_size * np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
+    within = stride * np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
     position = (np.array(corners)[:, None] + within).reshape(-1, 2)
     return position, np.repeat(np.arange(len(corners)), 4)
 

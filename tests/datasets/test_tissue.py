@@ -43,6 +43,45 @@ def test_retina_patches_are_the_halved_photograph_inside_its_field(patches):
         assert box[..., 0].min() > 30
 
 
+@pytest.fixture(scope="module")
+def large():
+    return load_tissue_patches(patch_size=128, source="retina")
+
+
+def test_large_patches_are_the_photograph_at_full_size(large):
+    from skimage.data import retina
+
+    assert large.data.shape == (127, 128, 128)
+    assert np.bincount(large.target).min() >= 50
+    photograph = retina()
+    for pixels, (row, column) in zip(large.data, large.position, strict=True):
+        box = photograph[row : row + 128, column : column + 128]
+        np.testing.assert_array_equal(pixels, box[..., 1])
+        assert box[..., 0].min() > 30
+
+
+def test_large_patches_overlap_within_their_group_only(large):
+    assert len(set(large.groups)) == 35
+    corners = large.position.astype(int)
+    apart = np.abs(corners[:, None] - corners[None]).max(-1)  # of two squares, along the axis where it is more
+    same = large.groups[:, None] == large.groups[None]
+    assert apart[same].max() == 32
+    assert apart[~same].min() == 128 + 32
+
+
+def test_large_vessels_are_those_that_cross_a_large_patch(large):
+    """A patch of 128 pixels holds 2 x 2 of the small ones, halved: it has a vessel where some of them do."""
+    small = load_tissue_patches(patch_size=32, source="retina")
+    corner = large.position[:, None] / 2
+    inside = ((small.position >= corner - 8) & (small.position + 32 <= corner + 64 + 8)).all(-1)
+    vessels = (inside * small.target).sum(1) / np.maximum(inside.sum(1), 1)
+    assert vessels[large.target == 1].mean() > 4 * vessels[large.target == 0].mean()
+
+
+def test_large_patches_are_neither_trivial_nor_hopeless_for_an_svc(large, balanced_accuracy):
+    assert 0.6 < balanced_accuracy(large.data, large.target, large.groups) < 0.9
+
+
 @pytest.mark.parametrize("patch_size", [17, 32])
 def test_patches_never_overlap_and_groups_keep_a_gap(patch_size):
     patches = load_tissue_patches(patch_size=patch_size)
@@ -109,7 +148,13 @@ def test_an_image_missing_from_scikit_image_is_an_error_and_no_download(monkeypa
         load_tissue_patches()
 
 
-@pytest.mark.parametrize("kwargs", [{"patch_size": 7}, {"patch_size": 65}, {"source": "skin"}])
+@pytest.mark.parametrize("kwargs", [{"patch_size": 7}, {"patch_size": 129}, {"source": "skin"}])
 def test_load_tissue_patches_says_what_it_expected(kwargs):
     with pytest.raises(ValueError, match=f"'{next(iter(kwargs))}' parameter of load_tissue_patches must be"):
         load_tissue_patches(**kwargs)
+
+
+@pytest.mark.parametrize("source", ["all", "microscopy"])
+def test_the_section_is_too_small_for_large_patches(source):
+    with pytest.raises(ValueError, match=r"must be at most 64 for source='\w+', .*; got 65. Set source=\"retina\""):
+        load_tissue_patches(patch_size=65, source=source)
