@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._parameters import ParameterError
 from ._torch_file import read_tensors
 
 if TYPE_CHECKING:
@@ -178,17 +179,19 @@ def _application(name: str) -> Backbone:
     if name not in builders:
         similar = {key.lower(): key for key in builders}
         close = [similar[key] for key in difflib.get_close_matches(name.lower(), similar, n=1)]
-        hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(sorted(builders))}."
-        raise ValueError(f"backbone={name!r} is no network of keras.applications. {hint}")
+        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(sorted(builders))}"
+        raise ParameterError("backbone", "must name a network of keras.applications", f"{name!r} ({hint})")
     builder = builders[name]
     shape = (SIDE, SIDE, 3)
     try:
         whole = builder(include_top=False, weights="imagenet", input_shape=shape)
     except Exception as error:  # Keras raises a plain Exception where it cannot fetch a file
-        raise ValueError(
-            f"The weights of backbone={name!r} cannot be had: {error}. On a machine with a network run "
-            f"keras.applications.{name}(include_top=False) once and copy its folder ~/.keras/models here; or set "
-            "backbone='auto', whose weights are installed with this package."
+        raise ParameterError(
+            "backbone",
+            f"must have weights that Keras can fetch, or those of {name} in ~/.keras/models",
+            f"{error}",
+            f"On a machine with a network run keras.applications.{name}(include_top=False) once and copy its folder "
+            "~/.keras/models here; or set backbone='auto', whose weights are installed with this package.",
         ) from error
     whole.trainable = False
     module = getattr(keras.applications, builder.__module__.rpartition(".")[2])

@@ -125,18 +125,26 @@ def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float]
     }
 
 
-def _conv_net_arm(max_iter: int) -> Arm:
+def _conv_net_arm(augmenter: GANAugmenter) -> Arm:
     """Return the discriminator's trunk with its class head alone; twice the GAN's steps take about as long as those."""
-    net = GANAugmenter(adversarial_weight=0.0, n_patches=0, backbone=None, max_iter=2 * max_iter)
+    alone = {"adversarial_weight": 0.0, "n_patches": 0, "backbone": None, "max_iter": 2 * augmenter.max_iter}
+    net = clone(augmenter).set_params(**alone)
     fit = partial(_fit_gan, augmenter=net, name="conv net")
     return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True)
 
 
-def default_arms(max_iter: int | None = None) -> dict[str, Arm]:
-    """Return rows and columns of the protocol, by name; `max_iter` updates of each GAN, None for its default."""
-    augmenter = GANAugmenter() if max_iter is None else GANAugmenter(max_iter=max_iter)
-    conv_net = {"conv net (class head only)": _conv_net_arm(augmenter.max_iter)}
-    frozen = {name: arm for name, arm in transfer_arms().items() if name != FINE_TUNED}
+def default_arms(max_iter: int | None = None, **parameters: Any) -> dict[str, Arm]:
+    """Return rows and columns of the protocol, by name.
+
+    `max_iter` updates of each GAN, None for its default; `parameters` are further ones of `GANAugmenter`. Transfer
+    learning is by the same `backbone`, by the embedded one where that is None.
+    """
+    augmenter = GANAugmenter(**parameters)
+    if max_iter is not None:
+        augmenter.set_params(max_iter=max_iter)
+    conv_net = {"conv net (class head only)": _conv_net_arm(augmenter)}
+    transfer = transfer_arms("auto" if augmenter.backbone is None else augmenter.backbone)
+    frozen = {name: arm for name, arm in transfer.items() if name != FINE_TUNED}
     arms = {**light_arms(), **conv_net, **frozen, **gan_arms(augmenter)}
     return dict(sorted(arms.items(), key=lambda item: KINDS.index(item[1].kind)))
 

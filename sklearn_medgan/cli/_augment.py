@@ -18,12 +18,13 @@ from ..augmentation._augmenter import GANAugmenter
 from ..datasets._folders import MANIFEST
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, write_stack
 from ..persistence import changed_parameters, load
-from ._inputs import model_summary, refuse_fit_options, write_npz
+from ._inputs import model_summary, network_parameters, refuse_fit_options, write_npz
 from ._labelled import MARK, TRAINING, Real, load_training, rows_to_draw
 from ._session import Session, reading
 from ._staging import Staging
 
 UNMEASURED = "How close synthetic images come to real ones was not measured."
+UNTOLD = ("verbose", "random_state", "ratio", "backbone")  # parameters that are told apart, or do not count in a sample
 DISCLAIMER = (
     "Synthetic images may resemble those they were learned from: share them only where you could share those, and keep "
     "them out of test sets. Research use; not a medical device."
@@ -42,8 +43,10 @@ def run(options: Namespace, session: Session) -> int:
     """
     session.write("Loading scikit-learn and the images ...")
     known = None
+    if options.backbone is not None and options.save is None and options.model is None:
+        raise ValueError("--backbone is for the columns of a saved model, not for what is drawn: add --save FILE.")
     if options.model is not None:
-        refuse_fit_options(options, ["max_iter", "max_time", "save"])
+        refuse_fit_options(options, ["max_iter", "max_time", "gan_size", "backbone", "save"])
         known = model_summary(Path(options.model), "GANAugmenter")
     real = load_training(Path(options.source), options.image_size)
     session.write(real.describe())
@@ -265,8 +268,10 @@ def make(options: Namespace, real: Real, wanted: np.ndarray, session: Session) -
 
 def fit(options: Namespace, real: Real, session: Session) -> GANAugmenter:
     """Return an augmenter that has learned from the real images."""
-    limits = {name: getattr(options, name) for name in ("max_iter", "max_time") if getattr(options, name) is not None}
-    augmenter = GANAugmenter(ratio=options.ratio, random_state=options.seed, verbose=1, **limits)
+    given = network_parameters(options, "max_iter", "max_time", "gan_size", "backbone")
+    if options.save is None:
+        given["backbone"] = None  # columns that nobody will see
+    augmenter = GANAugmenter(ratio=options.ratio, random_state=options.seed, verbose=1, **given)
     session.write("Learning to draw ...")
     session.learn(augmenter, real.source, real.X, real.labels(real.codes))
     return augmenter
@@ -306,7 +311,7 @@ def draw(augmenter: Any, real: Real, wanted: np.ndarray, options: Namespace) -> 
 
 def origin_of(augmenter: Any, options: Namespace) -> dict[str, Any]:
     """Return what the manifest says of synthetic images; parameters are those that are not at their defaults."""
-    changed = {k: v for k, v in changed_parameters(augmenter).items() if k not in ("verbose", "random_state", "ratio")}
+    changed = {k: v for k, v in changed_parameters(augmenter).items() if k not in UNTOLD}
     return {
         "generator": "GANAugmenter",
         "package_version": __version__,

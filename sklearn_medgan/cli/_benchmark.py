@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import benchmark
 from ..augmentation._augmenter import GANAugmenter
+from ..backbones._resolve import resolve_backbone
 from ..benchmark import BenchmarkResult
 from ..benchmark._arms import KINDS, Arm
 from ..benchmark._estimator_arms import default_arms
@@ -20,6 +21,7 @@ from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, 
 from ..benchmark._transfer_arms import FINE_TUNED
 from ..enhancement._enhancer import GANEnhancer
 from ._data import Data, embedded, load_own
+from ._inputs import network_parameters
 from ._session import Session, about
 from ._staging import Staging
 
@@ -74,6 +76,7 @@ def run(options: argparse.Namespace, session: Session) -> int:
         job.check()
     if any(job.trains_networks for job in jobs):
         session.load_tensorflow(write)
+        resolve_backbone(network_parameters(options, "backbone").get("backbone"))  # an error before hours of work
     tables = []
     for job in jobs:
         show(f"\n{job.describe()}\n")
@@ -198,7 +201,11 @@ def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int 
     classifiers = extent.classifiers if options.classifiers is None else [options.classifiers]
     return Job(
         data=data,
-        arms=arms_named(extent.arms if options.arms is None else options.arms, max_iter),
+        arms=arms_named(
+            extent.arms if options.arms is None else options.arms,
+            max_iter,
+            **network_parameters(options, "gan_size", "backbone"),
+        ),
         classifiers=named("--classifiers", classifiers, benchmark.CLASSIFIERS),
         regimes=[*(options.per_class or ["all"]), *_rare_regimes(options, data)],
         diseased=_labels_named("--diseased", options.diseased, data) or data.diseased,
@@ -210,11 +217,15 @@ def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int 
     )
 
 
-def arms_named(wanted: Iterable[str], max_iter: int | None) -> dict[str, Arm]:
-    """Return arms by their names or kinds, with networks that take `max_iter` updates (None: their default)."""
+def arms_named(wanted: Iterable[str], max_iter: int | None, **parameters: Any) -> dict[str, Arm]:
+    """Return arms by their names or kinds.
+
+    Networks take `max_iter` updates (None: their default); `parameters` are further ones of the GAN's.
+    """
     enhancer = GANEnhancer() if max_iter is None else GANEnhancer(max_iter=max_iter)
-    by_kind = {**default_arms(max_iter), **benchmark.enhancement_arms(enhancer=enhancer)}
-    known = {**by_kind, FINE_TUNED: benchmark.transfer_arms(max_iter=max_iter)[FINE_TUNED]}  # long: by name alone
+    by_kind = {**default_arms(max_iter, **parameters), **benchmark.enhancement_arms(enhancer=enhancer)}
+    fine_tuned = benchmark.transfer_arms(parameters.get("backbone") or "auto", max_iter=max_iter)[FINE_TUNED]
+    known = {**by_kind, FINE_TUNED: fine_tuned}  # which is long: by its name alone
     arms = {}
     for name in named("--arms", wanted, [*KINDS, *known]):
         arms.update({arm: by_kind[arm] for arm in by_kind if by_kind[arm].kind == name})

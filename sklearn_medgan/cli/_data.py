@@ -53,17 +53,18 @@ class Data:
 
 def embedded() -> dict[str, Data]:
     """Return sets that need no download, by the word that tells their files apart."""
-    nodules, tissue, cancer = make_nodules(240, **NODULES), load_tissue_patches(), load_breast_cancer()
+    nodules, cancer = make_nodules(240, **NODULES), load_breast_cancer()
+    retina = load_tissue_patches(source="retina", patch_size=128)
     names = [str(name) for name in nodules.target_names]
     return {
         "nodules": Data("Lung nodules (simulated)", nodules.data, nodules.target, None, names, diseased=["nodule"]),
-        "tissue": Data(
-            "Tissue patches (microscopy and retina)",
-            tissue.data,
-            tissue.target,
-            tissue.groups,
-            tissue.target_names,
-            diseased=["DAB stained", "large vessel"],  # none is an illness: these are what a pathologist looks for
+        "retina": Data(
+            "Patches of a retina",
+            retina.data,
+            retina.target,
+            retina.groups,
+            retina.target_names,
+            diseased=["large vessel"],  # no illness: what is looked for
         ),
         "breast_cancer": Data(
             "Breast cancer, a table of 30 measurements",

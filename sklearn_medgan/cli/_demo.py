@@ -1,4 +1,4 @@
-"""The main job, `medgan demo`: does a GAN in front of an SVC help? Three pipelines, by the benchmark's protocol."""
+"""The main job, `medgan demo`: does a GAN in front of an SVC help? Pipelines compared by the benchmark's protocol."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import numpy as np
 from sklearn.svm import SVC
 
 from ..augmentation._augmenter import GANAugmenter
+from ..augmentation._canvas import LONGEST
 from ..benchmark import ARMS, Arm, BenchmarkResult, gan_arms
-from ..benchmark._estimator_arms import SharedGAN, gan_rows_and_columns
+from ..benchmark._estimator_arms import gan_rows_and_columns
 from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job
 from ._data import Data, embedded, load_own
 from ._session import Session
@@ -25,13 +26,15 @@ from ._session import Session
 FOLDS, N_SEEDS = 2, 2
 C = 10.0
 MOST_PER_CLASS, MOST_ROWS = 200, 1200
+GAN_SIZE = 32  # pixels a side of the GAN's images, fewer than the default, to take minutes
 
 ALONE, STOCK, GROWN = "StandardScaler + SVC", "sklearn Pipeline(aug, clf)", "sklearn_medgan Pipeline(aug, clf)"
+TRANSFER = "pretrained features"  # the arm of that name: what a user would do instead
 SHOWN = ("arm", "balanced_accuracy", "difference", "verdict", "seconds")
 
 
 def run(options: argparse.Namespace, session: Session) -> int:
-    """Compare the three pipelines on each set, show table, verdict and notes, and draw what the GAN has learned.
+    """Compare the pipelines on each set, show table, verdict and notes, and draw what the GAN has learned.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def run(options: argparse.Namespace, session: Session) -> int:
 def jobs(options: argparse.Namespace) -> list[tuple[str, Job]]:
     """Return the sets to compare on, each with the first word of its pictures' names."""
     if options.data is None:
-        sets = {word: embedded()[word] for word in ("tissue", "breast_cancer")}
+        sets = {word: embedded()[word] for word in ("retina", "breast_cancer")}
     else:
         sets = {"own": thinned(load_own(Path(options.data), options.image_size), options.seed)}
     for data in sets.values():
@@ -72,20 +75,25 @@ def jobs(options: argparse.Namespace) -> list[tuple[str, Job]]:
 
 
 def job_of(data: Data, max_iter: int | None, seed: int) -> Job:
-    """Return the benchmark of the three pipelines; the arms with a GAN share its fit."""
-    max_iter = max_iter or (IMAGE_STEPS if data.X.ndim > 2 else GANAugmenter().max_iter)
-    columns = gan_arms(GANAugmenter(max_iter=max_iter))["GAN columns"]
+    """Return the benchmark of the pipelines, of images also of transfer learning; those with a GAN share its fit."""
+    is_table = data.X.ndim == 2
+    max_iter = max_iter or (GANAugmenter().max_iter if is_table else IMAGE_STEPS)
+    columns = gan_arms(GANAugmenter(max_iter=max_iter, gan_size=GAN_SIZE))["GAN columns"]
     grown = replace(columns, prepare=partial(gan_rows_and_columns, name="GAN"))
+    transfer = {} if is_table else {TRANSFER: ARMS[TRANSFER]}
+    if not is_table and max(data.X.shape[1:3]) > GAN_SIZE:
+        note = f"The GAN works on images of at most {GAN_SIZE} pixels a side instead of {LONGEST}."
+        data = replace(data, notes=(*data.notes, note))
     return Job(
         data=data,
-        arms={ALONE: ARMS["pixels"], STOCK: columns, GROWN: grown},
+        arms={ALONE: ARMS["pixels"], **transfer, STOCK: columns, GROWN: grown},
         classifiers={f"SVC(C={C:g})": SVC(C=C)},
         regimes=["all"],
         diseased=data.diseased,
         folds=FOLDS,
         seeds=[(seed + k) % 2**31 for k in range(N_SEEDS)],
         max_iter=max_iter,
-        reference=ALONE,
+        reference=ALONE if is_table else TRANSFER,
     )
 
 
@@ -113,9 +121,9 @@ class Demonstration:
         fit = arm.fit_shared
         return arm if fit is None else replace(arm, fit_shared=partial(self._fit, fit=fit))
 
-    def _fit(self, fold: Any, *, fit: Callable) -> SharedGAN:
+    def _fit(self, fold: Any, *, fit: Callable) -> Any:
         shared = fit(fold)
-        self.augmenter = shared.gan
+        self.augmenter = getattr(shared, "gan", self.augmenter)
         return shared
 
     def run(self, folder: Path, write: Callable[[str], None]) -> None:

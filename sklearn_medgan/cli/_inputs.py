@@ -6,6 +6,7 @@ import zipfile
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -42,6 +43,12 @@ def refuse_fit_options(options: Namespace, names: Iterable[str]) -> None:
     for name in names:
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for fitting; got --model, which is fitted.")
+
+
+def network_parameters(options: Namespace, *names: str) -> dict[str, Any]:
+    """Return those parameters of GANAugmenter that the line sets, by name; "none" is None."""
+    given = {name: getattr(options, name) for name in names}
+    return {name: None if value == "none" else value for name, value in given.items() if value is not None}
 
 
 def model_summary(path: Path, kind: str) -> dict:

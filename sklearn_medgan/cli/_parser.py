@@ -52,9 +52,9 @@ def _add_demo(commands: Any) -> None:
     demo = commands.add_parser(
         "demo",
         help="compare an SVC alone with a GAN in front of it, by cross-validation",
-        description="Compare three pipelines by cross-validation: an SVC alone, a GAN in front of it in scikit-learn's "
-        "Pipeline, and in sklearn_medgan's Pipeline, which also adds synthetic rows. Without --data it runs on real "
-        "data that comes with scikit-image and scikit-learn, in about two minutes.",
+        description="Compare by cross-validation an SVC alone, one on the columns of a pretrained network, a GAN in "
+        "front of it in scikit-learn's Pipeline, and in sklearn_medgan's Pipeline, which also adds synthetic rows. "
+        "Without --data it runs on real data that comes with scikit-image and scikit-learn, in about two minutes.",
     )
     demo.add_argument(
         "--data",
@@ -70,7 +70,7 @@ def _add_demo(commands: Any) -> None:
         "--image-size",
         metavar="N",
         type=_whole(8, LARGEST),
-        default=32,
+        default=224,
         help="reduce larger images to this many pixels a side, and resize those of several sizes (%(default)s)",
     )
     demo.add_argument(
@@ -84,9 +84,9 @@ def _add_benchmark(commands: Any) -> None:
         "benchmark",
         help="does it help a diagnosis? arms of rows and columns compared by one protocol",
         description="Compare ways to prepare rows for a classifier, by cross-validation by group, with intervals and a "
-        "verdict in words. Without --data: three sets that need no download (simulated nodules, tissue patches, the "
-        "breast-cancer table), with fewer folds, seeds and updates than the protocol, in a few minutes. With --data: "
-        "the protocol, which takes hours; it goes on where it was stopped. Research use; not a medical device.",
+        "verdict in words. Without --data: three sets that need no download (simulated nodules, patches of a retina, "
+        "the breast-cancer table), with fewer folds, seeds and updates than the protocol, in a few minutes. With "
+        "--data: the protocol, which takes hours; it goes on where it was stopped. Research use; not a medical device.",
     )
     compare.add_argument(
         "--data",
@@ -133,6 +133,7 @@ def _add_benchmark_plan(compare: Any) -> None:
     plan.add_argument(
         "--max-iter", metavar="N", type=_whole(1), help="updates of each network (default; without --data 80 on images)"
     )
+    _add_networks(plan, "of the GAN's arms, and of transfer learning")
     plan.add_argument(
         "--image-size",
         metavar="N",
@@ -220,6 +221,7 @@ def _add_augment(commands: Any) -> None:
         help="lift each class to R times the largest (%(default)s: balance only)",
     )
     augment.add_argument("--max-iter", metavar="N", type=_whole(1), help="updates of the GAN (300)")
+    _add_networks(augment, "of the model that --save keeps")
     seconds = _above_zero("a number of seconds")
     augment.add_argument("--max-time", metavar="SECONDS", type=seconds, help="stop learning then (no limit)")
     augment.add_argument(
@@ -236,6 +238,20 @@ def _add_augment(commands: Any) -> None:
     augment.add_argument("--only-synthetic", action="store_true", help="leave the original images out of OUT")
     augment.add_argument("--force", action="store_true", help="replace files that are there")
     augment.set_defaults(name="augment")
+
+
+def _add_networks(command: Any, of_what: str) -> None:
+    command.add_argument(
+        "--gan-size",
+        metavar="N",
+        type=_whole(8, LARGEST),
+        help="the GAN works on images of at most this many pixels a side (64)",
+    )
+    command.add_argument(
+        "--backbone",
+        metavar="NAME",
+        help=f"pretrained network for the columns {of_what}: one of keras.applications, or none (EfficientNet-Lite0)",
+    )
 
 
 def _add_image_size(command: Any) -> None:

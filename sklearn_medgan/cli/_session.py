@@ -34,6 +34,11 @@ OPTIONS = {
     "degradation": ("--degradation", "The degradation", ""),
     "scale": ("--scale", "The scale", ""),
     "ratio": ("--ratio", "The ratio", ""),
+    "backbone": (
+        "--backbone",
+        "The pretrained network",
+        "Leave it out for the one that is installed with this package, or pass --backbone none.",
+    ),
     "max_iter": ("--max-iter", "The number of updates", ""),
     "max_time": ("--max-time", "The time", ""),
     "MAX_IMAGE_PIXELS": (None, "The number of pixels", "Reduce it, or cut it into tiles."),

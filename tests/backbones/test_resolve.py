@@ -79,10 +79,10 @@ def test_anything_else_is_refused(backbone):
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("mobilenetv2", "Did you mean 'MobileNetV2'?"), ("ResNet5O", "Did you mean 'ResNet50'?"), ("x", "It has .*VGG16")],
+    [("mobilenetv2", "did you mean 'MobileNetV2'?"), ("ResNet5O", "did you mean 'ResNet50'?"), ("x", "it has .*VGG16")],
 )
 def test_an_unknown_name_is_refused_with_a_suggestion(name, hint):
-    with pytest.raises(ValueError, match=rf"backbone='{name}' is no network of keras\.applications\. {hint}"):
+    with pytest.raises(ValueError, match=rf"must name a network of keras\.applications; got '{name}' \({hint}"):
         resolve_backbone(name)
 
 

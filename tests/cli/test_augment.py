@@ -28,13 +28,25 @@ class Painter:
     last = None
     interrupted = False
 
-    def __init__(self, *, ratio=2.0, max_iter=300, max_time=None, random_state=None, verbose=0):
+    def __init__(
+        self,
+        *,
+        ratio=2.0,
+        max_iter=300,
+        max_time=None,
+        gan_size="auto",
+        backbone="auto",
+        random_state=None,
+        verbose=0,
+    ):
         self.ratio, self.max_iter, self.max_time = ratio, max_iter, max_time
+        self.gan_size, self.backbone = gan_size, backbone
         self.random_state, self.verbose = random_state, verbose
         Painter.last = self
 
     def get_params(self, deep=True):
-        return {name: getattr(self, name) for name in ("ratio", "max_iter", "max_time", "random_state", "verbose")}
+        names = ("ratio", "max_iter", "max_time", "gan_size", "backbone", "random_state", "verbose")
+        return {name: getattr(self, name) for name in names}
 
     def fit(self, X, y):
         if self.interrupted:
@@ -206,6 +218,26 @@ def test_of_a_file_with_splits_only_training_rows_are_used(fake, tmp_path, capsy
     assert "Only its 'train' rows are used, 'test' left out." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "gan_size", "backbone"),
+    [
+        ([], "auto", None),  # its columns would cost time, and nobody would see them
+        (["--gan-size", 16], 16, None),
+        (["--save", "m"], "auto", "auto"),
+        (["--save", "m", "--backbone", "VGG16"], "auto", "VGG16"),
+        (["--save", "m", "--backbone", "none"], "auto", None),
+    ],
+)
+def test_size_and_backbone_reach_the_augmenter(fake, tmp_path, monkeypatch, options, gan_size, backbone):
+    monkeypatch.chdir(tmp_path)
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS)
+    assert augment(path, tmp_path / "out.npz", *options) == 0
+    assert (fake.last.gan_size, fake.last.backbone) == (gan_size, backbone)
+    with np.load(tmp_path / "out.npz") as out:
+        told = json.loads(str(out["provenance"]))["parameters"]
+    assert told == ({} if gan_size == "auto" else {"gan_size": gan_size})
+
+
 def test_only_synthetic_leaves_the_originals_out(fake, tmp_path):
     path = archive(tmp_path / "in.npz", X=images(7), y=LABELS, group=np.arange(7))
     assert augment(path, tmp_path / "out.npz", "--only-synthetic") == 0
@@ -268,7 +300,7 @@ def test_options_reach_the_estimator_and_classes_keep_their_names(fake, tmp_path
     options = ["--max-iter", 9, "--max-time", 1.5, "--seed", 4, "--ratio", 1.5, "--save", tmp_path / "m.medgan"]
     assert augment(path, tmp_path / "out.npz", *options) == 0
     expected = {"ratio": 1.5, "max_iter": 9, "max_time": 1.5, "random_state": 4, "verbose": 1}
-    assert fake.last.get_params() == expected
+    assert fake.last.get_params() == {**expected, "gan_size": "auto", "backbone": "auto"}
     assert fake.last.seen_y.tolist() == [["well", "ill"][code] for code in LABELS]
     assert (tmp_path / "m.medgan").read_text() == "model"
 
@@ -383,6 +415,10 @@ BAD = {
     "onto itself": ("in.npz", "in.npz", ["--force"], "would be written, and is read from"),
     "model exists": ("in", "out", ["--save", "words.txt"], "words.txt exists"),
     "model is the output": ("in", "out.npz", ["--save", "out.npz"], "written twice: two outputs have"),
+    "GAN size": ("in", "out", ["--gan-size", "7"], "--gan-size: expected a whole number of 8 to 4096; got '7'"),
+    "GAN size with a model": ("in", "out", ["--model", "m", "--gan-size", "32"], "--gan-size is for fitting"),
+    "backbone with a model": ("in", "out", ["--model", "m", "--backbone", "VGG16"], "--backbone is for fitting"),
+    "backbone of no model": ("in", "out", ["--backbone", "VGG16"], "not for what is drawn: add --save FILE."),
     "fit option with a model": ("in", "out", ["--model", "m", "--max-iter", "3"], "--max-iter is for fitting"),
     "save with a model": ("in", "out", ["--model", "m", "--save", "n"], "--save is for fitting"),
     "no model": ("in", "out", ["--model", "m"], "--model was expected to name a file; there is none"),
@@ -497,3 +533,22 @@ def test_a_fit_is_saved_and_draws_the_same_again(tmp_path, capsys):
     assert "ill, well" in told
     assert "max_iter=2" in told
     assert Path(tmp_path / "m.medgan").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_an_unknown_backbone_is_refused_in_the_words_of_the_command(tmp_path, capsys):
+    path = archive(tmp_path / "in.npz", X=images(7), y=LABELS)
+    error = refused(capsys, "augment", path, tmp_path / "out", "--save", tmp_path / "m", "--backbone", "ResNet5O")
+    assert "--backbone must name a network of keras.applications; got 'ResNet5O' (did you mean 'ResNet50'?)." in error
+    assert "--backbone none" in error
+    assert set(contents(tmp_path)) == {"in.npz"}
+
+
+@pytest.mark.slow
+def test_the_cost_of_large_images_is_one_line(tmp_path, capsys):
+    path = archive(tmp_path / "in.npz", X=images(7, (600, 600)), y=LABELS)
+    assert augment(path, tmp_path / "out.npz", "--max-iter", 1, "--gan-size", 8) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "600x600 are larger" in line]
+    assert line.startswith("note: Images of 600x600 are larger than 512x512, the largest that are tested.")
+    with np.load(tmp_path / "out.npz") as out:
+        assert out["X"].shape == (10, 600, 600)

@@ -166,20 +166,44 @@ def test_a_class_is_found_by_its_number_too(tmp_path, calls):
 def test_without_data_three_sets_are_compared_on_a_reduced_plan(calls, capsys):
     assert medgan("--out", "all.jsonl", "--report", "all.md") == 0
     out = capsys.readouterr().out
-    nodules, tissue, cancer = calls[1:]
-    assert (nodules["X"].shape, tissue["X"].shape, cancer["X"].shape) == ((240, 24, 24), (443, 32, 32), (569, 30))
-    assert tissue["groups"] is not None
+    nodules, retina, cancer = calls[1:]
+    assert (nodules["X"].shape, retina["X"].shape, cancer["X"].shape) == ((240, 24, 24), (127, 128, 128), (569, 30))
+    assert retina["groups"] is not None
     for call, steps in zip(calls[1:], (80, 80, 300), strict=True):
         assert (call["n_splits"], call["seeds"], call["classifiers"]) == (2, [0], ["SVC", "forest"])
         assert set(call["arms"]) == set(command.REDUCED.arms)
         assert f"max_iter={steps}," in call["arms"]["GAN rows"].describe()
     assert [call["results"].name for call in calls[1:]] == [
-        f"all-{word}.jsonl" for word in ("nodules", "tissue", "breast_cancer")
+        f"all-{word}.jsonl" for word in ("nodules", "retina", "breast_cancer")
     ]
     assert out.count("Each GAN takes 80 updates instead of 300: its rows are poor yet.") == 2
     assert out.count("The protocol has 4 folds and 3 seeds") == 3
     assert "On all 3 sets: " in out
     assert len(list(Path().glob("all-*.md"))) == 3
+
+
+def test_size_and_backbone_reach_the_gan(calls, scans):
+    options = ("--arms", "rows,columns", "--gan-size", 16, "--backbone")
+    assert medgan("--data", scans, *options, "none") == 0
+    texts = described(calls[-1]["arms"])
+    for name in ("GAN columns", "GAN rows", "conv net (class head only)"):
+        assert "backbone=None," in texts[name]
+        assert "gan_size=16," in texts[name]
+    assert "backbone='auto'" in texts["pretrained features"]
+
+
+def test_a_named_backbone_is_that_of_transfer_learning(calls):
+    arms = command.arms_named(["columns", "fine-tuned network"], None, backbone="VGG16")
+    texts = described(arms)
+    for name in ("GAN columns", "pretrained features", "fine-tuned network"):
+        assert "'VGG16'" in texts[name]
+    assert "backbone=None" in texts["conv net (class head only)"]
+
+
+def test_an_unknown_backbone_is_refused_before_anything_is_measured(calls, scans, capsys):
+    error = refused(capsys, "--data", scans, "--arms", "GAN columns", "--backbone", "ResNet5O")
+    assert "--backbone must name a network of keras.applications; got 'ResNet5O' (did you mean 'ResNet50'?)." in error
+    assert calls == ["TensorFlow"]
 
 
 def test_without_data_nothing_is_written_unasked(calls, few, tmp_path):

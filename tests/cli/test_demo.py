@@ -1,4 +1,4 @@
-"""The demonstration is the benchmark with three arms: what these are, what is shown, and what remains after Ctrl-C."""
+"""The demonstration is the benchmark with a few arms: what these are, what is shown, and what remains after Ctrl-C."""
 
 import builtins
 import contextlib
@@ -13,15 +13,16 @@ from fakes import FakeAugmenter
 from PIL import Image
 from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_medgan import Pipeline
-from sklearn_medgan.benchmark import _plan, diagnostic_benchmark
+from sklearn_medgan.benchmark import ARMS, Arm, Columns, _plan, diagnostic_benchmark
 from sklearn_medgan.benchmark._cells import unpack
 from sklearn_medgan.cli import _demo
 from sklearn_medgan.cli._data import Data
-from sklearn_medgan.cli._demo import ALONE, GROWN, STOCK
+from sklearn_medgan.cli._demo import ALONE, GROWN, STOCK, TRANSFER
+from sklearn_medgan.cli._parser import parse
 
 
 class Stand(FakeAugmenter):
@@ -29,9 +30,9 @@ class Stand(FakeAugmenter):
 
     interrupted_by = None  # the fit, counted from one, during which Ctrl-C is pressed
 
-    def __init__(self, max_iter=300, random_state=None):
+    def __init__(self, max_iter=300, gan_size="auto", random_state=None):
         super().__init__(ratio=2.0, random_state=random_state)
-        self.max_iter = max_iter
+        self.max_iter, self.gan_size = max_iter, gan_size
 
     def fit(self, X, y=None, *, X_unlabeled=None):
         super().fit(X, y)
@@ -41,13 +42,22 @@ class Stand(FakeAugmenter):
         return self
 
 
+def half(fold, shared, classifier):
+    """Stands in for a pretrained network."""
+    return Columns(fold.pixels.X[:, ::2], fold.y, fold.pixels.X_test[:, ::2])
+
+
 @pytest.fixture
 def stand(monkeypatch):
     monkeypatch.setattr(_demo, "GANAugmenter", Stand)
+    monkeypatch.setattr(_demo, "ARMS", {"pixels": ARMS["pixels"], TRANSFER: Arm("columns", half)})
     monkeypatch.setattr(_demo, "draw", lambda augmenter, data, folder, word: [f"{word}.png"])
     monkeypatch.setattr(Stand, "interrupted_by", None)
     Stand.forget()
     return Stand
+
+
+DRAW = _demo.draw
 
 
 def two_levels(n=36, n_groups=12, side=8, noise=0.0):
@@ -80,12 +90,13 @@ def test_the_arms_predict_as_the_pipelines_do(stand):
     flat = X.reshape(len(X), -1)
     literal = {
         ALONE: make_pipeline(StandardScaler(), SVC(C=10)),
+        TRANSFER: make_pipeline(FunctionTransformer(lambda rows: rows[:, ::2]), StandardScaler(), SVC(C=10)),
         STOCK: StockPipeline([("aug", Stand()), ("clf", SVC(C=10))]),
         GROWN: Pipeline([("aug", Stand()), ("clf", SVC(C=10))]),
     }
     rows = _plan.labelled_rows(X, y, groups, None, None)
     folds = _plan.check_folds(rows, 2, [0, 1])
-    assert len(result.cells) == 3 * 4
+    assert len(result.cells) == 4 * 4
     for cell in result.cells:
         train, test = folds[cell["seed"]][cell["fold"]]
         expected = literal[cell["arm"]].fit(flat[train], y[train]).predict(flat[test])
@@ -101,7 +112,7 @@ def test_table_and_verdict_are_those_of_the_benchmark(stand, tmp_path):
         groups=groups,
         arms=job.arms,
         classifiers={"SVC(C=10)": SVC(C=10)},
-        reference=ALONE,
+        reference=TRANSFER,
         n_splits=2,
         seeds=(0, 1),
         target_names=["dark", "bright"],
@@ -109,7 +120,7 @@ def test_table_and_verdict_are_those_of_the_benchmark(stand, tmp_path):
     )
     text = demonstrate(data_of(X, y, groups), tmp_path)
     assert result.summary() in text
-    assert [row["verdict"] for row in result.table if row["arm"] == ALONE] == ["reference"]
+    assert [row["verdict"] for row in result.table if row["arm"] == TRANSFER] == ["reference"]
     for row in result.table:
         assert re.search(rf"^{re.escape(row['arm'])} +{row['balanced_accuracy']:.3f} .*{row['verdict']}", text, re.M)
     assert "Each GAN takes 2 updates instead of 300: its rows are poor yet." in text
@@ -152,7 +163,8 @@ def test_what_is_finished_is_averaged_by_arm(tmp_path):
     assert _demo.finished(tmp_path / "none.jsonl") == "Interrupted."
 
 
-def test_without_matplotlib_it_says_so_and_goes_on(monkeypatch, tmp_path):
+def test_without_matplotlib_it_says_so_and_goes_on(stand, monkeypatch, tmp_path):
+    monkeypatch.setattr(_demo, "draw", DRAW)
     imported = builtins.__import__
 
     def without(name, *more, **options):
@@ -160,7 +172,6 @@ def test_without_matplotlib_it_says_so_and_goes_on(monkeypatch, tmp_path):
             raise ImportError("No module named 'matplotlib'", name="matplotlib")
         return imported(name, *more, **options)
 
-    monkeypatch.setattr(_demo, "GANAugmenter", Stand)
     monkeypatch.setattr(builtins, "__import__", without)
     text = demonstrate(data_of(*two_levels()), tmp_path)
     assert 'pip install "sklearn-medgan[plot]"' in text
@@ -199,6 +210,15 @@ def test_large_files_are_thinned_class_by_class(tmp_path):
     assert "230 of 730 images" in " ".join(data.notes)
 
 
+def test_images_of_real_size_stay_as_they_are(tmp_path):
+    options = parse(["demo", "--data", str(tmp_path / "scans.npz")])
+    np.savez(options.data, X=np.zeros((8, 224, 224), np.uint8), y=[0, 1] * 4)
+    ((_, job),) = _demo.jobs(options)
+    assert job.data.X.shape == (8, 224, 224)
+    assert "gan_size=32," in job.arms[STOCK].describe()
+    assert job.describe().endswith("The GAN works on images of at most 32 pixels a side instead of 64.")
+
+
 def test_reduced_files_say_so(tmp_path):
     _, y, _ = two_levels()
     job = own(tmp_path, image_size=16, X=np.zeros((36, 64, 64), np.uint8), y=y)
@@ -219,9 +239,12 @@ def test_a_folder_with_one_subfolder_per_class_is_a_set(tmp_path):
 def test_without_data_it_runs_on_two_embedded_sets():
     found = dict(_demo.jobs(Namespace(data=None, seed=0, max_iter=None)))
     assert {word: (job.data.X.shape, job.max_iter) for word, job in found.items()} == {
-        "tissue": ((443, 32, 32), 80),
+        "retina": ((127, 128, 128), 80),
         "breast_cancer": ((569, 30), 300),
     }
+    assert list(found["retina"].arms) == [ALONE, TRANSFER, STOCK, GROWN]
+    assert list(found["breast_cancer"].arms) == [ALONE, STOCK, GROWN]
+    assert (found["retina"].reference, found["breast_cancer"].reference) == (TRANSFER, ALONE)
     for job in found.values():
         job.check()
 

@@ -176,9 +176,10 @@ def test_demo_on_an_own_file_from_end_to_end(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     progress = done.stderr.splitlines()  # TensorFlow's start-up log is silenced
-    assert len(progress) == 2 * 2 * 2
+    assert len(progress) == 2 * 2 * 3
     assert all(line.startswith("[") for line in progress)
     assert "36 images of 8x8x3 (18 of dark, 18 of bright), 9 groups.\n2 folds, seeds 0, 1." in done.stdout
-    assert re.search(r"StandardScaler \+ SVC +1\.000 +reference", done.stdout)
-    assert "2 comparisons with a reference" in done.stdout
+    assert re.search(r"StandardScaler \+ SVC +1\.000 ", done.stdout)
+    assert re.search(r"pretrained features +1\.000 +reference", done.stdout)
+    assert "3 comparisons with a reference" in done.stdout
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["own_history.png", "own_samples.png"]
