@@ -42,7 +42,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
         by the root of its values (its dense layers, for a table), which patches an image holds, and the maps of
         `backbone`; "pixels": the flattened input as it came; "both": pixels (at `gan_size`) and features. Columns are
         standardised on the training rows, and scaled so that each of these kinds has the same weight in a distance; so
-        have the blocks of a kind. Beside a `backbone`, of weight 1, pixels and maps have 0.3, patches 0.8, and a last
+        have the blocks of a kind. Beside a `backbone`, of weight 1, pixels have 0.3, maps and patches 0.6, and a last
         column is constant: an SVC takes it for spread and widens its kernel.
     backbone : "auto", None, str or keras.Model, default="auto"
         A frozen pretrained network, the means of whose maps are columns of images. "auto": EfficientNet-Lite0, trained

@@ -23,7 +23,7 @@ from ._trunk_columns import TrunkColumns
 # Weights beside a pretrained network, whose columns have 1 (docs/research_log.md, "Weights of the kinds"); without one
 # every kind has 1. Beside it a constant column doubles the variance of all columns together, by which the radial kernel
 # of an SVC sets its width (gamma="scale").
-PIXELS, MAPS, PATCHES = 0.3, 0.3, 0.8
+PIXELS, MAPS, PATCHES = 0.3, 0.6, 0.6
 COLUMNS_AT_ONCE = 256  # whose spread is taken at a time: bounds the float64 copy that it needs
 
 

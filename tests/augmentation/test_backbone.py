@@ -51,7 +51,7 @@ def test_a_constant_column_doubles_what_a_radial_kernel_takes_for_the_spread(mod
     assert np.ptp(columns[:, -1]) == 0
     live = columns[:, :-1].var(0).sum()  # below the sum of the squared weights: dead columns carry none
     whole = columns.shape[1] * columns.var()
-    assert columns[0, -1] ** 2 == pytest.approx(0.3**2 + 0.3**2 + 0.8**2 + 1)
+    assert columns[0, -1] ** 2 == pytest.approx(0.3**2 + 0.6**2 + 0.6**2 + 1)
     assert whole == pytest.approx(live + columns[0, -1] ** 2, rel=1e-3)
 
 
