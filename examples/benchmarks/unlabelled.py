@@ -2,11 +2,12 @@
 
     python examples/benchmarks/unlabelled.py DATA_FOLDER --sets brain covid --out docs/benchmarks_unlabelled.jsonl
 
-Protocol: images at 32x32 (pneumonia 28x28), four folds by group; of the training rows a tenth of each class, drawn at
+Protocol: images at 32x32 (pneumonia 28x28; brain_224 and covid_224 at 224x224), four folds by group; of the training rows a tenth of each class, drawn at
 random, keeps its label. `Pipeline([("aug", GANAugmenter()), ("clf", SVC(C=10))])` is fitted on that tenth, on that
 tenth with the others as `aug__X_unlabeled`, and on all rows with their labels. Beside it scikit-learn's two methods for
-unlabelled rows, on standardised pixels and on 50 principal components of all training rows: `SelfTrainingClassifier`
-around a calibrated `SVC(C=10)`, and `LabelSpreading` over nearest neighbours. Typical patches are those that each fit
+unlabelled rows, on standardised pixels, on 50 principal components of all training rows and on features of the
+pretrained network: `SelfTrainingClassifier` around a calibrated `SVC(C=10)`, and `LabelSpreading` over nearest
+neighbours. Typical patches are those that each fit
 learns from its own rows; `--pretrained SET=FILE` takes those of other images instead, for pneumonia and bccd from a
 file of `examples/pretraining/dictionary.py --leave-out`.
 
@@ -41,7 +42,7 @@ RIVALS = {
     "self-training": lambda seed: SelfTrainingClassifier(CalibratedClassifierCV(SVC(C=10), ensemble=False)),
     "label spreading": lambda seed: LabelSpreading(kernel="knn"),
 }
-COLUMNS = {"pixels": [], "PCA(50)": [PCA(50, random_state=0)]}
+COLUMNS = {"pixels": [], "PCA(50)": [PCA(50, random_state=0)], "pretrained": []}
 RIVAL_ARMS = [f"{rival}, {columns}" for rival in RIVALS for columns in COLUMNS]
 ARMS = [*RIVAL_ARMS, *GAN_ARMS]
 
@@ -77,7 +78,20 @@ def fit_rival(arm: str, X, y, labelled, hidden, seed: int):
     rival, columns = arm.split(", ")
     model = make_pipeline(StandardScaler(), *COLUMNS[columns], RIVALS[rival](seed))
     labels = np.r_[y[labelled], np.full(len(hidden), -1)]
-    return model.fit(X[np.r_[labelled, hidden]].reshape(len(labels), -1).astype(np.float64), labels)
+    return model.fit(columns_of(arm, X[np.r_[labelled, hidden]]), labels)
+
+
+def columns_of(arm: str, images):
+    """Float64 columns of a rival's arm; those of the pretrained network are computed once in a process."""
+    from sklearn_medgan.augmentation._trunk_columns import TrunkColumns
+
+    if not arm.endswith("pretrained"):
+        return images.reshape(len(images), -1).astype(np.float64)
+    images = images if images.ndim == 4 else images[..., None]
+    parts = [
+        TrunkColumns("auto").transform(part.astype(np.float32) / 127.5 - 1.0) for part in np.array_split(images, 20)
+    ]
+    return np.concatenate([np.concatenate(blocks, axis=1) for blocks in parts]).astype(np.float64)
 
 
 def fit_gan(arm: str, X, y, labelled, hidden, settings: dict):
@@ -102,7 +116,7 @@ def cell(folder: Path, key: tuple, development: bool, pretrained: str, threads: 
         images = X[test]
     else:
         model = fit_rival(arm, X, y, labelled, hidden, seed)
-        images = X[test].reshape(len(test), -1).astype(np.float64)
+        images = columns_of(arm, X[test])
     seconds = time.perf_counter() - started
     score = balanced_accuracy_score(y[test], model.predict(images))
     row = {"set": name, "arm": arm, "seed": seed, "fold": fold, "labelled": len(labelled), "hidden": len(hidden)}
@@ -180,4 +194,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    import unlabelled  # under this name other processes find the functions
+
+    unlabelled.main()
