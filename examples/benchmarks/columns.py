@@ -68,6 +68,8 @@ OF_GAN = {
     "no maps": ({}, "layer"),
     "no patches": ({}, "patches"),
     "no trunk": ({}, "trunk"),
+    "no constant": ({}, "constant"),
+    "no pretrained network": ({"backbone": None}, None),
     "untrained": ({"max_iter": 1, "learning_rate": 1e-12}, None),
     "class head only": ({"adversarial_weight": 0.0}, None),
     "adversarial only": ({"class_head_weight": 0.0}, None),

@@ -235,7 +235,8 @@ def scaled(block: np.ndarray, train: np.ndarray, how: str) -> np.ndarray:
 def other_blocks(images: np.ndarray, y: np.ndarray, kind: str, train: np.ndarray, seed: int) -> list:
     """Pixels at 32 by 32 or on the canvas, typical patches, or a GAN's maps, scaled by the training rows."""
     from sklearn_medgan import GANAugmenter
-    from sklearn_medgan.augmentation._canvas import canvas_shape, resampled
+    from sklearn_medgan.augmentation._canvas import canvas_shape
+    from sklearn_medgan.augmentation._enlargement import enlarge_linear
     from sklearn_medgan.augmentation._patch_learning import learn_patches
     from sklearn_medgan.augmentation._patches import PatchDictionary
 
@@ -244,7 +245,7 @@ def other_blocks(images: np.ndarray, y: np.ndarray, kind: str, train: np.ndarray
         return [scaled(gan.fit(images[train], y[train]).transform(images), train, "none")]
     x = images.astype(np.float32) / 127.5 - 1
     x = x if x.ndim == 4 else x[..., None]
-    x = resampled(x, (32, 32, x.shape[3]) if kind == "pixels" else canvas_shape(x.shape[1:], 64))
+    x = enlarge_linear(x, (32, 32, x.shape[3]) if kind == "pixels" else canvas_shape(x.shape[1:], 64))
     blocks = [x.reshape(len(x), -1)]
     if kind == "patches":
         blocks = PatchDictionary(learn_patches(x[train], N_PATCHES, np.random.RandomState(seed))).blocks(x)

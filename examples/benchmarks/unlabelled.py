@@ -2,14 +2,14 @@
 
     python examples/benchmarks/unlabelled.py DATA_FOLDER --sets brain covid --out docs/benchmarks_unlabelled.jsonl
 
-Protocol: images at 32x32 (pneumonia 28x28; brain_224 and covid_224 at 224x224), four folds by group; of the training rows a tenth of each class, drawn at
-random, keeps its label. `Pipeline([("aug", GANAugmenter()), ("clf", SVC(C=10))])` is fitted on that tenth, on that
-tenth with the others as `aug__X_unlabeled`, and on all rows with their labels. Beside it scikit-learn's two methods for
-unlabelled rows, on standardised pixels, on 50 principal components of all training rows and on features of the
-pretrained network: `SelfTrainingClassifier` around a calibrated `SVC(C=10)`, and `LabelSpreading` over nearest
-neighbours. Typical patches are those that each fit
-learns from its own rows; `--pretrained SET=FILE` takes those of other images instead, for pneumonia and bccd from a
-file of `examples/pretraining/dictionary.py --leave-out`.
+Protocol: images at 32x32 (pneumonia 28x28; brain_224 and covid_224 at 224x224), four folds by group; of the training
+rows a tenth of each class, drawn at random, keeps its label. `Pipeline([("aug", GANAugmenter()), ("clf", SVC(C=10))])`
+is fitted on that tenth, on that tenth with the others as `aug__X_unlabeled`, and on all rows with their labels. Beside
+it scikit-learn's two methods for unlabelled rows, on standardised pixels, on 50 principal components of all training
+rows and on features of the pretrained network: `SelfTrainingClassifier` around a calibrated `SVC(C=10)`, and
+`LabelSpreading` over nearest neighbours. Typical patches are those that each fit learns from its own rows;
+`--pretrained SET=FILE` takes those of other images instead, for pneumonia and bccd from a file of
+`examples/pretraining/dictionary.py --leave-out`.
 
 `--development` splits the training rows of seed 100, fold 0, again, so that ideas are compared without a look at the
 protocol's test rows. Every finished cell is appended to the JSON-lines file `--out`, and a second call goes on from
@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from columns import FILES, difference, limit_threads, patch_settings
+from columns import FILES, limit_threads, patch_settings
 from columns import load as load_set
 from joblib import Parallel, delayed
 from sklearn.calibration import CalibratedClassifierCV
@@ -147,6 +147,16 @@ def table(rows: list[dict]) -> str:
         for arm in (arm for arm in ARMS if cells[arm]):
             lines.append(f"| {name} | {arm} | {' | '.join(figures(cells, arm))} |")
     return "\n".join(lines)
+
+
+def difference(ours: dict, theirs: dict) -> str:
+    """Points that one arm has more than another on the cells of both, with a 95 % bootstrap interval over these."""
+    gain = np.array([ours[k]["balanced_accuracy"] - theirs[k]["balanced_accuracy"] for k in ours if k in theirs])
+    if not len(gain):
+        return ""
+    draws = np.random.RandomState(0).choice(gain, (10_000, len(gain))).mean(1)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return f"{100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def figures(cells: dict, arm: str) -> list[str]:

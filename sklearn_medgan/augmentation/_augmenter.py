@@ -55,9 +55,8 @@ class GANAugmenter(Sampler, NetworkEstimator):
         Longest side in pixels of the images that the GAN works on; larger ones are averaged down for it, for the
         typical patches and for the pixels in "both", and what `sample` draws is enlarged. "auto": 64.
     cache_size_mb : float or None, default=64
-        Megabytes of columns of the pretrained network that the process keeps, so that folds which share images do not
-        compute them twice; the oldest are dropped. What is kept are columns by digests of images; nothing is saved.
-        None: none is kept.
+        Megabytes of the network's columns that the process keeps, under digests of images, so that folds which share
+        images do not compute them twice; the oldest are dropped, nothing is saved. None: none is kept.
     n_patches : int, default=200
         Typical small patches that `fit` learns from the training images, those of `X_unlabeled` included (fewer where
         these are few). Which of them an image and its mirror image hold, and where, are further blocks of columns;
@@ -283,8 +282,10 @@ class GANAugmenter(Sampler, NetworkEstimator):
             self.__dict__.pop("classes_", None)
             if classes is not None:
                 self.classes_, self._priors = classes, labels[:, : len(classes)].mean(0, dtype=np.float64)
-            train_gan(self, training_data(encoded, labels), hyper, goes_on)
-            del encoded
+            data = training_data(encoded, labels)
+            del encoded  # a copy of it is in `data`
+            train_gan(self, data, hyper, goes_on)
+            del data
             labels = labels[:, : len(getattr(self, "classes_", ()))]
             learned = Representation.fit(kinds_of(self), parts, canvas, labels, self.score_weight)
             self._moments, self._class_scores = learned.moments, learned.scores

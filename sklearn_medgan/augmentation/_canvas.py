@@ -13,6 +13,7 @@ from .._base import warn_caller
 from ._enlargement import enlarge_linear
 
 LONGEST = 64  # side of the canvas that "auto" stands for, at most; networks of larger images take minutes
+LEAST_OF_LONGEST = 0.8  # of `gan_size`, that the longest side of a whole part of the image must have
 SHORTEST = 8  # side of an image that the networks take
 LARGEST = 512  # side of an image that is tested
 CHUNK_VALUES = 1 << 20  # of encoded rows that are looked at, at a time
@@ -63,13 +64,17 @@ class Canvas:
 
 
 def canvas_shape(shape: tuple[int, ...], longest: int) -> tuple[int, ...]:
-    """Return `(height, width, channels)` with no side above `longest`: by a whole divisor where one divides both."""
+    """Return `(height, width, channels)` with no side above `longest`.
+
+    A whole part of the image, where one is about that large; else the longest side is `longest`.
+    """
     height, width, n_channels = shape
     divisor = math.ceil(max(height, width) / longest)
-    if height % divisor or width % divisor or min(height, width) < SHORTEST * divisor:
-        scale = longest / max(height, width)
-        return max(SHORTEST, round(height * scale)), max(SHORTEST, round(width * scale)), n_channels
-    return height // divisor, width // divisor, n_channels
+    whole = height % divisor == 0 and width % divisor == 0 and min(height, width) >= SHORTEST * divisor
+    if divisor == 1 or (whole and max(height, width) / divisor >= LEAST_OF_LONGEST * longest):
+        return height // divisor, width // divisor, n_channels
+    scale = longest / max(height, width)
+    return max(SHORTEST, round(height * scale)), max(SHORTEST, round(width * scale)), n_channels
 
 
 def warn_of_size(image_shape: tuple[int, ...] | None) -> None:
@@ -77,10 +82,10 @@ def warn_of_size(image_shape: tuple[int, ...] | None) -> None:
     if image_shape is not None and max(image_shape[:2]) > LARGEST:
         height, width, n_channels = image_shape
         warn_caller(
-            f"Images of {height}x{width} are larger than {LARGEST}x{LARGEST}, the largest that are tested. Their "
-            f"columns are those of the image at {LONGEST} and about 224 pixels, so finer detail does not count, and "
-            f"each synthetic image takes {math.ceil(height * width * n_channels * 8 / 1e6)} MB while it is made. Cut "
-            "out what matters, or reduce the images.",
+            f"Images of {height}x{width} are larger than {LARGEST}x{LARGEST}, the largest that are tested. Columns are "
+            "those of the image reduced to gan_size and to the size that the backbone takes, so finer detail does not "
+            f"count; it is read and resized all the same, {height * width * n_channels / 224**2:.0f} times the values "
+            "of an image of 224x224, and synthetic images are as large. Cut out what matters, or reduce the images.",
             UserWarning,
         )
 

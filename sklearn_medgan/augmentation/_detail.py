@@ -35,7 +35,7 @@ RIDGE = 1e-6  # of a regressor's mean square
 SMALLEST_SPREAD = 1e-5  # of values in [-1, 1]
 LEVELS = np.concatenate([np.arange(0.0, 0.9, 0.05), [0.9, 0.93, 0.96, 0.98, 0.99]])  # of the quantiles
 SPARSE = 7  # every such pixel serves for the quantiles that tell classes apart
-BATCH = 8  # images whose regressors are held at once
+PIXELS_AT_ONCE = 8 * 224**2  # of images whose regressors are held at once
 
 
 @dataclass(frozen=True)
@@ -230,8 +230,9 @@ def _regress(refinements: Sequence[Refinement], turn: Turn, kinds: Sequence[np.n
     n_columns = N_FIXED + len(turn.made) + 9 * refinements[0].n_others + 1
     moments = np.zeros((N_KINDS, n_columns, n_columns))
     n_images, n_pixels = np.zeros(N_KINDS), 0
-    for start in range(0, len(refinements), BATCH):
-        batch = slice(start, start + BATCH)
+    step = max(1, PIXELS_AT_ONCE // refinements[0].detail.size)
+    for start in range(0, len(refinements), step):
+        batch = slice(start, start + step)
         rows, codes = [], []
         for refinement, kind in zip(refinements[batch], kinds[batch], strict=True):
             wanted = refinement.detail[turn.row :: turn.step, turn.column :: turn.step]

@@ -170,13 +170,17 @@ class Representation:
     ) -> Representation:
         """Learn from `parts`, rows with one-hot `labels` and rows without, an even choice of each where it has many."""
         chosen = [thinned(np.arange(len(rows))) for rows in parts]
-        found: list[list[list[np.ndarray]]] = [[] for _ in kinds]
+        joined: list[list[np.ndarray]] = [[] for _ in kinds]
+        n, offset = sum(map(len, chosen)), 0
         for rows, places in zip(parts, chosen, strict=True):
             for start, stop in chunks(len(places), math.prod(rows.shape[1:])):
                 views = canvas.views(rows[places[start:stop]])
-                for blocks, kind in zip(found, kinds, strict=True):
-                    blocks.append(kind.transform(views))
-        joined = [[np.concatenate(block) for block in zip(*blocks, strict=True)] for blocks in found]
+                for blocks, kind in zip(joined, kinds, strict=True):
+                    found = kind.transform(views)
+                    blocks += [np.empty((n, block.shape[1]), np.float32) for block in found[len(blocks) :]]
+                    for block, part in zip(blocks, found, strict=True):
+                        block[offset : offset + len(part)] = part
+                offset += stop - start
         weights = weights_of(kinds)
         moments = [
             [moments_of(block, weight, len(blocks)) for block in blocks]

@@ -153,7 +153,9 @@ class Sampler:
             rows[~beside] = self._enlarged(drawn[part][~beside], rng)
             if len(which):
                 real = check_rows(self, _safe_indexing(X, origins[which]), image_shape=self.image_shape, reset=False)[0]
-                rows[beside] = self._canvas.codec.encode(real) + enlarge_linear(change[which], rows.shape[1:])
+                moves = change[which]
+                moves = moves if self._canvas.is_whole else enlarge_linear(moves, rows.shape[1:])
+                rows[beside] = self._canvas.codec.encode(real) + moves
             return moved(rows, self._config.augment, rng)
 
         return self._restored(len(codes), rows_of), self._labels_of(codes)

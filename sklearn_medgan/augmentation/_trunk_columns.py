@@ -57,7 +57,11 @@ class Network:
         """Build and trace what `backbone=source` asks for."""
         import tensorflow as tf
 
-        backbone = resolve_backbone(source)
+        from ..gan.environment import Compiled, check_environment, own_settings
+
+        check_environment()
+        with own_settings():
+            backbone = resolve_backbone(source)
         if backbone is None:
             raise ValueError("These columns come from a pretrained network; got backbone=None. Set it to that of fit.")
 
@@ -68,9 +72,8 @@ class Network:
         def columns(images: tf.Tensor) -> tf.Tensor:
             return tf.map_fn(means, images, parallel_iterations=PARALLEL)
 
-        shape = tf.TensorSpec((None, *backbone.size, 3), tf.float32)
-        traced = tf.function(columns, input_signature=[shape]).get_concrete_function()
-        return cls(backbone, source, lambda images: traced(tf.constant(images)), next(_numbers))
+        compiled = Compiled(columns, (tf.TensorSpec((None, *backbone.size, 3), tf.float32),))
+        return cls(backbone, source, lambda images: compiled(tf.constant(images)), next(_numbers))
 
 
 def network_of(source: Any) -> Network:

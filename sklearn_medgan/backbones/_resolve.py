@@ -43,17 +43,24 @@ class Backbone:
         Height and width of the images it takes.
     preprocess : callable or None
         Applied to RGB images of 0 to 255 first.
+    is_own : bool
+        Whether it is the caller's own model.
     """
 
     name: str
     model: keras.Model
     size: tuple[int, int]
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None
+    is_own: bool = False
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """What tells this network's weights from others', in other processes, too."""
-        return digest_of(self.model.get_weights())
+        """What tells this network from others, in other processes, too: weights, sizes, the layers of a caller's own.
+
+        Networks known by name have no configuration in it, whose text depends on the version of Keras.
+        """
+        form = repr((self.size, self.n_channels, _description(self.model) if self.is_own else self.name))
+        return hashlib.sha256((digest_of(self.model.get_weights()) + form).encode()).hexdigest()
 
     def maps(self, images: np.ndarray) -> list[Any]:
         """Return the tensors of maps of float32 images as the network takes them."""
@@ -129,6 +136,24 @@ def digest_of(arrays: list[np.ndarray]) -> str:
         content.update(f"{array.dtype}{array.shape}".encode())
         content.update(np.ascontiguousarray(array).tobytes())
     return content.hexdigest()
+
+
+def _description(model: Any) -> str:
+    """Return the configuration of a model, without names, which depend on what was built before in a process."""
+    try:
+        text = model.to_json()
+    except (NotImplementedError, TypeError, ValueError):  # layers of the caller's own without get_config
+        return str([kind.__name__ for kind in _classes(model)])
+    for number, name in enumerate(_names(model)):
+        text = text.replace(f'"{name}"', f'"{number}"')
+    return text
+
+
+def _names(model: Any) -> Iterator[str]:
+    """Yield the names of a model and of its operations, those of models inside it, too."""
+    yield model.name
+    for operation in getattr(model, "operations", ()):
+        yield from _names(operation)
 
 
 def _classes(model: Any) -> Iterator[type]:
@@ -235,4 +260,5 @@ def _of_model(model: keras.Model) -> Backbone:
             "(include_top=False, pooling=None)."
         )
     height, width = (int(side) if side else SIDE for side in shapes[0][1:3])
-    return Backbone(model.name, keras.Model(model.inputs[0], list(model.outputs), name=model.name), (height, width))
+    maps = keras.Model(model.inputs[0], list(model.outputs), name=model.name)
+    return Backbone(model.name, maps, (height, width), is_own=True)

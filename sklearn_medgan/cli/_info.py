@@ -243,6 +243,8 @@ def _backbone(parameters: dict[str, Any]) -> str:
     from ..backbones._resolve import state_of_embedded
 
     name = parameters.get("backbone", "auto")
+    if name is None:
+        return "a model that is not in the file: set backbone to it after load"
     return state_of_embedded() if name == "auto" else f"{name} of keras.applications, whose weights Keras fetches"
 
 

@@ -66,6 +66,15 @@ def test_rows_without_a_label_are_scored_by_them_too(brightness):
     assert model.transform(IMAGES).shape == (14, len(model.get_feature_names_out()))
 
 
+def test_another_network_without_weights_is_noticed(brightness):
+    model = gan(backbone=brightness).fit(IMAGES, LABELS)
+    image = keras.Input((32, 32, 3))
+    brighter = keras.Model(image, [image, keras.layers.Concatenate()([image[..., :1], -2 * image])])
+    with pytest.raises(ValueError, match="Fit again"):
+        model.set_params(backbone=brighter).transform(IMAGES)
+    model.set_params(backbone=keras.models.clone_model(brightness)).transform(IMAGES)  # the same by another name
+
+
 def test_clones_share_the_network_and_give_the_same_columns(model):
     np.testing.assert_array_equal(clone(model).fit(IMAGES, LABELS).transform(IMAGES), model.transform(IMAGES))
 
@@ -74,7 +83,7 @@ def test_clones_share_the_network_and_give_the_same_columns(model):
     ("backbone", "error", "message"),
     [
         (3, TypeError, "backbone must be 'auto', None, the name of a network"),
-        ("EfficientNetB00", ValueError, "Did you mean 'EfficientNetB0'"),
+        ("EfficientNetB00", ValueError, "did you mean 'EfficientNetB0'"),
     ],
 )
 def test_what_is_no_network_is_refused_before_training(model, backbone, error, message):

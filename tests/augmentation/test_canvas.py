@@ -1,5 +1,6 @@
 """The size at which the GAN works, and rows of any size in and out."""
 
+import pickle
 import tracemalloc
 import warnings
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from tiny import gan, random_images
 
+from sklearn_medgan import load, save
 from sklearn_medgan._codecs import ImageCodec
 from sklearn_medgan.augmentation import _sampling
 from sklearn_medgan.augmentation._canvas import Canvas, canvas_shape
@@ -34,6 +36,8 @@ def model(images):
         ((512, 512), 64, (64, 64)),
         ((300, 200), 64, (60, 40)),  # a fifth
         ((97, 97), 64, (64, 64)),  # no divisor
+        ((66, 66), 64, (64, 64)),  # half of it would be much less than is allowed
+        ((64, 8), 64, (64, 8)),
         ((512, 40), 64, (64, 8)),  # an eighth of 40 is less than the networks take
         ((64, 64), 32, (32, 32)),
     ],
@@ -114,6 +118,23 @@ def test_going_on_with_another_size_is_refused(images):
     assert model.set_params(gan_size=32).fit(images, LABELS).n_iter_ == 4
 
 
+@pytest.mark.parametrize("resampling", ["near", "mixed", "sample"])
+def test_rows_of_a_table_have_no_canvas(resampling):
+    table = np.random.RandomState(0).normal(size=(12, 5))
+    rows, _ = gan(resampling=resampling).fit(table, LABELS).resample(table, LABELS, labels=[0, 1], random_state=0)
+    assert rows.shape == (2, 5)
+
+
+def test_detail_is_learned_from_rows_without_a_label_too_and_is_saved(images, tmp_path):
+    model = gan(gan_size=32).fit(images[:3], LABELS[:3], X_unlabeled=images[3:])
+    assert model._detail  # of three images nothing would be learned
+    expected = model.sample(3, random_state=0)[0]
+    save(model, tmp_path / "gan")
+    for again in (load(tmp_path / "gan"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.sample(3, random_state=0)[0], expected)
+    assert not gan(gan_size=32).fit(images[:3], LABELS[:3])._detail
+
+
 def test_sizes_that_no_network_takes_are_refused(images):
     with pytest.raises(ValueError, match="'gan_size' parameter of GANAugmenter must be an int in the range"):
         gan(gan_size=4).fit(images)
@@ -131,7 +152,9 @@ def test_a_table_has_neither_canvas_nor_trunk():
 def test_images_larger_than_are_tested_are_taken_and_their_cost_is_stated():
     images = np.zeros((3, 600, 520), np.uint8)
     images[:, ::7] = 200
-    with pytest.warns(UserWarning, match=r"Images of 600x520 are larger than 512x512.*takes 3 MB while it is made"):
+    with pytest.warns(
+        UserWarning, match=r"Images of 600x520 are larger than 512x512.*read and resized all the same, 6 times"
+    ):
         model = gan(max_iter=1).fit(images)
     assert model.sample(2)[0].shape == (2, 600, 520)
     with warnings.catch_warnings():
