@@ -64,7 +64,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
         columns.
     score_weight : float, default=1.0
         After a fit with `y` and `X_unlabeled`, "both" and "features" end with scores, one for each class: a linear
-        student learns a teacher's guesses for the rows without a label. Their weight, where every other kind has 1.
+        student learns a teacher's guesses for the rows without a label. Their weight, as those of the kinds.
     pretrained : "medical", str or None, default=None
         Typical patches of other images in place of those that `fit` learns. "medical": a dictionary that ships
         (``sklearn_medgan/weights/README.md`` lists the images; a result on images of these sources is flattered);

@@ -301,7 +301,7 @@ def hog_columns(images: np.ndarray) -> np.ndarray:
 
 
 def _patches(fold: Fold, shared: Any, classifier: Any) -> Columns:
-    """Return pixels and typical patches of the training rows at equal weight, as GANAugmenter without its GAN."""
+    """Return pixels and typical patches of the training rows at equal weight: GANAugmenter's without GAN or network."""
     blocks = zip(*patch_blocks(fold.X, fold.X_test, fold.seed("patches")), strict=True)
     return equal_weight([fold.pixels], [standardised(X, fold.y, X_test) for X, X_test in blocks])
 
