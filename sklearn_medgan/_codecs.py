@@ -104,22 +104,28 @@ def warn_of_range(
     outside : float, default=0.1
         Share of the range by which values may lie beyond it.
     """
+    if not in_other_units(images, low, high, outside):
+        return
+    warnings.warn(
+        f"{name} was fitted on images with values from {low:g} to {high:g}; these range from {images.min():g} to "
+        f"{images.max():g}. Pass images in the units of fit (rescale them), or fit again.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def in_other_units(images: np.ndarray, low: float, high: float, outside: float = OUTSIDE) -> bool:
+    """Tell whether images can hardly be in the units of others from `low` to `high`: see `warn_of_range`."""
     lowest, highest, span = float(images.min()), float(images.max()), high - low
     if lowest == highest or span <= 0:
-        return
+        return False
     margin = outside * span
     n_beyond = 0
     if lowest < low - margin or highest > high + margin:
         n_beyond = sum(int(((image < low - margin) | (image > high + margin)).sum()) for image in images)
     small = highest - lowest < LEAST_FILLED * span or (low >= 0 and highest < low + LEAST_BRIGHT * span)
     bytes_as_at_fit = images.dtype.itemsize == 1 and high <= BYTE  # bytes have no other units: these are dark
-    if n_beyond > MOST_OUTSIDE * images.size or (small and not bytes_as_at_fit):
-        warnings.warn(
-            f"{name} was fitted on images with values from {low:g} to {high:g}; these range from {lowest:g} to "
-            f"{highest:g}. Pass images in the units of fit (rescale them), or fit again.",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
+    return n_beyond > MOST_OUTSIDE * images.size or (small and not bytes_as_at_fit)
 
 
 @dataclass(frozen=True)

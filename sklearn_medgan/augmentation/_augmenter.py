@@ -13,7 +13,7 @@ from .._base import NetworkEstimator
 from .._codecs import learn_codec, warn_of_range
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_more_rows, check_rows
-from ._canvas import Canvas, warn_of_size
+from ._canvas import Canvas, warn_of_images
 from ._configuration import CONSTRAINTS, configure, trunk_of
 from ._labels import encode_labels
 from ._patch_learning import choose_patches
@@ -274,8 +274,8 @@ class GANAugmenter(Sampler, NetworkEstimator):
             is_table = form.kind == "table"
             canvas = Canvas.of(self._canvas.codec if goes_on else learn_codec(parts, form), self.gan_size, is_table)
             hyper = self._configure(canvas.shape, labels.shape[1], classes is not None, goes_on)
-            self._trunk = trunk_of(self, is_table)
-            warn_of_size(form.image_shape)
+            self._trunk = trunk_of(self, canvas, rows)
+            warn_of_images(form.image_shape, parts)
             self._canvas, encoded = canvas, canvas.draw(parts)
             self._dictionary = None if is_table else choose_patches(self, encoded, goes_on)
             self._detail = choose_detail(self, parts, goes_on)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._base import warn_caller
+from .._codecs import in_other_units
 from ._enlargement import enlarge_linear
 
 LONGEST = 64  # side of the canvas that "auto" stands for, at most; networks of larger images take minutes
@@ -77,9 +78,30 @@ def canvas_shape(shape: tuple[int, ...], longest: int) -> tuple[int, ...]:
     return max(SHORTEST, round(height * scale)), max(SHORTEST, round(width * scale)), n_channels
 
 
-def warn_of_size(image_shape: tuple[int, ...] | None) -> None:
+def warn_of_images(image_shape: tuple[int, ...] | None, parts: Sequence[np.ndarray]) -> None:
+    """Say what images cost that are larger than those that are tested, and where units can hardly be the same."""
+    if image_shape is not None:
+        warn_of_size(image_shape)
+        warn_of_units(parts)
+
+
+def warn_of_units(parts: Sequence[np.ndarray]) -> None:
+    """Say where images without a label can hardly be in the units of those with one."""
+    if len(parts) == 1:
+        return
+    X, more = parts
+    low, high = float(X.min()), float(X.max())
+    if in_other_units(more, low, high):
+        warn_caller(
+            f"X has values from {low:g} to {high:g}, X_unlabeled from {more.min():g} to {more.max():g}. Both are "
+            "learned as images in the same units: rescale one of them if they are not.",
+            UserWarning,
+        )
+
+
+def warn_of_size(image_shape: tuple[int, ...]) -> None:
     """Say what images cost that are larger than those that are tested."""
-    if image_shape is not None and max(image_shape[:2]) > LARGEST:
+    if max(image_shape[:2]) > LARGEST:
         height, width, n_channels = image_shape
         warn_caller(
             f"Images of {height}x{width} are larger than {LARGEST}x{LARGEST}, the largest that are tested. Columns are "

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions
-from ._trunk_columns import network_of
+from ._canvas import Canvas
+from ._trunk_columns import TrunkColumns, network_of
 
 if TYPE_CHECKING:
     from ..gan.training import Configuration, Hyper
@@ -102,9 +103,12 @@ def configure(
     return config, Hyper(rate, r1 * scale, r2 * scale, *weights, EMA_DECAY)
 
 
-def trunk_of(augmenter: Any, is_table: bool) -> str | None:
-    """Return the fingerprint of the pretrained network whose maps are columns, None where none are wanted."""
-    backbone = augmenter.backbone
+def trunk_of(augmenter: Any, canvas: Canvas, rows: np.ndarray) -> str | None:
+    """Return the fingerprint of the pretrained network whose maps are columns, None where none are wanted.
+
+    It is shown a row, so that one that cannot be used is refused before the training.
+    """
+    backbone, is_table = augmenter.backbone, augmenter._form.kind == "table"
     if is_table and backbone is not None and not (isinstance(backbone, str) and backbone == "auto"):
         raise ValueError(
             f"backbone={backbone!r} looks at images; got a table. Set backbone='auto', or pass image_shape for flat "
@@ -112,6 +116,7 @@ def trunk_of(augmenter: Any, is_table: bool) -> str | None:
         )
     if is_table or backbone is None or augmenter.representation == "pixels":
         return None
+    TrunkColumns(backbone, augmenter.cache_size_mb).transform(canvas.views(rows[:1]).whole)
     return network_of(backbone).backbone.fingerprint
 
 

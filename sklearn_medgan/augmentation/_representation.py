@@ -131,6 +131,12 @@ class TrunkMaps:
 def kinds_of(augmenter: Any) -> list[Columns]:
     """Return the kinds of columns of an augmenter, the pixels first."""
     canvas, patches, is_table = augmenter._canvas, augmenter._dictionary, augmenter._form.kind == "table"
+    asked_for = augmenter.backbone is not None and augmenter.representation != "pixels"
+    if asked_for and augmenter._trunk is None and not is_table:
+        raise ValueError(
+            f"This fit learned no columns of backbone={augmenter.backbone!r}: it had representation='pixels' or "
+            "backbone=None. Fit again, or set backbone=None."
+        )
     trunk = TrunkColumns(augmenter.backbone, augmenter.cache_size_mb, augmenter._trunk)
     n_pixels = augmenter.n_features_in_ if is_table else math.prod(canvas.shape)
     return [
@@ -201,7 +207,9 @@ class Representation:
     @property
     def constant(self) -> float:
         """Value of the column that widens a radial kernel; 0: there is none."""
-        return math.hypot(*weights_of(self.kinds)) if has_trunk(self.kinds) else 0.0
+        if not has_trunk(self.kinds):
+            return 0.0
+        return round(64 * math.hypot(*weights_of(self.kinds))) / 64  # a value whose sums are exact
 
     def transform(self, rows: np.ndarray, canvas: Canvas, with_pixels: bool) -> np.ndarray:
         """Return the columns of rows, float32 (n, width), some rows at a time."""

@@ -13,6 +13,8 @@ from ._convergence import advice_on
 from ._enlargement import learn_detail
 from ._labels import drawing_probabilities
 
+FEWEST_IMAGES = 40  # that detail is learned from: of 20 it fits their own detail better than that of others
+
 if TYPE_CHECKING:
     from ..gan.training import Data, Hyper
 
@@ -30,10 +32,10 @@ def training_data(encoded: np.ndarray, labels: np.ndarray) -> Data:
 def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) -> dict[str, np.ndarray]:
     """Return what `enlarge` needs to know of the training images; nothing where they are seen at their own size."""
     canvas = augmenter._canvas
-    if canvas.is_whole or augmenter.adversarial_weight == 0:
-        return {}
-    if goes_on:
+    if goes_on and augmenter._detail:
         return augmenter._detail
+    if canvas.is_whole or augmenter.adversarial_weight == 0 or sum(map(len, parts)) < FEWEST_IMAGES:
+        return {}
     rng = check_random_state(augmenter.random_state)
     return learn_detail(EncodedRows(canvas.codec, parts), canvas.shape[:2], rng)
 

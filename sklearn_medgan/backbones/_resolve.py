@@ -7,6 +7,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import weakref
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +65,7 @@ class Backbone:
 
     def maps(self, images: np.ndarray) -> list[Any]:
         """Return the tensors of maps of float32 images as the network takes them."""
-        outputs = self.model(images, training=False)
-        return list(outputs) if isinstance(outputs, list | tuple) else [outputs]  # Keras unpacks a single one
+        return _as_list(self.model(images, training=False))
 
     @property
     def n_channels(self) -> tuple[int, ...]:
@@ -126,7 +126,32 @@ def fingerprint(backbone: Any) -> Hashable:
         config = backbone.to_json()
     except (NotImplementedError, TypeError, ValueError):  # layers of the caller's own without get_config
         config = str(id(backbone))
-    return config, digest_of(backbone.get_weights()), tuple(_classes(backbone))
+    weights = digest_of(backbone.get_weights())
+    if _PROBED.get(backbone, ("", ""))[0] != weights:
+        _PROBED[backbone] = weights, _probe(backbone)
+    return config, *_PROBED[backbone], tuple(_classes(backbone))
+
+
+#: Models with a digest of their weights and of what they then make of one image, which a name may not tell.
+_PROBED: weakref.WeakKeyDictionary[Any, tuple[str, str]] = weakref.WeakKeyDictionary()
+
+
+def _probe(model: Any) -> str:
+    """Return a digest of what a model makes of an image of noise; its place in memory where it takes none."""
+    try:
+        height, width = (side or SIDE for side in model.inputs[0].shape[1:3])
+        image = np.random.RandomState(0).uniform(0, 255, (1, height, width, 3)).astype(np.float32)
+        outputs = model(image, training=False)
+        return digest_of([np.asarray(part, np.float32) for part in _as_list(outputs)])
+    except Exception:  # whatever a caller's own layers raise: `resolve_backbone` says what is wrong with the model
+        return str(id(model))
+
+
+def _as_list(outputs: Any) -> list:
+    """Return the outputs of a model, of which Keras unpacks a single one, in order."""
+    if isinstance(outputs, dict):
+        return list(outputs.values())
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def digest_of(arrays: list[np.ndarray]) -> str:

@@ -126,13 +126,24 @@ def test_rows_of_a_table_have_no_canvas(resampling):
 
 
 def test_detail_is_learned_from_rows_without_a_label_too_and_is_saved(images, tmp_path):
-    model = gan(gan_size=32).fit(images[:3], LABELS[:3], X_unlabeled=images[3:])
+    many = random_images(40, 96, 80, seed=1)
+    model = gan(gan_size=32).fit(images[:3], LABELS[:3], X_unlabeled=many[3:])
     assert model._detail  # of three images nothing would be learned
     expected = model.sample(3, random_state=0)[0]
     save(model, tmp_path / "gan")
     for again in (load(tmp_path / "gan"), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(again.sample(3, random_state=0)[0], expected)
-    assert not gan(gan_size=32).fit(images[:3], LABELS[:3])._detail
+    few = gan(gan_size=32, warm_start=True).fit(many[:39], np.arange(39) % 2)
+    assert not few._detail  # of few it would hold what tells them from others
+    assert few.fit(many, np.arange(40) % 2)._detail
+
+
+def test_images_without_a_label_in_other_units_are_noticed(images):
+    with pytest.warns(UserWarning, match="X has values from 0 to 1, X_unlabeled from 0 to 199"):
+        gan(gan_size=32).fit(images / 199, LABELS, X_unlabeled=images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gan(gan_size=32).fit(images, LABELS, X_unlabeled=images.astype(np.int16) + 10)
 
 
 def test_sizes_that_no_network_takes_are_refused(images):
