@@ -110,6 +110,8 @@ class TrunkColumns:
     cache_size_mb : float or None, default=64
         How much may be kept in the process, in MB of 10^6 bytes (about 2 kB an image); where instances differ, that of
         the last one to keep something holds. None neither keeps nor looks up.
+    expected : str or None, default=None
+        Fingerprint of the network of `fit`; another network is an error. None: any.
     """
 
     backbone: Any
@@ -167,7 +169,7 @@ class TrunkColumns:
 def computed(network: Network, images: np.ndarray) -> np.ndarray:
     """Return the means of the network's maps for encoded images, (n, n_columns)."""
     backbone = network.backbone
-    shown = as_colour((np.stack([resized(image, backbone.size) for image in images]) + 1.0) * np.float32(127.5))
+    shown = pictures(images, backbone.size)
     columns = network.columns(shown if backbone.preprocess is None else backbone.preprocess(shown)).numpy()
     if not np.isfinite(columns).all():
         raise ValueError(
@@ -175,6 +177,11 @@ def computed(network: Network, images: np.ndarray) -> np.ndarray:
             "0 to 255: scale them inside the model if it expects others."
         )
     return columns
+
+
+def pictures(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return encoded images as RGB of 0 to 255, of the size that a network takes."""
+    return as_colour((np.stack([resized(image, size) for image in images]) + 1.0) * np.float32(127.5))
 
 
 def digest(image: np.ndarray) -> bytes:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 
 from .._codecs import ImageCodec
-from ..augmentation._trunk_columns import as_colour, resized
+from ..augmentation._trunk_columns import pictures
 
 SIDE = 160  # pixels of images that go through the network: 224 takes twice the time a step
 SHIFT, ZOOM, ROTATION = 0.06, 0.1, 10.0  # at most: of a side, of the size, degrees
@@ -101,7 +101,7 @@ class FineTunedNetwork(ClassifierMixin, BaseEstimator):
         shape = (*X.shape[1:], 1)[:3]
         self._codec = ImageCodec.learn([X], shape)
         self.network_, self._size = pretrained_classifier(self.backbone, self.side, len(self.classes_), seed_of(rng))
-        step = training_step(self.network_, self._size)
+        step = training_step(self.network_)
         chances = (1 / np.bincount(codes) / len(self.classes_))[codes]
         started, self.n_iter_ = time.perf_counter(), 0
         while (progress := self._progress(time.perf_counter() - started)) < 1:
@@ -119,8 +119,7 @@ class FineTunedNetwork(ClassifierMixin, BaseEstimator):
 
     def _pictures(self, X: np.ndarray) -> np.ndarray:
         """Return RGB images of 0 to 255, of the network's size."""
-        images = np.stack([resized(image, self._size) for image in self._codec.encode(X)])
-        return as_colour((images + 1.0) * np.float32(127.5))
+        return pictures(self._codec.encode(X), self._size)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return the probabilities of the classes.
@@ -185,7 +184,7 @@ def pretrained_classifier(backbone: Any, side: int, n_classes: int, seed: int) -
         return keras.Model(image, keras.layers.Dense(n_classes, kernel_initializer="zeros")(x)), size
 
 
-def training_step(network: Any, size: tuple[int, int]) -> Callable:
+def training_step(network: Any) -> Callable:
     """Return the compiled update ``step(images, moves, codes, rate)``."""
     import keras
     import tensorflow as tf

@@ -18,15 +18,8 @@ from ..pipeline._dose import inner_splits
 from ._arms import Arm, Columns, Fold, equal_weight, standardised
 from ._fine_tuning import FineTunedNetwork
 
-C_VALUES = (
-    0.3,
-    1.0,
-    3.0,
-    10.0,
-    30.0,
-    100.0,
-    300.0,
-)  # a row of the columns has a squared length of one a kind, on average
+# A row of the columns has a squared length of one a kind, on average.
+C_VALUES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 AT_ONCE = 64  # images: bounds the memory of float32 copies
 FINE_TUNED = "fine-tuned network"
 

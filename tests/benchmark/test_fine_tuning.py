@@ -106,7 +106,7 @@ def test_classes_come_in_equal_shares(monkeypatch):
     """Of 6 rows of one class and 60 of another, a batch holds as many."""
     drawn = []
     monkeypatch.setattr(
-        fine_tuning, "training_step", lambda network, size: lambda images, moves, codes, rate: drawn.append(codes)
+        fine_tuning, "training_step", lambda network: lambda images, moves, codes, rate: drawn.append(codes)
     )
     X, y = flat_classes(n=60)
     tuned(max_iter=50, batch_size=16).fit(X[54:], y[54:])
