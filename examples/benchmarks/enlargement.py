@@ -17,7 +17,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.transform import resize
 from sklearn.model_selection import GroupShuffleSplit
 
-from sklearn_medgan.augmentation._enlargement import enlarge, enlarge_linear, learn_detail
+from sklearn_medgan.augmentation._enlargement import enlarge, learn_detail
+from sklearn_medgan.augmentation._resampling import resized
 
 SETS = {
     "cxr": "cxr_256_enhance.npz",
@@ -85,14 +86,14 @@ def main() -> None:
     for name in args.sets:
         learned, real = load(args.data / SETS[name])
         shape, canvas = real.shape[1:], canvas_shape(real.shape[1:])
-        small = enlarge_linear(real, canvas)
+        small = resized(real, canvas)
         clock = [time.process_time()]
         detail = learn_detail(learned, canvas, np.random.RandomState(0))
         clock.append(time.process_time())
         drawn = enlarge(small, detail, shape, np.random.RandomState(1))
         clock.append(time.process_time())
         ways = {
-            "linear": enlarge_linear(small, shape),
+            "linear": resized(small, shape),
             "bicubic": np.stack([resize(image, shape, order=3, mode="edge") for image in small]).clip(-1, 1),
             "mean": enlarge(small, detail, shape, np.random.RandomState(1), grain=0.0),
             "learned": drawn,

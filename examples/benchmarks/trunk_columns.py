@@ -49,7 +49,7 @@ def load(folder: Path, name: str):
 
 def prepare(images: np.ndarray, size: int, how: str) -> np.ndarray:
     """Float32 RGB images (n, size, size, 3) as the network takes them, 0 to 255 or so."""
-    from sklearn_medgan.augmentation._patches import footprints
+    from sklearn_medgan.augmentation._resampling import footprints
 
     x = images.astype(np.float32)
     x = x if x.ndim == 4 else x[..., None]
@@ -77,7 +77,7 @@ def network(trunk: str):
 
 def averages(maps: np.ndarray) -> dict:
     """Of maps (n, height, width, channels): means of the whole and of quarters, deviations, in half precision."""
-    from sklearn_medgan.augmentation._patches import footprints
+    from sklearn_medgan.augmentation._resampling import footprints
 
     part = footprints(maps.shape[1], 2)
     quarters = np.einsum("ah,nhwc,bw->nabc", part, maps, footprints(maps.shape[2], 2), optimize=True)
@@ -236,16 +236,16 @@ def other_blocks(images: np.ndarray, y: np.ndarray, kind: str, train: np.ndarray
     """Pixels at 32 by 32 or on the canvas, typical patches, or a GAN's maps, scaled by the training rows."""
     from sklearn_medgan import GANAugmenter
     from sklearn_medgan.augmentation._canvas import canvas_shape
-    from sklearn_medgan.augmentation._enlargement import enlarge_linear
     from sklearn_medgan.augmentation._patch_learning import learn_patches
     from sklearn_medgan.augmentation._patches import PatchDictionary
+    from sklearn_medgan.augmentation._resampling import resized
 
     if kind == "maps":  # a fit of some minutes; its columns are scaled already
         gan = GANAugmenter(backbone=None, n_patches=0, representation="features", random_state=seed)
         return [scaled(gan.fit(images[train], y[train]).transform(images), train, "none")]
     x = images.astype(np.float32) / 127.5 - 1
     x = x if x.ndim == 4 else x[..., None]
-    x = enlarge_linear(x, (32, 32, x.shape[3]) if kind == "pixels" else canvas_shape(x.shape[1:], 64))
+    x = resized(x, (32, 32, x.shape[3]) if kind == "pixels" else canvas_shape(x.shape[1:], 64))
     blocks = [x.reshape(len(x), -1)]
     if kind == "patches":
         blocks = PatchDictionary(learn_patches(x[train], N_PATCHES, np.random.RandomState(seed))).blocks(x)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._base import warn_caller
 from .._codecs import in_other_units
-from ._enlargement import enlarge_linear
+from ._resampling import resized
 
 LONGEST = 64  # side of the canvas that "auto" stands for, at most; networks of larger images take minutes
 LEAST_OF_LONGEST = 0.8  # of `gan_size`, that the longest side of a whole part of the image must have
@@ -51,7 +51,7 @@ class Canvas:
     def views(self, rows: np.ndarray) -> Views:
         """Return some rows in both ways."""
         encoded = self.codec.encode(rows)
-        return Views(encoded, encoded if self.is_whole else enlarge_linear(encoded, self.shape))
+        return Views(encoded, encoded if self.is_whole else resized(encoded, self.shape))
 
     def draw(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """Return all rows of several arrays on the canvas, one after the other, in no more memory than that takes."""

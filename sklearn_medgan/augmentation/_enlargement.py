@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ._detail import FEWEST_IMAGES, Arrays, Refinement, doubled, draw, learn
-from ._patches import footprints
+from ._resampling import footprints, resampled, resized, sparse_footprints
 
 N_IMAGES, N_VALUES = 200, 5_000_000  # learned from, at most
 N_TRIALS = 16  # images on which the strength of the random part is set
@@ -35,26 +35,6 @@ class Images(Protocol):
         """Return one, float32 (height, width, channels)."""
 
 
-def enlarge_linear(images: np.ndarray, shape: Shape) -> np.ndarray:
-    """Return images (n, height, width, channels) at another height and width, by linear interpolation.
-
-    Where they become smaller, each pixel is the mean of those that it covers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_medgan.augmentation._enlargement import enlarge_linear
-    >>> enlarge_linear(np.array([[[[0.0], [1.0]]]], np.float32), (1, 4))[0, 0, :, 0]
-    array([0.  , 0.25, 0.75, 1.  ], dtype=float32)
-    """
-    return _resampled(images, footprints(images.shape[1], shape[0]), footprints(images.shape[2], shape[1]))
-
-
-def _resampled(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    lines = rows @ images.transpose(0, 3, 1, 2) @ columns.T
-    return np.ascontiguousarray(lines.transpose(0, 2, 3, 1))
-
-
 class _Pyramid:
     """Sizes between a canvas and full images: full ones halved while that stays above the canvas.
 
@@ -70,7 +50,7 @@ class _Pyramid:
         self.doubles = [True] * self.n_doublings
         if any(n * self.block != m for n, m in sizes):
             self.doubles.insert(0, False)
-        self._down = [footprints(m, n) for n, m in sizes]
+        self._down = [sparse_footprints(m, n) for n, m in sizes]
         self._up = [footprints(n, m) for n, m in sizes]
         self._exact_up = [up @ np.linalg.inv(down @ up) for down, up in zip(self._down, self._up, strict=True)]
 
@@ -79,7 +59,7 @@ class _Pyramid:
         if all(self.doubles):
             return canvas
         lines = [np.pad(up, [(0, extra), (0, 0)], mode="edge") for up, extra in zip(self._up, self.excess, strict=True)]
-        return _resampled(canvas[None], *[line.reshape(-1, self.block, line.shape[1]).mean(1) for line in lines])[0]
+        return resampled(canvas, *[line.reshape(-1, self.block, line.shape[1]).mean(1) for line in lines])
 
     def levels(self, image: np.ndarray) -> list[np.ndarray]:
         """Return an image (height, width, channels) at each size, the smallest first."""
@@ -88,15 +68,15 @@ class _Pyramid:
             height, width, n_channels = levels[0].shape
             levels.insert(0, levels[0].reshape(height // 2, 2, width // 2, 2, n_channels).mean((1, 3)))
         if not all(self.doubles):
-            levels.insert(0, self.start(_resampled(image[None], *self._down)[0]))
+            levels.insert(0, self.start(resampled(image, *self._down)))
         return levels
 
     def corrected(self, image: np.ndarray, canvas: np.ndarray) -> np.ndarray:
         """Return an image within [-1, 1] that, averaged down, is the canvas image or nearly so."""
         image = np.clip(image, -1.0, 1.0)
         for _ in range(N_CORRECTIONS):
-            missing = canvas - _resampled(image[None], *self._down)[0]
-            image = np.clip(image + _resampled(missing[None], *self._exact_up)[0], -1.0, 1.0)
+            missing = canvas - resampled(image, *self._down)
+            image = np.clip(image + resampled(missing, *self._exact_up), -1.0, 1.0)
         return image
 
 
@@ -214,7 +194,7 @@ def enlarge(
         Float32 in [-1, 1]. Averaged down, the images are about those of the canvas.
     """
     if not detail:
-        return enlarge_linear(images, shape)
+        return resized(images, shape)
     pyramid = _Pyramid(images.shape[1:], shape)
     steps = [
         (doubles, _of_channels(detail, step), grain * float(detail[f"step{step}_grain"]))

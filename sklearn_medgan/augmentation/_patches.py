@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ._resampling import footprints
+
 SHIPPED = {"medical": Path(__file__).parents[1] / "weights" / "medical.npz"}
 CACHE_SIZE = 4  # dictionaries kept in the process; the least recently used one is dropped
 SIDE = 32  # of the images that are compared
@@ -25,19 +27,6 @@ CHUNK = 16  # images at once: bounds the memory
 SMALLEST_SPREAD = 1e-4  # of an image in [-1, 1]: below, it is constant
 FLAT_VARIANCE = 0.004  # added to a patch's variance (an image's is 1), so that noise in flat regions stays small
 ARRAYS = ("sides", "mean", "whitening", "patches")
-
-
-def footprints(n_from: int, n_to: int) -> np.ndarray:
-    """Return the matrix (n_to, n_from) that resamples a line: each target pixel is the mean of what it covers.
-
-    A target pixel smaller than a source pixel covers as much as one of them: linear interpolation.
-    """
-    centres = (np.arange(n_to) + 0.5) * n_from / n_to
-    reach = max(n_from / n_to, 1.0) / 2
-    first = np.arange(n_from)
-    covered = np.minimum.outer(centres + reach, first + 1.0) - np.maximum.outer(centres - reach, first)
-    covered = np.maximum(covered, 0.0)
-    return (covered / covered.sum(1, keepdims=True)).astype(np.float32)
 
 
 def standardised(images: np.ndarray) -> np.ndarray:

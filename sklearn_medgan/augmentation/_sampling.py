@@ -16,9 +16,10 @@ from .._containers import Form, as_rows, join_labels, join_rows
 from .._parameters import check_whole
 from .._sklearn_compat import _safe_indexing
 from .._validation import check_rows
-from ._enlargement import enlarge, enlarge_linear
+from ._enlargement import enlarge
 from ._labels import check_labels, codes_of
 from ._patch_learning import PatchSource
+from ._resampling import resized
 
 NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log.md)
 INHERITED = 0.5  # strength of `augment` on rows for a classifier, of that in training
@@ -153,8 +154,7 @@ class Sampler:
             rows[~beside] = self._enlarged(drawn[part][~beside], rng)
             if len(which):
                 real = check_rows(self, _safe_indexing(X, origins[which]), image_shape=self.image_shape, reset=False)[0]
-                moves = change[which]
-                moves = moves if self._canvas.is_whole else enlarge_linear(moves, rows.shape[1:])
+                moves = change[which] if self._canvas.is_whole else resized(change[which], rows.shape[1:])
                 rows[beside] = self._canvas.codec.encode(real) + moves
             return moved(rows, self._config.augment, rng)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
 import threading
@@ -12,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from ..backbones._resolve import Backbone, fingerprint, resolve_backbone
 from ._column_cache import ColumnCache
-from ._patches import footprints
+from ._resampling import resized
 
 MOST_NETWORKS = 4  # kept in the process, ready to run; the least recently used one is dropped
 AT_ONCE = 16  # images a call of the network: bounds the memory, and how long Ctrl-C waits
@@ -181,28 +179,12 @@ def computed(network: Network, images: np.ndarray) -> np.ndarray:
 
 def pictures(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return encoded images as RGB of 0 to 255, of the size that a network takes."""
-    return as_colour((np.stack([resized(image, size) for image in images]) + 1.0) * np.float32(127.5))
+    return as_colour((resized(images, size) + 1.0) * np.float32(127.5))
 
 
 def digest(image: np.ndarray) -> bytes:
     """Return 128 bits that tell this image's values from others'."""
     return hashlib.sha256(np.ascontiguousarray(image, np.float32).data).digest()[:16]
-
-
-def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return an image (height, width, channels) at another size: averages, or linear interpolation to a larger one."""
-    height, width, n_channels = image.shape
-    if (height, width) == size:
-        return image
-    lines = _resampling(height, size[0]) @ image.reshape(height, -1)
-    lines = lines.reshape(size[0], width, n_channels).swapaxes(0, 1).reshape(width, -1)
-    return (_resampling(width, size[1]) @ lines).reshape(size[1], size[0], n_channels).swapaxes(0, 1)
-
-
-@functools.lru_cache(maxsize=16)
-def _resampling(n_from: int, n_to: int) -> csr_array:
-    """Return the matrix of `footprints`, of which a few pixels a line are not zero."""
-    return csr_array(footprints(n_from, n_to))
 
 
 def as_colour(images: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sklearn_medgan.augmentation._enlargement import enlarge, enlarge_linear, learn_detail
-from sklearn_medgan.augmentation._patches import footprints
+from sklearn_medgan.augmentation._enlargement import enlarge, learn_detail
+from sklearn_medgan.augmentation._resampling import footprints, resized
 
 CANVAS = (16, 16)
 
@@ -67,7 +67,7 @@ def test_a_texture_has_its_own_spectrum_again(learned):
     expected = by_band(np.square(response(64)))
     expected *= spectrum(texture(40))[0] / expected[0]
     of_learned = spectrum(enlarge(canvas, learned, (64, 64, 1), rng(2))) / expected
-    of_linear = spectrum(enlarge_linear(canvas, (64, 64))) / expected
+    of_linear = spectrum(resized(canvas, (64, 64))) / expected
     assert of_learned.max() < 1.5
     assert of_learned.min() > 0.5
     assert of_linear[3:].max() < 0.1  # what is to be made up for
@@ -84,7 +84,7 @@ def test_edges_become_sharp(learned_edges):
     truth = half_planes(20, seed=1)
     canvas = reduced(truth)
     mean = enlarge(canvas, learned_edges, (64, 64, 1), rng(2), grain=0.0)
-    linear = enlarge_linear(canvas, (64, 64))
+    linear = resized(canvas, (64, 64))
     assert np.square(mean - truth).mean() < 0.7 * np.square(linear - truth).mean()
     steepest = [np.abs(np.diff(images, axis=1)).max((1, 2, 3)).mean() for images in (truth, mean, linear)]
     assert steepest[1] > 1.2 * steepest[2]
@@ -168,7 +168,7 @@ def test_a_single_image_that_differs_is_in_no_class_of_its_own():
 def test_of_fewer_than_five_images_nothing_is_learned(n):
     assert learn_detail(texture(n) if n else np.zeros((0, 64, 64, 1), np.float32), CANVAS, rng()) == {}
     canvas = reduced(texture(2))
-    assert np.array_equal(enlarge(canvas, {}, (64, 64, 1), rng()), enlarge_linear(canvas, (64, 64)))
+    assert np.array_equal(enlarge(canvas, {}, (64, 64, 1), rng()), resized(canvas, (64, 64)))
 
 
 def test_images_of_the_canvas_size_are_left_as_they_are():
@@ -179,10 +179,3 @@ def test_images_of_the_canvas_size_are_left_as_they_are():
 
 def test_no_image_gives_no_image(learned):
     assert enlarge(np.zeros((0, 16, 16, 1), np.float32), learned, (64, 64, 1), rng()).shape == (0, 64, 64, 1)
-
-
-def test_linear_enlarging_of_a_ramp_is_a_ramp():
-    ramp = np.linspace(-1, 1, 64, dtype=np.float32)
-    images = np.broadcast_to(ramp[None, :, None, None], (1, 64, 16, 1))
-    found = enlarge_linear(reduced(images, (16, 4)), (64, 16))
-    np.testing.assert_allclose(found[:, 2:-2], images[:, 2:-2], atol=1e-5)

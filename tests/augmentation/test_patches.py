@@ -14,7 +14,6 @@ from sklearn_medgan.augmentation._patches import (
     SHIPPED,
     SIDE,
     PatchDictionary,
-    footprints,
     load_dictionary,
     standardised,
 )
@@ -51,25 +50,6 @@ def gan(**changed):
 
 
 # -- what it computes ---------------------------------------------------------
-
-
-def test_halving_is_the_mean_of_pairs_and_equal_sizes_stay():
-    line = RNG.rand(64).astype(np.float32)
-    np.testing.assert_allclose(footprints(64, 32) @ line, line.reshape(32, 2).mean(1), rtol=1e-6)
-    np.testing.assert_array_equal(footprints(32, 32), np.eye(32))
-
-
-def test_an_odd_middle_is_shared():
-    np.testing.assert_allclose(footprints(3, 2) * 1.5, [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]], rtol=1e-6)
-
-
-@pytest.mark.parametrize("n_from", [8, 28, 45, 512])
-def test_any_size_keeps_constants_and_slopes(n_from):
-    weights = footprints(n_from, 32).astype(np.float64)
-    np.testing.assert_allclose(weights.sum(1), 1.0, rtol=1e-6)
-    centres = (np.arange(n_from) + 0.5) / n_from
-    inner = slice(2, -2)  # beyond the outermost pixel centres there is nothing to interpolate between
-    np.testing.assert_allclose((weights @ centres)[inner], ((np.arange(32) + 0.5) / 32)[inner], atol=0.15 / n_from)
 
 
 def test_images_are_standardised_one_by_one_whatever_their_range():

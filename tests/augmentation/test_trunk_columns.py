@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 from sklearn_medgan import GANAugmenter, load, save
 from sklearn_medgan.augmentation import _trunk_columns
-from sklearn_medgan.augmentation._trunk_columns import CACHE, TrunkColumns, as_colour, network_of, resized
+from sklearn_medgan.augmentation._trunk_columns import CACHE, TrunkColumns, as_colour, network_of
 from sklearn_medgan.backbones import _resolve
 
 # Keras 3 copies and pickles a TensorFlow variable in a way that NumPy 2 warns of.
@@ -106,18 +106,6 @@ def test_small_images_are_enlarged_for_the_embedded_network():
 def test_one_to_four_channels_become_colours(channels, expected):
     X = np.full((2, 4, 4, len(channels)), channels, np.float32)
     np.testing.assert_array_equal(as_colour(X), np.full((2, 4, 4, 3), expected, np.float32))
-
-
-def test_a_half_is_the_average_of_four_pixels():
-    (image,) = images(1, (8, 6, 2))
-    np.testing.assert_allclose(resized(image, (4, 3)), image.reshape(4, 2, 3, 2, 2).mean((1, 3)), atol=1e-6)
-
-
-def test_a_ramp_stays_one_when_it_is_enlarged():
-    ramp = np.tile(np.arange(8, dtype=np.float32)[:, None, None], (1, 5, 1))
-    large = resized(ramp, (32, 10))[4:-4, :, 0]
-    np.testing.assert_allclose(np.diff(large, axis=0), 0.25, atol=1e-5)
-    np.testing.assert_allclose(large, large[:, :1].repeat(10, axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize("backbone", ["auto", "own"])
