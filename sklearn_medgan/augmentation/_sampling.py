@@ -236,6 +236,8 @@ class Sampler:
         return self._generate(rng.standard_normal((len(labels), self._config.latent_dim)).astype(np.float32), labels)
 
     def _generate(self, noise: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        from keras import ops
+
         from ..gan.training import INFERENCE_BATCH
 
         generate, player = self._program().generate, self._state.generator
@@ -245,7 +247,7 @@ class Sampler:
             n = len(noise[batch])
             padding = [(0, INFERENCE_BATCH - n), (0, 0)]
             rows = generate(player.ema, player.buffers, np.pad(noise[batch], padding), np.pad(labels[batch], padding))
-            parts.append(rows.numpy()[:n])
+            parts.append(ops.convert_to_numpy(rows)[:n])
         return np.concatenate(parts)
 
 
@@ -253,12 +255,14 @@ def moved(encoded: np.ndarray, augment: tuple[str, ...], rng: np.random.RandomSt
     """Return encoded images moved as those of training were, less far, each with a tone curve of its own."""
     if not augment:
         return encoded
+    from keras import ops
+
     from ..gan import augment as augmentation
 
-    seed = rng.randint(np.iinfo(np.int32).max, size=2).astype(np.int32)
+    seed, images = rng.randint(np.iinfo(np.int32).max, size=2).astype(np.int32), ops.convert_to_tensor(encoded)
     if "contrast" in augment:
-        encoded = augmentation.bend(encoded, seed)
-    return augmentation.augment(encoded, augment, seed, INHERITED).numpy()
+        images = augmentation.bend(images, seed)
+    return ops.convert_to_numpy(augmentation.augment(images, augment, seed, INHERITED))
 
 
 def every_second(codes: np.ndarray) -> np.ndarray:

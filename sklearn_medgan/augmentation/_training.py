@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 def training_data(encoded: np.ndarray, labels: np.ndarray) -> Data:
     """Return encoded rows as tensors, the first of them with one-hot `labels`."""
-    import tensorflow as tf
+    from keras import ops
 
     from ..gan.training import Data
 
     labels = np.concatenate([labels, np.zeros((len(encoded) - len(labels), labels.shape[1]), np.float32)])
-    return Data(*map(tf.convert_to_tensor, (encoded, labels, drawing_probabilities(labels))))
+    return Data(*map(ops.convert_to_tensor, (encoded, labels, drawing_probabilities(labels))))
 
 
 def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) -> dict[str, np.ndarray]:

@@ -18,7 +18,6 @@ from ._resampling import resized
 
 MOST_NETWORKS = 4  # kept in the process, ready to run; the least recently used one is dropped
 AT_ONCE = 16  # images a call of the network: bounds the memory, and how long Ctrl-C waits
-PARALLEL = 4  # images that TensorFlow may work at, each by itself, where its threads are free
 
 _networks: OrderedDict[Any, Network] = OrderedDict()
 _numbers = itertools.count()
@@ -47,14 +46,15 @@ class Network:
 
     backbone: Backbone
     source: Any
-    columns: Callable[[np.ndarray], Any]
+    columns: Callable[[np.ndarray], np.ndarray]
     number: int
 
     @classmethod
     def of(cls, source: Any) -> Network:
         """Build and trace what `backbone=source` asks for."""
-        import tensorflow as tf
+        from keras import ops
 
+        from ..gan.backends import Tensor, backend
         from ..gan.environment import Compiled, check_environment, own_settings
 
         check_environment()
@@ -63,15 +63,12 @@ class Network:
         if backbone is None:
             raise ValueError("These columns come from a pretrained network; got backbone=None. Set it to that of fit.")
 
-        def means(image: tf.Tensor) -> tf.Tensor:
+        def means(image: Tensor) -> Tensor:
             maps = backbone.maps(image[None])
-            return tf.concat([tf.reduce_mean(tf.cast(one, tf.float32), (0, 1, 2)) for one in maps], 0)
+            return ops.concatenate([ops.mean(ops.cast(one, "float32"), (0, 1, 2)) for one in maps])
 
-        def columns(images: tf.Tensor) -> tf.Tensor:
-            return tf.map_fn(means, images, parallel_iterations=PARALLEL)
-
-        compiled = Compiled(columns, (tf.TensorSpec((None, *backbone.size, 3), tf.float32),))
-        return cls(backbone, source, lambda images: compiled(tf.constant(images)), next(_numbers))
+        columns = Compiled(means, (backend.spec((*backbone.size, 3), "float32"),), each=True)
+        return cls(backbone, source, lambda images: ops.convert_to_numpy(columns(images)), next(_numbers))
 
 
 def network_of(source: Any) -> Network:
@@ -168,7 +165,7 @@ def computed(network: Network, images: np.ndarray) -> np.ndarray:
     """Return the means of the network's maps for encoded images, (n, n_columns)."""
     backbone = network.backbone
     shown = pictures(images, backbone.size)
-    columns = network.columns(shown if backbone.preprocess is None else backbone.preprocess(shown)).numpy()
+    columns = network.columns(shown if backbone.preprocess is None else backbone.preprocess(shown))
     if not np.isfinite(columns).all():
         raise ValueError(
             f"backbone={backbone.name!r} gives values that are not finite for these images. It is shown RGB images of "

@@ -405,9 +405,10 @@ def _check_labels(X: ArrayLike, y: Any) -> np.ndarray | None:
 
 def _run(program: RestorerProgram, weights: np.ndarray, rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:
     """Encoded rows as the network restores them; see `_shrinkage.Restorer`."""
-    if with_spread:
-        return [output.numpy() for output in program.restore_with_spread(weights, rows)]
-    return [program.restore(weights, rows).numpy()]
+    from keras import ops
+
+    outputs = program.restore_with_spread(weights, rows) if with_spread else [program.restore(weights, rows)]
+    return [ops.convert_to_numpy(output) for output in outputs]
 
 
 def _check_same_network(enhancer: GANEnhancer, config: RestorerConfiguration) -> None:

@@ -10,7 +10,9 @@ stateless seed of shape (2,); `strength` scales how far it goes. `TRANSFORMS` na
 
 from __future__ import annotations
 
-import tensorflow as tf
+from keras import ops
+
+from .backends import Tensor, backend
 
 SHIFT = 0.125  # of the side
 CONTRAST = (0.7, 1.3)
@@ -19,79 +21,75 @@ CUTOUT = 0.4  # side of the hole, of the side of the image
 TONE = 0.35  # exponents of tone curves lie between exp(-0.35) and exp(0.35), 0.7 to 1.4
 
 
-def _uniform(images: tf.Tensor, seed: tf.Tensor, salt: int, low: float, high: float) -> tf.Tensor:
+def _uniform(images: Tensor, seed: Tensor, salt: int, low: float, high: float) -> Tensor:
     """Draw one number a row, shape (n, 1, 1)."""
-    key = tf.random.experimental.stateless_fold_in(seed, salt)
-    return tf.random.stateless_uniform((tf.shape(images)[0], 1, 1), key, low, high, images.dtype)
+    return backend.uniform(backend.fold_in(seed, salt), (images.shape[0], 1, 1), low, high, images.dtype)
 
 
-def _along(images: tf.Tensor, axis: int, source: tf.Tensor) -> tf.Tensor:
+def _along(images: Tensor, axis: int, source: Tensor) -> Tensor:
     """Resample one axis at fractional positions `source` (n, size, 1) by linear interpolation."""
-    size = tf.shape(images)[axis]
-    grid = tf.cast(tf.range(size), images.dtype)
-    last = tf.cast(size - 1, images.dtype)
-    weights = tf.nn.relu(1.0 - tf.abs(tf.clip_by_value(source, 0.0, last) - grid))
-    return tf.einsum("nij,njwc->niwc" if axis == 1 else "nij,nhjc->nhic", weights, images)
+    size = images.shape[axis]
+    grid = ops.arange(size, dtype=images.dtype)
+    weights = ops.relu(1.0 - ops.abs(ops.clip(source, 0.0, size - 1.0) - grid))
+    return ops.einsum("nij,njwc->niwc" if axis == 1 else "nij,nhjc->nhic", weights, images)
 
 
-def _positions(images: tf.Tensor, axis: int) -> tf.Tensor:
-    size = tf.shape(images)[axis]
-    return tf.cast(tf.range(size), images.dtype)[None, :, None]
+def _positions(images: Tensor, axis: int) -> Tensor:
+    return ops.arange(images.shape[axis], dtype=images.dtype)[None, :, None]
 
 
-def shift(images: tf.Tensor, seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
+def shift(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
     """Move by whole pixels, up to an eighth of the side, independently along both axes."""
     reach = strength * SHIFT
     for axis in (1, 2):
-        side = tf.cast(tf.shape(images)[axis], images.dtype)
-        offset = tf.round(_uniform(images, seed, axis, -reach, reach) * side)
+        offset = ops.round(_uniform(images, seed, axis, -reach, reach) * images.shape[axis])
         images = _along(images, axis, _positions(images, axis) + offset)
     return images
 
 
-def flip(images: tf.Tensor, seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
+def flip(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
     """Mirror left and right, half of the rows at any strength: there is no half a flip."""
-    mirrored = tf.cast(_uniform(images, seed, 3, 0.0, 1.0) < 0.5, images.dtype)[..., None]
-    return mirrored * tf.reverse(images, [2]) + (1.0 - mirrored) * images
+    mirrored = ops.cast(_uniform(images, seed, 3, 0.0, 1.0) < 0.5, images.dtype)[..., None]
+    return mirrored * ops.flip(images, 2) + (1.0 - mirrored) * images
 
 
-def contrast(images: tf.Tensor, seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
+def contrast(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
     """Stretch each image about its mean and move its mean."""
     low, high = (1.0 + strength * (bound - 1.0) for bound in CONTRAST)
-    mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+    mean = ops.mean(images, [1, 2, 3], keepdims=True)
     gain = _uniform(images, seed, 4, low, high)[..., None]
     offset = _uniform(images, seed, 5, -strength * BRIGHTNESS, strength * BRIGHTNESS)[..., None]
     return (images - mean) * gain + mean + offset
 
 
-def cutout(images: tf.Tensor, seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
+def cutout(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
     """Fill a random box with the image's mean (DeVries and Taylor 2017, arXiv 1708.04552)."""
-    inside = tf.ones((), images.dtype)
+    inside = ops.ones((), images.dtype)
     for axis in (1, 2):
-        side = tf.cast(tf.shape(images)[axis], images.dtype)
+        side = images.shape[axis]
         centre = _uniform(images, seed, 5 + axis, 0.0, 1.0) * side
-        near = tf.cast(tf.abs(_positions(images, axis) + 0.5 - centre) < strength * CUTOUT / 2 * side, images.dtype)
-        inside = inside * (near[..., None] if axis == 1 else tf.transpose(near, [0, 2, 1])[..., None])
-    mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+        near = ops.cast(ops.abs(_positions(images, axis) + 0.5 - centre) < strength * CUTOUT / 2 * side, images.dtype)
+        inside = inside * (near[..., None] if axis == 1 else ops.transpose(near, [0, 2, 1])[..., None])
+    mean = ops.mean(images, [1, 2, 3], keepdims=True)
     return images + inside * (mean - images)
 
 
 TRANSFORMS = {"shift": shift, "flip": flip, "contrast": contrast, "cutout": cutout}
 
 
-def augment(images: tf.Tensor, names: tuple[str, ...], seed: tf.Tensor, strength: float = 1.0) -> tf.Tensor:
+def augment(images: Tensor, names: tuple[str, ...], seed: Tensor, strength: float = 1.0) -> Tensor:
     """Apply the named transforms in turn; each row and each transform draws its own numbers."""
     for name in names:
         images = TRANSFORMS[name](images, seed, strength)
     return images
 
 
-def bend(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def bend(images: Tensor, seed: Tensor) -> Tensor:
     """Raise each image, which lies in [-1, 1], to a power of its own between black and white.
 
     Not linear, so it is none of `TRANSFORMS`: for finished rows, not for training. Values beyond [-1, 1] stay as far
     beyond. As in Isensee et al. 2021, doi 10.1038/s41592-020-01008-z (gamma augmentation).
     """
-    inside = tf.clip_by_value(images, -1.0, 1.0)
-    exponents = tf.exp(_uniform(images, seed, 8, -TONE, TONE))[..., None]
+    inside = ops.clip(images, -1.0, 1.0)
+    exponents = ops.exp(_uniform(images, seed, 8, -TONE, TONE))[..., None]
     return 2.0 * ((inside + 1.0) / 2.0) ** exponents - 1.0 + images - inside

@@ -120,7 +120,7 @@ class Listeners:
         self.model.optimizer.learning_rate = rate
         self.rate = self._read_rate()
         for network, model, player in self._pairs(state):
-            network.write(model, np.asarray(player.ema), np.asarray(player.buffers))
+            network.write(model, *map(keras.ops.convert_to_numpy, (player.ema, player.buffers)))
 
     def _tell(self, state: State, hook: Callable, *args: Any) -> State:
         """Call a hook, and take over what callbacks wrote into the model, which shows `state`."""
@@ -136,15 +136,15 @@ class Listeners:
         return state
 
     def _read_rate(self) -> float:
-        return float(keras.ops.convert_to_tensor(self.model.optimizer.learning_rate).numpy())
+        return float(self.model.optimizer.learning_rate)
 
 
 def _taken_over(player: Player, weights: np.ndarray, buffers: np.ndarray) -> Player:
     """Return the player whose averaged weights callbacks may have changed: what they wrote counts as the weight too."""
-    ema = np.asarray(player.ema)
+    ema, earlier, now = map(keras.ops.convert_to_numpy, (player.ema, player.weights, player.buffers))
     if not np.array_equal(weights, ema):
-        player = player._replace(weights=np.where(weights == ema, player.weights, weights), ema=weights)
-    return player if np.array_equal(buffers, player.buffers) else player._replace(buffers=buffers)
+        player = player._replace(weights=np.where(weights == ema, earlier, weights), ema=weights)
+    return player if np.array_equal(buffers, now) else player._replace(buffers=buffers)
 
 
 def _put_back(callback: keras.callbacks.Callback, before: dict[str, Any]) -> None:

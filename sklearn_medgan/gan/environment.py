@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from .._fork import check_not_forked
+from .backends import backend
 
 _LOCK = threading.RLock()  # floatx and the data format are those of the process, not of a thread
 
@@ -22,18 +22,7 @@ _LOCK = threading.RLock()  # floatx and the data format are those of the process
 def check_environment() -> None:
     """Raise where networks cannot run, naming the setting at fault."""
     check_not_forked()
-    if not tf.executing_eagerly():
-        raise RuntimeError(
-            "sklearn_medgan needs TensorFlow's eager execution, which is switched off here, by "
-            "tf.compat.v1.disable_eager_execution(), tf.compat.v1.disable_v2_behavior() or a surrounding "
-            "tf.Graph().as_default(). Call it without them, if need be in a process of its own."
-        )
-    if hasattr(tf.Tensor, "astype"):  # NumPy's methods come with its rules of promotion, to float64
-        raise RuntimeError(
-            "sklearn_medgan needs TensorFlow's own rules for dtypes, which "
-            "tf.experimental.numpy.experimental_enable_numpy_behavior() has replaced in this process for good. Call it "
-            "in a process without that."
-        )
+    backend.check()
 
 
 @contextmanager
@@ -55,16 +44,23 @@ def _set(policy: Any, floatx: str, data_format: str) -> None:
 
 
 class Compiled:
-    """A function that is traced when it is first called, and from then on run as a graph."""
+    """A function in the fastest form that the backend has for it; `n_traces` counts how often it was recorded.
 
-    def __init__(self, function: Callable, signature: tuple) -> None:
-        self.function = tf.function(function, input_signature=signature, jit_compile=False, autograph=False)
-        self.graph: Callable | None = None
+    `signature` holds the types of the arguments. With `each` the function takes one row of that type, and this a stack
+    of rows, which go through it one by one.
+    """
+
+    def __init__(self, function: Callable, signature: tuple, *, each: bool = False) -> None:
+        self.function, self.n_traces = function, 0
+        traced = self._trace if backend.TRACES else function
+        self.run = backend.each(traced, *signature) if each else backend.compiled(traced, signature)
+
+    def _trace(self, *args: Any) -> Any:
+        self.n_traces += 1
+        with own_settings():
+            return self.function(*args)
 
     def __call__(self, *args: Any) -> Any:
         """Return the outputs for arguments of the signature, as tensors."""
         check_environment()
-        if self.graph is None:
-            with own_settings():
-                self.graph = self.function.get_concrete_function()
-        return self.graph(*args)
+        return self.run(*args)

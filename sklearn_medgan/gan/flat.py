@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
+from .backends import backend
 from .initializers import FanIn
 from .state import Player, Vector
 
@@ -30,7 +31,7 @@ class FlatNetwork:
         outputs, updated = self.model.stateless_call(
             _unflatten(weights, self.shapes), _unflatten(buffers, self.buffer_shapes), inputs, training=training
         )
-        return outputs, tf.concat([tf.reshape(b, [-1]) for b in updated], 0) if updated else buffers
+        return outputs, ops.concatenate([ops.reshape(b, [-1]) for b in updated]) if updated else buffers
 
     def initial(self, rng: np.random.RandomState) -> Player:
         """Return a player whose kernels are drawn by their layers' initialisers; all else is as Keras began it."""
@@ -78,6 +79,7 @@ def _unflatten(flat: Vector, shapes: list[tuple[int, ...]]) -> list:
     if not shapes:
         return []
     sizes = [int(np.prod(shape)) for shape in shapes]
-    parts = tf.split(flat, sizes) if tf.is_tensor(flat) else np.split(flat, np.cumsum(sizes)[:-1])
-    reshape = tf.reshape if tf.is_tensor(flat) else np.reshape
+    in_numpy = isinstance(flat, np.ndarray)
+    parts = np.split(flat, np.cumsum(sizes)[:-1]) if in_numpy else backend.split(flat, sizes)
+    reshape = np.reshape if in_numpy else ops.reshape
     return [reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from .._interrupt import termination_as_interrupt
+from .backends import Tensor
 from .callbacks import Listeners
 from .program import Program
 from .progress import ProgressBar
@@ -20,7 +21,7 @@ from .state import State, is_finite
 INTERVAL = 10  # steps between two entries of the history
 LONGEST_CALL = 1.0  # seconds that a call of the compiled step should take at most: Ctrl-C waits as long
 
-Advance = Callable[[State, tf.Tensor, int, int, float], tuple[State, tf.Tensor]]
+Advance = Callable[[State, Tensor, int, int, float], tuple[State, Tensor]]
 Plan = Callable[[int, int, float], tuple[float, Advance]]
 End = Literal["max_iter", "max_time", "callback", "divergence", "interrupt"]
 
@@ -59,7 +60,9 @@ def loop(program: Program, state: State, plan: Plan, learning_rate: float, run: 
         except KeyboardInterrupt:
             training.ended_by = "interrupt"
         training.state = listeners.end(training.state)
-    return Outcome(tf.nest.map_structure(np.asarray, training.state), training.history, training.ended_by)
+    return Outcome(
+        keras.tree.map_structure(keras.ops.convert_to_numpy, training.state), training.history, training.ended_by
+    )
 
 
 class _Training:
@@ -100,13 +103,13 @@ class _Training:
         """
         before, taken = self.state, 0
         end: End | None = None
-        sums = tf.zeros(len(self.program.metrics))
+        sums = keras.ops.zeros(len(self.program.metrics), "float32")
         try:
             while taken < n_steps and end is None:
                 size = self.pace.n_steps(n_steps - taken)
                 with self.pace.measuring(size):
                     state, sums_now = advance(self.state, sums, taken, taken + size, rate)
-                    finite = bool(np.isfinite(sums_now).all()) and is_finite(state)
+                    finite = bool(keras.ops.all(keras.ops.isfinite(sums_now))) and is_finite(state)
                 if not finite:
                     self.state = before
                     return "divergence", {}
@@ -115,7 +118,7 @@ class _Training:
         except KeyboardInterrupt:
             end = "interrupt"
         self.done += taken
-        means = np.asarray(sums) / np.float32(max(taken, 1))
+        means = keras.ops.convert_to_numpy(sums) / np.float32(max(taken, 1))
         return end, dict(zip(self.program.metrics, means.tolist(), strict=True)) if taken else {}
 
     def _record(self, values: dict[str, float]) -> None:

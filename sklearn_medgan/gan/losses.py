@@ -11,9 +11,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import tensorflow as tf
+from keras import ops
 
-softplus, relu, square = tf.nn.softplus, tf.nn.relu, tf.square
+from .backends import Tensor
+
+softplus, relu, square = ops.softplus, ops.relu, ops.square
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,8 @@ OBJECTIVES = {
 }
 
 
-def class_loss(class_logits: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.1) -> tf.Tensor:
+def class_loss(class_logits: Tensor, labels: Tensor, smoothing: float = 0.1) -> Tensor:
     """Return the cross-entropy of the class head per row; a row without a label (all zeros) costs nothing."""
-    n_classes = tf.cast(tf.shape(labels)[1], labels.dtype)
-    known = tf.reduce_sum(labels, 1, keepdims=True)
-    soft = (1.0 - smoothing) * labels + smoothing * known / n_classes
-    return -tf.reduce_sum(soft * tf.nn.log_softmax(class_logits), 1)
+    known = ops.sum(labels, 1, keepdims=True)
+    soft = (1.0 - smoothing) * labels + smoothing * known / labels.shape[1]
+    return -ops.sum(soft * ops.log_softmax(class_logits), 1)

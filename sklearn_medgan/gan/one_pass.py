@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import tensorflow as tf
-from keras import layers
+from keras import layers, ops
 
-from . import strided
+from .backends import Tensor, backend, value_and_gradients
 from .losses import OBJECTIVES, class_loss
 from .networks import LEAK, Discriminator
+from .strided import HalvingConv2D
 
 
 class Operation(NamedTuple):
@@ -35,20 +35,20 @@ class Operation(NamedTuple):
     kernel_gradient: Callable
 
 
-def _flat(h: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(h, (tf.shape(h)[0], -1)) if h.shape.rank > 2 else h
+def _flat(h: Tensor) -> Tensor:
+    return ops.reshape(h, (h.shape[0], -1)) if len(h.shape) > 2 else h
 
 
 OPERATIONS = {
-    strided.HalvingConv2D: Operation(
-        strided.conv,
-        lambda delta, kernel, like: strided.transpose(delta, kernel, tuple(like.shape[1:3])),
-        strided.filter_gradient,
+    HalvingConv2D: Operation(
+        backend.conv,
+        lambda delta, kernel, like: backend.transpose(delta, kernel, tuple(like.shape[1:3])),
+        backend.filter_gradient,
     ),
     layers.Dense: Operation(
-        lambda h, kernel: tf.matmul(_flat(h), kernel),
-        lambda delta, kernel, like: tf.reshape(tf.matmul(delta, kernel, transpose_b=True), tf.shape(like)),
-        lambda h, delta: tf.matmul(_flat(h), delta, transpose_a=True),
+        lambda h, kernel: ops.matmul(_flat(h), kernel),
+        lambda delta, kernel, like: ops.reshape(ops.matmul(delta, ops.transpose(kernel)), like.shape),
+        lambda h, delta: ops.matmul(ops.transpose(_flat(h)), delta),
     ),
 }
 
@@ -90,29 +90,29 @@ class Forward(NamedTuple):
 
     inputs: list
     sides: list
-    features: tf.Tensor
-    direction: tf.Tensor
-    logits: tf.Tensor
+    features: Tensor
+    direction: Tensor
+    logits: Tensor
 
 
-def forward(body: Anatomy, weights: list, rows: tf.Tensor, labels: tf.Tensor) -> Forward:
+def forward(body: Anatomy, weights: list, rows: Tensor, labels: Tensor) -> Forward:
     """Run the discriminator on (n, ...) rows with one-hot labels (n, n_classes): logits (n,)."""
     inputs, sides, h = [], [], rows
     for stage in body.stages:
         inputs.append(h)
         z = stage.operation.apply(h, weights[stage.kernel]) + weights[stage.bias]
-        sides.append(tf.where(z > 0, tf.ones((), z.dtype), tf.constant(LEAK, z.dtype)))
+        sides.append(ops.where(z > 0, ops.ones((), z.dtype), ops.full((), LEAK, z.dtype)))
         h = z * sides[-1]
     kernel, bias = (weights[i] for i in body.logit)
-    direction = kernel[:, 0] + tf.matmul(labels, weights[body.projection])
-    return Forward(inputs, sides, h, direction, tf.reduce_sum(h * direction, 1) + bias)
+    direction = kernel[:, 0] + ops.matmul(labels, weights[body.projection])
+    return Forward(inputs, sides, h, direction, ops.sum(h * direction, 1) + bias)
 
 
 def backward(
-    body: Anatomy, weights: list, pas: Forward, delta: tf.Tensor, n: tf.Tensor | None = None, to_rows: bool = True
-) -> tuple[list[tf.Tensor], tf.Tensor]:
+    body: Anatomy, weights: list, pas: Forward, delta: Tensor, n: int | None = None, to_rows: bool = True
+) -> tuple[list[Tensor], Tensor]:
     """Pull `delta` at the features back through the stages (of the first `n` rows): deltas before each rectifier."""
-    deltas: list[tf.Tensor] = []
+    deltas: list[Tensor] = []
     for stage, h, side in reversed(list(zip(body.stages, pas.inputs, pas.sides, strict=True))):
         delta = delta * side[:n]
         deltas.insert(0, delta)
@@ -127,37 +127,37 @@ class Weighting(NamedTuple):
     `penalised=False` leaves the second-order part out, `classified=False` the class head.
     """
 
-    adversarial: tf.Tensor | float
-    class_head: tf.Tensor | float
-    r1: tf.Tensor | float
-    r2: tf.Tensor | float
+    adversarial: Tensor | float
+    class_head: Tensor | float
+    r1: Tensor | float
+    r2: Tensor | float
     penalised: bool = True
     classified: bool = True
 
 
-def _columns(coefficients: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(coefficients, (-1,) + (1,) * (like.shape.rank - 1))
+def _columns(coefficients: Tensor, like: Tensor) -> Tensor:
+    return ops.reshape(coefficients, (-1,) + (1,) * (len(like.shape) - 1))
 
 
 def discriminator_gradients(
-    body: Anatomy, weights: list, rows: tf.Tensor, labels: tf.Tensor, loss: str, weighting: Weighting
-) -> tuple[list[tf.Tensor], tf.Tensor, dict[str, tf.Tensor]]:
+    body: Anatomy, weights: list, rows: Tensor, labels: Tensor, loss: str, weighting: Weighting
+) -> tuple[list[Tensor], Tensor, dict[str, Tensor]]:
     """Return gradients at the discriminator's weights, and the generator's pull at the fake rows.
 
     `rows` holds n real rows, then n fake ones; `labels` (n, n_classes) serve both halves. The discriminator minimises
     `adversarial * (mean L_D + r1 mean |slope_real|^2 + r2 mean |slope_fake|^2) + class_head * mean cross-entropy`.
     The triple is (gradients in the order of `weights`, dL_G/dfake (n, ...), metrics).
     """
-    n = tf.shape(labels)[0]
-    both = tf.concat([labels, labels], 0)
+    n = labels.shape[0]
+    both = ops.concatenate([labels, labels])
     pas = forward(body, weights, rows, both)
     deltas, slope = backward(body, weights, pas, pas.direction)
     losses, pull_d, pull_g = _pulls(loss, pas.logits[:n], pas.logits[n:])
     pull_d = weighting.adversarial * pull_d
     class_gradient, class_deltas, class_value = _class_head(body, weights, pas, labels, weighting)
 
-    norms = tf.reduce_sum(tf.square(_flat(slope)), 1)
-    rate = tf.concat([tf.fill([n], weighting.r1), tf.fill([n], weighting.r2)], 0) / tf.cast(n, slope.dtype)
+    norms = ops.sum(ops.square(_flat(slope)), 1)
+    rate = ops.concatenate([ops.full((n,), weighting.r1, slope.dtype), ops.full((n,), weighting.r2, slope.dtype)]) / n
     u = _columns(pull_d, rows) * rows
     if weighting.penalised:
         u += _columns(2.0 * weighting.adversarial * rate, slope) * slope
@@ -167,43 +167,46 @@ def discriminator_gradients(
         seen, pulled, biased = [u], [delta], [scaled * delta]
         if of_class is not None:
             seen, pulled, biased = [u, h[:n]], [delta, of_class], [scaled * delta, of_class]
-        gradients[stage.kernel] = stage.operation.kernel_gradient(tf.concat(seen, 0), tf.concat(pulled, 0))
-        gradients[stage.bias] = tf.reduce_sum(tf.concat(biased, 0), list(range(delta.shape.rank - 1)))
+        gradients[stage.kernel] = stage.operation.kernel_gradient(ops.concatenate(seen), ops.concatenate(pulled))
+        gradients[stage.bias] = ops.sum(ops.concatenate(biased), list(range(len(delta.shape) - 1)))
         u = side * (stage.operation.apply(u, weights[stage.kernel]) + scaled * weights[stage.bias])
-    gradients[body.logit[0]] = tf.reduce_sum(u, 0)[:, None]
-    gradients[body.logit[1]] = tf.reduce_sum(pull_d)[None]
-    gradients[body.projection] = tf.matmul(both, u, transpose_a=True)
+    gradients[body.logit[0]] = ops.sum(u, 0)[:, None]
+    gradients[body.logit[1]] = ops.sum(pull_d)[None]
+    gradients[body.projection] = ops.matmul(ops.transpose(both), u)
     for position, gradient in zip(body.class_head, class_gradient, strict=True):
         gradients[position] = gradient
 
-    gap = tf.reduce_mean(pas.logits[:n] - pas.logits[n:])
-    metrics = {**losses, "penalty": tf.reduce_sum(rate * norms), "class_loss": class_value, "logit_gap": gap}
+    gap = ops.mean(pas.logits[:n] - pas.logits[n:])
+    metrics = {**losses, "penalty": ops.sum(rate * norms), "class_loss": class_value, "logit_gap": gap}
     return gradients, _columns(pull_g, slope) * slope[n:], metrics
 
 
-def _pulls(loss: str, real: tf.Tensor, fake: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+def _pulls(loss: str, real: Tensor, fake: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Return mean losses and their derivatives: the discriminator's at all logits, the generator's at the fake ones."""
     objective = OBJECTIVES[loss]
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch([real, fake])
-        loss_d = tf.reduce_mean(objective.discriminator(real, fake))
-        loss_g = tf.reduce_mean(objective.generator(real, fake))
-    pull_d = tf.concat(tape.gradient(loss_d, [real, fake]), 0)
-    return {"generator_loss": loss_g, "discriminator_loss": loss_d}, pull_d, tape.gradient(loss_g, fake)
+
+    def losses(real: Tensor, fake: Tensor) -> tuple[tuple[Tensor, Tensor], tuple]:
+        return (ops.mean(objective.discriminator(real, fake)), ops.mean(objective.generator(real, fake))), ()
+
+    (loss_d, loss_g), _, pull = backend.pullback(losses, real, fake)
+    one = ops.ones_like(loss_d)
+    pull_d, pull_g = ops.concatenate(pull([one, None])), pull([None, one])[1]
+    return {"generator_loss": loss_g, "discriminator_loss": loss_d}, pull_d, pull_g
 
 
 def _class_head(
-    body: Anatomy, weights: list, pas: Forward, labels: tf.Tensor, weighting: Weighting
-) -> tuple[list[tf.Tensor], Sequence[tf.Tensor | None], tf.Tensor]:
+    body: Anatomy, weights: list, pas: Forward, labels: Tensor, weighting: Weighting
+) -> tuple[list[Tensor], Sequence[Tensor | None], Tensor]:
     """Return the class head's own gradients, its deltas in the trunk for the real half, and its loss."""
-    n = tf.shape(labels)[0]
+    n = labels.shape[0]
     features = pas.features[:n]
     head = [weights[i] for i in body.class_head]
     if not weighting.classified:
-        return [tf.zeros_like(w) for w in head], [None] * len(body.stages), tf.zeros((), features.dtype)
-    with tf.GradientTape() as tape:
-        tape.watch([features, *head])
-        value = tf.reduce_mean(class_loss(tf.matmul(features, head[0]) + head[1], labels))
-        scaled = weighting.class_head * value
-    delta, *gradients = tape.gradient(scaled, [features, *head])
+        return [ops.zeros_like(w) for w in head], [None] * len(body.stages), ops.zeros((), features.dtype)
+
+    def scaled(features: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        value = ops.mean(class_loss(ops.matmul(features, kernel) + bias, labels))
+        return weighting.class_head * value, value
+
+    _, value, (delta, *gradients) = value_and_gradients(scaled, features, *head)
     return gradients, backward(body, weights, pas, delta, n, to_rows=False)[0], value

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from .backends import Tensor, backend
 from .flat import FlatNetwork
 from .networks import Discriminator
 from .one_pass import anatomy
@@ -76,17 +76,18 @@ class Program:
 
         return State(player(self.generator), player(self.discriminator), spec(dtype="int32"))
 
-    def repeat(self, step: Callable, n_steps: tf.Tensor, state: State, sums: tf.Tensor) -> tuple[State, tf.Tensor]:
+    def repeat(self, step: Callable, n_steps: Tensor, state: State, sums: Tensor) -> tuple[State, Tensor]:
         """Take `n_steps` steps ``step(i, state) -> (state, values of metrics)``, adding their values to `sums`.
 
         Sums go from call to call, so that how steps are grouped into calls does not change their order.
         """
 
-        def body(i: tf.Tensor, state: State, sums: tf.Tensor) -> tuple:
+        def body(i: Tensor, carry: tuple[State, Tensor]) -> tuple[State, Tensor]:
+            state, sums = carry
             state, values = step(i, state)
-            return i + 1, state, sums + tf.stack([values[name] for name in self.metrics])
+            return state, sums + keras.ops.stack([values[name] for name in self.metrics])
 
-        return tf.while_loop(lambda i, *_: i < n_steps, body, (0, state, sums), parallel_iterations=1)[1:]
+        return backend.loop(n_steps, body, (state, sums))
 
 
 def initial_player(network: FlatNetwork | None, rng: np.random.RandomState) -> Player:
@@ -95,6 +96,6 @@ def initial_player(network: FlatNetwork | None, rng: np.random.RandomState) -> P
     return Player.starting_from(nothing, nothing) if network is None else network.initial(rng)
 
 
-def spec(*shape: int | None, dtype: str = "float32") -> tf.TensorSpec:
+def spec(*shape: int | None, dtype: str = "float32") -> Any:
     """Return the type of an argument of a compiled function."""
-    return tf.TensorSpec(shape, dtype)
+    return backend.spec(shape, dtype)

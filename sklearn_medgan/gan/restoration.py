@@ -11,8 +11,9 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
+from .backends import Tensor, backend
 from .environment import Compiled, check_environment, own_settings
 from .loop import Advance, Outcome, Run, loop
 from .networks import conv_discriminator
@@ -103,69 +104,70 @@ class RestorerProgram(Program):
             generator = generator._replace(weights=pretrained, ema=pretrained)
         return State(generator, discriminator, np.zeros((), np.int32))
 
-    def _restore(self, weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-        return self.generator(weights, tf.zeros((0,)), rows, False)[0][0]
+    def _restore(self, weights: Tensor, rows: Tensor) -> Tensor:
+        return self.generator(weights, ops.zeros((0,), "float32"), rows, False)[0][0]
 
-    def _restore_with_spread(self, weights: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        restored, raw_spread = self.generator(weights, tf.zeros((0,)), rows, False)[0]
+    def _restore_with_spread(self, weights: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        restored, raw_spread = self.generator(weights, ops.zeros((0,), "float32"), rows, False)[0]
         return restored, spread_of(raw_spread)
 
     def _advance(
-        self, state: State, sums: tf.Tensor, poor: tf.Tensor, good: tf.Tensor, hyper: RestorerHyper
-    ) -> tuple[State, tf.Tensor]:
+        self, state: State, sums: Tensor, poor: Tensor, good: Tensor, hyper: RestorerHyper
+    ) -> tuple[State, Tensor]:
         """Take a step for each batch of `poor` and `good`, adding their metrics to `sums`."""
-        return self.repeat(lambda i, state: self._step(state, poor[i], good[i], hyper), tf.shape(poor)[0], state, sums)
+        return self.repeat(lambda i, state: self._step(state, poor[i], good[i], hyper), ops.shape(poor)[0], state, sums)
 
-    def _step(
-        self, state: State, poor: tf.Tensor, good: tf.Tensor, hyper: RestorerHyper
-    ) -> tuple[State, dict[str, tf.Tensor]]:
+    def _step(self, state: State, poor: Tensor, good: Tensor, hyper: RestorerHyper) -> tuple[State, dict[str, Tensor]]:
         """Update both networks."""
         g, d = state.generator, state.discriminator
-        values = dict.fromkeys(METRICS, tf.zeros(()))
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(g.weights)
-            (restored, raw_spread), _ = self.generator(g.weights, tf.zeros((0,)), poor, True)
+        values = dict.fromkeys(METRICS, ops.zeros((), "float32"))
+        one = ops.ones((), "float32")
+
+        def losses(weights: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor]]:
+            (restored, raw_spread), _ = self.generator(weights, ops.zeros((0,), "float32"), poor, True)
             error = mean_squares(restored - good)
-            fidelity = tf.reduce_mean(tf.math.log(error + FLOOR))
-            spread_loss = laplace_loss(tf.stop_gradient(restored - good), raw_spread)
-        targets, pulls = [fidelity], [tf.ones(())]
+            fidelity = ops.mean(ops.log(error + FLOOR))
+            return (fidelity, restored, laplace_loss(ops.stop_gradient(restored - good), raw_spread)), (error,)
+
+        (fidelity, restored, spread_loss), (error,), pull_back = backend.pullback(losses, g.weights)
+        of_adversary = None
         if self.config.adversarial:
             assert self.discriminator is not None
             assert self.body is not None
             weighting = Weighting(1.0, 0.0, hyper.penalty_weight, hyper.penalty_weight, True, False)
-            labels = tf.zeros((self.config.batch_size, 1))
+            labels = ops.zeros((self.config.batch_size, 1), "float32")
             weights = self.discriminator.unflatten(d.weights)
-            rows = tf.concat([good, restored], 0)
+            rows = ops.concatenate([good, restored])
             gradients, pull, found = discriminator_gradients(self.body, weights, rows, labels, LOSS, weighting)
             values.update({name: found[name] for name in ADVERSARIAL_METRICS})
-            d = adam(d, tf.concat([tf.reshape(v, [-1]) for v in gradients], 0), hyper, 0.0, True)
-            targets, pulls = [fidelity, restored], [tf.ones(()), hyper.adversarial_weight * pull]
+            d = adam(d, ops.concatenate([ops.reshape(v, [-1]) for v in gradients]), hyper, 0.0, True)
+            of_adversary = hyper.adversarial_weight * pull
         # The head of the spread has weights of its own: neither loss shall cut the other's gradient.
-        both = tape.gradient(targets, g.weights, pulls), tape.gradient(spread_loss, g.weights)
-        gradient = sum(tf.clip_by_norm(part, LARGEST_GRADIENT) for part in both)
+        both = *pull_back([one, of_adversary, None]), *pull_back([None, None, one])
+        gradient = sum(part / ops.maximum(ops.sqrt(ops.sum(part * part)) / LARGEST_GRADIENT, 1.0) for part in both)
         before = mean_squares(poor - good)
-        psnr, psnr_before = (-10.0 * tf.reduce_mean(tf.math.log(m + 1e-10)) / np.log(10.0) for m in (error, before))
+        psnr, psnr_before = (-10.0 * ops.mean(ops.log(m + 1e-10)) / np.log(10.0) for m in (error, before))
         values.update(fidelity_loss=fidelity, spread_loss=spread_loss, psnr=psnr, gain=psnr - psnr_before)
         return State(adam(g, gradient, hyper, BETA_1, True), d, state.step + 1), values
 
 
-def mean_squares(difference: tf.Tensor) -> tf.Tensor:
+def mean_squares(difference: Tensor) -> Tensor:
     """Return the mean square of each row, shape (n,)."""
-    return tf.reduce_mean(tf.square(difference), list(range(1, difference.shape.rank)))
+    return ops.mean(ops.square(difference), list(range(1, len(difference.shape))))
 
 
-def spread_of(raw_spread: tf.Tensor) -> tf.Tensor:
+def spread_of(raw_spread: Tensor) -> Tensor:
     """Return the Laplace scale of the error at each value, from what the network says of it; it cannot overflow."""
-    return tf.nn.softplus(raw_spread + USUAL_SPREAD) + SMALLEST_SPREAD
+    return ops.softplus(raw_spread + USUAL_SPREAD) + SMALLEST_SPREAD
 
 
-def laplace_loss(error: tf.Tensor, raw_spread: tf.Tensor) -> tf.Tensor:
+def laplace_loss(error: Tensor, raw_spread: Tensor) -> Tensor:
     """Return the negative log likelihood of a Laplace density, less a constant.
 
     Kendall and Gal 2017, arXiv 1703.04977, eq. 5.
     """
     spread = spread_of(raw_spread)
-    return tf.reduce_mean(tf.abs(error) / spread + tf.math.log(spread))
+    return ops.mean(ops.abs(error) / spread + ops.log(spread))
 
 
 class Pairs(Protocol):
@@ -188,10 +190,10 @@ def train_restorer(
         rate *= 0.5 + 0.5 * np.cos(np.pi * progress)
         weight = adversarial_weight if progress >= ADVERSARIAL_FROM else 0.0
 
-        def advance(state: State, sums: tf.Tensor, start: int, stop: int, rate: float) -> tuple[State, tf.Tensor]:
+        def advance(state: State, sums: Tensor, start: int, stop: int, rate: float) -> tuple[State, Tensor]:
             hyper = RestorerHyper(rate, weight, PENALTY_WEIGHT, EMA_DECAY)
-            constants = RestorerHyper(*(tf.constant(value, tf.float32) for value in hyper))
-            rows = (tf.constant(part[start:stop], tf.float32) for part in (poor, good))
+            constants = RestorerHyper(*(ops.convert_to_tensor(value, "float32") for value in hyper))
+            rows = (ops.convert_to_tensor(part[start:stop], "float32") for part in (poor, good))
             return program.advance(state, sums, *rows, constants)
 
         return float(rate), advance

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
-Vector = Any  # a NumPy array between calls of a program, a TensorFlow tensor within them
+Vector = Any  # a NumPy array between trainings, a tensor of the backend within one
 BETA_2 = 0.99  # of Adam's second moment
 
 
@@ -39,23 +39,21 @@ class State(NamedTuple):
 def is_finite(state: State) -> bool:
     """Tell whether both networks can be used: the last step may overflow without a trace in its losses."""
     parts = [part for player in state[:2] for part in (player.weights, player.buffers)]
-    return all(bool(np.isfinite(part).all()) for part in parts)
+    return all(bool(ops.all(ops.isfinite(part))) for part in parts)
 
 
-def adam(
-    player: Player, gradient: tf.Tensor, hyper: Any, beta_1: float, averaged: bool, buffers: Vector = None
-) -> Player:
+def adam(player: Player, gradient: Any, hyper: Any, beta_1: float, averaged: bool, buffers: Vector = None) -> Player:
     """Return the player after one update by Adam and of the moving average.
 
     `hyper` has `learning_rate` and `ema_decay`. By hand, because the weights are one flat vector and the step is a pure
     function of the state (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1).
     """
     first = beta_1 * player.first + (1.0 - beta_1) * gradient
-    second = BETA_2 * player.second + (1.0 - BETA_2) * tf.square(gradient)
+    second = BETA_2 * player.second + (1.0 - BETA_2) * ops.square(gradient)
     updates = player.updates + 1
-    t = tf.cast(updates, gradient.dtype)
-    scale = tf.sqrt(1.0 - BETA_2**t) / (1.0 - beta_1**t)
-    weights = player.weights - hyper.learning_rate * scale * first / (tf.sqrt(second) + 1e-8)
-    decay = tf.minimum(hyper.ema_decay, t / (t + 10.0)) if averaged else tf.zeros_like(t)
+    t = ops.cast(updates, gradient.dtype)
+    scale = ops.sqrt(1.0 - BETA_2**t) / (1.0 - beta_1**t)
+    weights = player.weights - hyper.learning_rate * scale * first / (ops.sqrt(second) + 1e-8)
+    decay = ops.minimum(hyper.ema_decay, t / (t + 10.0)) if averaged else ops.zeros_like(t)
     ema = decay * player.ema + (1.0 - decay) * weights
     return Player(weights, ema, first, second, updates, player.buffers if buffers is None else buffers)

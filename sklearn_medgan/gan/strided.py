@@ -1,126 +1,56 @@
-"""The 4x4 convolution of stride 2, its transpose and its filter gradient, each by the fastest route on a CPU.
+"""The layers that halve and double the sides of maps: 4x4 convolutions of stride 2, and blocks of pixels as channels.
 
-The three are one trilinear form, so each is the derivative of the others and derivatives of any order stay among them.
-TensorFlow's own gradient kernels take up to four times as long as these routes (measured on one core, batch 128,
-8x8x64 to 4x4x128: transpose 36 ms against 10 ms, filter gradient 15 ms against 9 ms). Padding is "same": one row
-before, one or two after, also for odd sides. Arrays are NHWC, filters (4, 4, fine channels, coarse channels).
+The convolutions are those of the backend in use, padded "same": one row before, one or two after, also for odd sides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import layers
 
-FEW_CHANNELS = 8  # below this TensorFlow's own transpose is faster
+from .backends import Tensor, backend
+
 Shape = tuple[int | None, int | None, int | None, int]  # of a batch; None: not known yet
-
-
-def _conv(fine: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
-    return tf.nn.conv2d(fine, filters, 2, "SAME")
-
-
-def _transpose(coarse: tf.Tensor, filters: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Interleave four dense 2x2 convolutions: each quarter of the output pixels sees a 2x2 neighbourhood."""
-    shape = tf.shape(coarse)
-    n, height, width, channels = shape[0], coarse.shape[1], coarse.shape[2], filters.shape[2]
-    if channels < FEW_CHANNELS:
-        return tf.nn.conv2d_transpose(coarse, filters, (n, *size, channels), 2, "SAME")
-    padded = tf.pad(coarse, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    swapped = tf.transpose(filters, [0, 1, 3, 2])
-    quarters = [
-        tf.nn.conv2d(
-            padded[:, a : a + height + 1, b : b + width + 1],
-            tf.reverse(swapped[1 - a :: 2, 1 - b :: 2], [0, 1]),
-            1,
-            "VALID",
-        )
-        for a in (0, 1)
-        for b in (0, 1)
-    ]
-    mixed = tf.reshape(tf.stack(quarters, 3), (n, height, width, 2, 2, channels))
-    mixed = tf.reshape(tf.transpose(mixed, [0, 1, 3, 2, 4, 5]), (n, 2 * height, 2 * width, channels))
-    return mixed[:, : size[0], : size[1]]
-
-
-def _filter_gradient(fine: tf.Tensor, coarse: tf.Tensor) -> tf.Tensor:
-    """Convolve with the rows of the batch in the role of channels: coarse pixels are a dilated filter."""
-    height, width = coarse.shape[1], coarse.shape[2]
-    after = [2 * side + 1 - before for side, before in ((height, fine.shape[1]), (width, fine.shape[2]))]
-    padded = tf.pad(tf.transpose(fine, [3, 1, 2, 0]), [[0, 0], [1, after[0]], [1, after[1]], [0, 0]])
-    summed = tf.nn.conv2d(padded, tf.transpose(coarse, [1, 2, 0, 3]), 1, "VALID", dilations=2)
-    return tf.transpose(summed, [1, 2, 0, 3])
-
-
-@tf.custom_gradient
-def conv(fine: tf.Tensor, filters: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-    """Halve the sides: (n, 2h, 2w, fine) -> (n, h, w, coarse)."""
-
-    def gradient(g: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return transpose(g, filters, tuple(fine.shape[1:3])), filter_gradient(fine, g)
-
-    return _conv(fine, filters), gradient
-
-
-def transpose(coarse: tf.Tensor, filters: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Double the sides to `size`: (n, h, w, coarse) -> (n, *size, fine)."""
-
-    @tf.custom_gradient
-    def apply(coarse: tf.Tensor, filters: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        return _transpose(coarse, filters, size), lambda g: (conv(g, filters), filter_gradient(g, coarse))
-
-    return apply(coarse, filters)
-
-
-@tf.custom_gradient
-def filter_gradient(fine: tf.Tensor, coarse: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-    """Return the derivative of sum(conv(fine, filters) * coarse) with respect to the filters."""
-
-    def gradient(g: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return transpose(coarse, g, tuple(fine.shape[1:3])), conv(fine, g)
-
-    return _filter_gradient(fine, coarse), gradient
 
 
 @keras.saving.register_keras_serializable("sklearn_medgan")
 class HalvingConv2D(layers.Conv2D):
-    """Keras's 4x4 convolution of stride 2, computed by `conv`."""
+    """Keras's 4x4 convolution of stride 2, computed by `backend.conv`."""
 
     def __init__(
         self, filters: int, kernel_size: Any = 4, strides: Any = 2, padding: str = "same", **kwargs: Any
     ) -> None:
         super().__init__(filters, kernel_size, strides, padding, **kwargs)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: Tensor) -> Tensor:
         """Halve the sides: (n, 2h, 2w, c) -> (n, h, w, filters)."""
-        return conv(inputs, tf.convert_to_tensor(self.kernel)) + self.bias
+        return backend.conv(inputs, keras.ops.convert_to_tensor(self.kernel)) + self.bias
 
 
 @keras.saving.register_keras_serializable("sklearn_medgan")
 class DoublingConv2DTranspose(layers.Conv2DTranspose):
-    """Keras's transposed 4x4 convolution of stride 2, computed by `transpose`."""
+    """Keras's transposed 4x4 convolution of stride 2, computed by `backend.transpose`."""
 
     def __init__(
         self, filters: int, kernel_size: Any = 4, strides: Any = 2, padding: str = "same", **kwargs: Any
     ) -> None:
         super().__init__(filters, kernel_size, strides, padding, **kwargs)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: Tensor) -> Tensor:
         """Double the sides: (n, h, w, c) -> (n, 2h, 2w, filters)."""
         size = (2 * inputs.shape[1], 2 * inputs.shape[2])
-        return transpose(inputs, tf.convert_to_tensor(self.kernel), size) + self.bias
+        return backend.transpose(inputs, keras.ops.convert_to_tensor(self.kernel), size) + self.bias
 
 
 @keras.saving.register_keras_serializable("sklearn_medgan")
 class SpaceToDepth(layers.Layer):
     """(n, 2h, 2w, c) -> (n, h, w, 4c): each 2x2 block of pixels becomes one."""
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: Tensor) -> Tensor:
         """Rearrange; nothing is lost."""
-        return tf.nn.space_to_depth(inputs, 2)
+        return backend.space_to_depth(inputs)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
         """Return the shape with halved sides, where known."""
@@ -132,9 +62,9 @@ class SpaceToDepth(layers.Layer):
 class DepthToSpace(layers.Layer):
     """(n, h, w, 4c) -> (n, 2h, 2w, c): the inverse of `SpaceToDepth`."""
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: Tensor) -> Tensor:
         """Rearrange; nothing is lost."""
-        return tf.nn.depth_to_space(inputs, 2)
+        return backend.depth_to_space(inputs)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
         """Return the shape with doubled sides, where known."""
@@ -146,9 +76,9 @@ class DepthToSpace(layers.Layer):
 class Detached(layers.Layer):
     """The identity, through which no gradient flows."""
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: Tensor) -> Tensor:
         """Return the inputs as they are."""
-        return tf.stop_gradient(inputs)
+        return keras.ops.stop_gradient(inputs)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
         """Return that of the input."""

@@ -14,9 +14,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from .augment import augment
+from .backends import Tensor, backend, value_and_gradients
 from .environment import Compiled, check_environment, own_settings
 from .flat import FlatNetwork
 from .loop import Advance, Outcome, Run, loop
@@ -85,10 +86,10 @@ class Data(NamedTuple):
     cumulative: np.ndarray
 
 
-def spread(fake: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+def spread(fake: Tensor, real: Tensor) -> Tensor:
     """Return the deviation of samples relative to data, near 0 on collapse: over the batch, mean over pixels."""
-    deviation = tf.reduce_mean(tf.math.reduce_std(fake, 0))
-    return deviation / (tf.reduce_mean(tf.math.reduce_std(real, 0)) + 1e-6)
+    deviation = ops.mean(ops.std(fake, 0))
+    return deviation / (ops.mean(ops.std(real, 0)) + 1e-6)
 
 
 class GANProgram(Program):
@@ -134,62 +135,61 @@ class GANProgram(Program):
         inputs = [keras.Input((self.config.latent_dim,)), keras.Input((self.config.n_classes,))]
         return inputs, discriminator([generator(inputs), inputs[1]])
 
-    def _generate(self, weights: tf.Tensor, buffers: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def _generate(self, weights: Tensor, buffers: Tensor, noise: Tensor, labels: Tensor) -> Tensor:
         return self.generator(weights, buffers, [noise, labels], False)[0]
 
-    def _represent(self, weights: tf.Tensor, buffers: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        labels = tf.zeros((tf.shape(rows)[0], self.config.n_classes), rows.dtype)
+    def _represent(self, weights: Tensor, buffers: Tensor, rows: Tensor) -> tuple[Tensor, list[Tensor]]:
+        labels = ops.zeros((rows.shape[0], self.config.n_classes), rows.dtype)
         _, class_logits, *blocks = self.discriminator(weights, buffers, [rows, labels], False)[0]
         return class_logits, blocks
 
     def _advance(
-        self, state: State, sums: tf.Tensor, data: Data, hyper: Hyper, seed: tf.Tensor, n_steps: tf.Tensor
-    ) -> tuple[State, tf.Tensor]:
+        self, state: State, sums: Tensor, data: Data, hyper: Hyper, seed: Tensor, n_steps: Tensor
+    ) -> tuple[State, Tensor]:
         """Take `n_steps` steps, adding their metrics to `sums`."""
 
-        def step(_: tf.Tensor, state: State) -> tuple[State, dict[str, tf.Tensor]]:
-            return self._step(state, data, hyper, tf.random.experimental.stateless_fold_in(seed, state.step))
+        def step(_: Tensor, state: State) -> tuple[State, dict[str, Tensor]]:
+            return self._step(state, data, hyper, backend.fold_in(seed, state.step))
 
         return self.repeat(step, n_steps, state, sums)
 
-    def _draw(self, data: Data, seed: tf.Tensor, n: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _draw(self, data: Data, seed: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw `n` real rows and their labels, noise, and a key for what follows."""
         dtype = data.rows.dtype
-        keys = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-        picks = tf.searchsorted(
-            data.cumulative, tf.random.stateless_uniform((n,), keys[0], dtype=data.cumulative.dtype)
-        )
-        noise = tf.random.stateless_normal((n, self.config.latent_dim), keys[1], dtype=dtype)
-        return tf.gather(data.rows, picks), tf.gather(data.labels, picks), noise, keys[2]
+        keys = backend.split_key(seed, 3)
+        picks = ops.searchsorted(data.cumulative, backend.uniform(keys[0], (n,), 0.0, 1.0, data.cumulative.dtype))
+        noise = backend.normal(keys[1], (n, self.config.latent_dim), dtype)
+        return ops.take(data.rows, picks, 0), ops.take(data.labels, picks, 0), noise, keys[2]
 
-    def _step(self, state: State, data: Data, hyper: Hyper, seed: tf.Tensor) -> tuple[State, dict[str, tf.Tensor]]:
+    def _step(self, state: State, data: Data, hyper: Hyper, seed: Tensor) -> tuple[State, dict[str, Tensor]]:
         """Update both players, then `class_steps` of the class head alone."""
         config = self.config
-        metrics: dict[str, tf.Tensor] = {}
+        metrics: dict[str, Tensor] = {}
         if config.adversarial:
             update = self._two_phase_step if config.two_phase else self._one_pass_step
             state, metrics = update(state, hyper, *self._draw(data, seed, config.batch_size))
         d, value = self._class_updates(state.discriminator, data, hyper, seed)
         state = State(state.generator, d, state.step + 1)
         if not config.adversarial:
-            metrics = {**dict.fromkeys(METRICS, tf.zeros_like(value)), "class_loss": value}
+            metrics = {**dict.fromkeys(METRICS, ops.zeros_like(value)), "class_loss": value}
         return state, metrics
 
     def _one_pass_step(
-        self, state: State, hyper: Hyper, real: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, key: tf.Tensor
-    ) -> tuple[State, dict[str, tf.Tensor]]:
+        self, state: State, hyper: Hyper, real: Tensor, labels: Tensor, noise: Tensor, key: Tensor
+    ) -> tuple[State, dict[str, Tensor]]:
         assert self.body is not None
         g, d = state.generator, state.discriminator
-        with tf.GradientTape() as tape:
-            tape.watch(g.weights)
-            fake, _ = self.generator(g.weights, g.buffers, [noise, labels], True)
-            rows = augment(tf.concat([real, fake], 0), self.config.augment, key)
+
+        def show(weights: Tensor) -> tuple[tuple[Tensor], tuple[Tensor]]:
+            fake, _ = self.generator(weights, g.buffers, [noise, labels], True)
+            return (augment(ops.concatenate([real, fake]), self.config.augment, key),), (fake,)
+
+        (rows,), (fake,), pull_back = backend.pullback(show, g.weights)
         gradients, pull, metrics = discriminator_gradients(
             self.body, self.discriminator.unflatten(d.weights), rows, labels, self.config.loss, self._weighting(hyper)
         )
-        pull = tf.concat([tf.zeros_like(pull), pull], 0)
-        gradient_g = tape.gradient(rows, g.weights, output_gradients=pull)
-        gradient_d = tf.concat([tf.reshape(v, [-1]) for v in gradients], 0)
+        (gradient_g,) = pull_back([ops.concatenate([ops.zeros_like(pull), pull])])
+        gradient_d = ops.concatenate([ops.reshape(v, [-1]) for v in gradients])
         metrics["sample_spread"] = spread(fake, real)
         return State(
             adam(g, gradient_g, hyper, self.config.beta_1, True),
@@ -207,7 +207,7 @@ class GANProgram(Program):
             self.config.classified,
         )
 
-    def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed: tf.Tensor) -> tuple[Player, tf.Tensor]:
+    def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed: Tensor) -> tuple[Player, Tensor]:
         """Update the discriminator by its class head alone, on batches of their own, half as large.
 
         Half the rows teach as much an update as all of them (docs/benchmarks.md). Without an adversary there is one
@@ -215,68 +215,71 @@ class GANProgram(Program):
         """
         n = max(1, self.config.batch_size // 2)
         n_updates = self.config.class_steps + (not self.config.adversarial)
-        value = tf.zeros((), d.weights.dtype)
+        value = ops.zeros((), d.weights.dtype)
         if n_updates == 0:
             return d, value
 
-        def body(i: tf.Tensor, d: Player, _: tf.Tensor) -> tuple:
-            real, labels, _, key = self._draw(data, tf.random.experimental.stateless_fold_in(seed, i + 1), n)
-            return i + 1, *self._class_update(d, hyper, real, labels, key)
+        def body(i: Tensor, carry: tuple[Player, Tensor]) -> tuple[Player, Tensor]:
+            real, labels, _, key = self._draw(data, backend.fold_in(seed, i + 1), n)
+            return self._class_update(carry[0], hyper, real, labels, key)
 
-        return tf.while_loop(lambda i, *_: i < n_updates, body, (0, d, value), parallel_iterations=1)[1:]
+        return backend.loop(n_updates, body, (d, value))
 
     def _class_update(
-        self, d: Player, hyper: Hyper, real: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
-    ) -> tuple[Player, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            tape.watch(d.weights)
-            rows = augment(real, self.config.augment, key)
-            (_, class_logits, *_), buffers = self.discriminator(d.weights, d.buffers, [rows, labels], True)
-            value = tf.reduce_mean(class_loss(class_logits, labels))
-            loss = hyper.class_head_weight * value
-        gradient = tape.gradient(loss, d.weights)
+        self, d: Player, hyper: Hyper, real: Tensor, labels: Tensor, key: Tensor
+    ) -> tuple[Player, Tensor]:
+        rows = augment(real, self.config.augment, key)
+
+        def loss(weights: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            (_, class_logits, *_), buffers = self.discriminator(weights, d.buffers, [rows, labels], True)
+            value = ops.mean(class_loss(class_logits, labels))
+            return hyper.class_head_weight * value, (value, buffers)
+
+        _, (value, buffers), (gradient,) = value_and_gradients(loss, d.weights)
         return adam(d, gradient, hyper, self.config.beta_1, not self.config.two_phase, buffers), value
 
     def _two_phase_step(
-        self, state: State, hyper: Hyper, real: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, key: tf.Tensor
-    ) -> tuple[State, dict[str, tf.Tensor]]:
+        self, state: State, hyper: Hyper, real: Tensor, labels: Tensor, noise: Tensor, key: Tensor
+    ) -> tuple[State, dict[str, Tensor]]:
         """Update discriminator, then generator, each with forward passes of its own: the classic alternation."""
         g, d = state.generator, state.discriminator
         objective = OBJECTIVES[self.config.loss]
 
-        def discriminate(
-            weights: tf.Tensor, buffers: tf.Tensor, rows: tf.Tensor, salt: int
-        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            rows = augment(rows, self.config.augment, tf.random.experimental.stateless_fold_in(key, salt))
+        def discriminate(weights: Tensor, buffers: Tensor, rows: Tensor, salt: int) -> tuple[Tensor, Tensor, Tensor]:
+            rows = augment(rows, self.config.augment, backend.fold_in(key, salt))
             (logits, class_logits, *_), buffers = self.discriminator(weights, buffers, [rows, labels], True)
             return logits, class_logits, buffers
 
         fake, buffers_g = self.generator(g.weights, g.buffers, [noise, labels], True)
-        with tf.GradientTape() as tape:
-            tape.watch(d.weights)
-            with tf.GradientTape() as slope_tape:
-                slope_tape.watch([real, fake])
-                real_logits, class_logits, buffers_d = discriminate(d.weights, d.buffers, real, 0)
-                fake_logits, _, buffers_d = discriminate(d.weights, buffers_d, fake, 1)
-                total = tf.reduce_sum(real_logits) + tf.reduce_sum(fake_logits)
-            slopes = slope_tape.gradient(total, [real, fake])
-            r1, r2 = (tf.reduce_mean(tf.reduce_sum(tf.square(s), [1, 2, 3])) for s in slopes)
-            penalty = hyper.r1_weight * r1 + hyper.r2_weight * r2
-            penalty = penalty if self.config.penalised else tf.stop_gradient(penalty)
-            adversarial = tf.reduce_mean(objective.discriminator(real_logits, fake_logits))
-            heads = tf.reduce_mean(class_loss(class_logits, labels))
-            loss_d = hyper.adversarial_weight * (adversarial + penalty) + hyper.class_head_weight * heads
-        d = adam(d, tape.gradient(loss_d, d.weights), hyper, self.config.beta_1, False, buffers_d)
 
-        with tf.GradientTape() as tape:
-            tape.watch(g.weights)
-            fake, buffers_g = self.generator(g.weights, buffers_g, [noise, labels], True)
-            trained_real_logits, *_ = discriminate(d.weights, buffers_d, real, 2)
-            trained_fake_logits, *_ = discriminate(d.weights, buffers_d, fake, 3)
-            loss_g = tf.reduce_mean(objective.generator(trained_real_logits, trained_fake_logits))
-        g = adam(g, tape.gradient(loss_g, g.weights), hyper, self.config.beta_1, False, buffers_g)
-        gap = tf.reduce_mean(real_logits) - tf.reduce_mean(fake_logits)
-        metrics = (loss_g, adversarial, penalty, heads, gap, spread(fake, real))
+        def loss_of_discriminator(weights: Tensor) -> tuple[Tensor, tuple]:
+            def logits(real: Tensor, fake: Tensor) -> tuple[Tensor, tuple]:
+                real_logits, class_logits, buffers = discriminate(weights, d.buffers, real, 0)
+                fake_logits, _, buffers = discriminate(weights, buffers, fake, 1)
+                return ops.sum(real_logits) + ops.sum(fake_logits), (real_logits, fake_logits, class_logits, buffers)
+
+            _, (real_logits, fake_logits, class_logits, buffers), slopes = value_and_gradients(logits, real, fake)
+            r1, r2 = (ops.mean(ops.sum(ops.square(s), [1, 2, 3])) for s in slopes)
+            penalty = hyper.r1_weight * r1 + hyper.r2_weight * r2
+            penalty = penalty if self.config.penalised else ops.stop_gradient(penalty)
+            adversarial = ops.mean(objective.discriminator(real_logits, fake_logits))
+            heads = ops.mean(class_loss(class_logits, labels))
+            loss = hyper.adversarial_weight * (adversarial + penalty) + hyper.class_head_weight * heads
+            gap = ops.mean(real_logits) - ops.mean(fake_logits)
+            return loss, (adversarial, penalty, heads, gap, buffers)
+
+        _, (*values, buffers_d), (gradient,) = value_and_gradients(loss_of_discriminator, d.weights)
+        d = adam(d, gradient, hyper, self.config.beta_1, False, buffers_d)
+
+        def loss_of_generator(weights: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            fake, buffers = self.generator(weights, buffers_g, [noise, labels], True)
+            real_logits, *_ = discriminate(d.weights, buffers_d, real, 2)
+            fake_logits, *_ = discriminate(d.weights, buffers_d, fake, 3)
+            return ops.mean(objective.generator(real_logits, fake_logits)), (fake, buffers)
+
+        loss_g, (fake, buffers), (gradient,) = value_and_gradients(loss_of_generator, g.weights)
+        g = adam(g, gradient, hyper, self.config.beta_1, False, buffers)
+        metrics = (loss_g, *values, spread(fake, real))
         return State(g, d, state.step), dict(zip(METRICS, metrics, strict=True))
 
 
@@ -293,14 +296,14 @@ def compiled_program(config: Configuration) -> GANProgram:
 
 def train(program: GANProgram, state: State, data: Data, hyper: Hyper, seed: int, run: Run) -> Outcome:
     """Advance a GAN's `state` by the steps of `run`; see `loop`."""
-    constant_data = Data(*(tf.convert_to_tensor(part) for part in data))
-    constants = Hyper(*(tf.constant(value, tf.float32) for value in hyper))
-    key = tf.constant([seed, 0], tf.int32)
+    constant_data = Data(*map(ops.convert_to_tensor, data))
+    constants = Hyper(*(ops.convert_to_tensor(value, "float32") for value in hyper))
+    key = np.array([seed, 0], np.int32)
 
     def plan(step: int, n_steps: int, progress: float) -> tuple[float, Advance]:
-        def advance(state: State, sums: tf.Tensor, start: int, stop: int, rate: float) -> tuple[State, tf.Tensor]:
-            now = constants._replace(learning_rate=tf.constant(rate, tf.float32))
-            return program.advance(state, sums, constant_data, now, key, tf.constant(stop - start))
+        def advance(state: State, sums: Tensor, start: int, stop: int, rate: float) -> tuple[State, Tensor]:
+            now = constants._replace(learning_rate=ops.convert_to_tensor(rate, "float32"))
+            return program.advance(state, sums, constant_data, now, key, np.int32(stop - start))
 
         return hyper.learning_rate, advance
 

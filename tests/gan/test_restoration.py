@@ -270,5 +270,5 @@ def test_other_lengths_and_rates_do_not_trace_again():
         train_restorer(program, state, Pairs(IMAGES), rate, 0.0, Run(n))
     for size in (16, 24, 40):
         program.restore(state.generator.weights, np.zeros((1, size, 16, 1), np.float32))
-    assert program.advance.function.experimental_get_tracing_count() == 1
-    assert program.restore.function.experimental_get_tracing_count() == 1
+    assert program.advance.n_traces == 1
+    assert program.restore.n_traces == 1

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from sklearn_medgan.gan import strided
+from sklearn_medgan.gan.backends import backend
 
 # height, width, fine channels, coarse channels: even and odd sides, either route of the transpose
 SHAPES = [(8, 8, 1, 3), (9, 13, 3, 5), (7, 10, 4, 2), (5, 6, 9, 4), (11, 9, 8, 1), (1, 2, 2, 10)]
@@ -59,21 +60,21 @@ def assert_same(ours, theirs):
 @by_shape
 def test_conv_and_its_derivatives_are_those_of_tensorflow(shape):
     fine, filters, _ = arrays(shape)
-    assert_same(first_and_second(strided.conv, fine, filters), first_and_second(plain_conv, fine, filters))
+    assert_same(first_and_second(backend.conv, fine, filters), first_and_second(plain_conv, fine, filters))
 
 
 @by_shape
 def test_transpose_and_its_derivatives_are_those_of_tensorflow(shape):
     _, filters, coarse = arrays(shape)
     size = shape[:2]
-    ours = first_and_second(lambda c, f: strided.transpose(c, f, size), coarse, filters)
+    ours = first_and_second(lambda c, f: backend.transpose(c, f, size), coarse, filters)
     assert_same(ours, first_and_second(lambda c, f: plain_transpose(c, f, size), coarse, filters))
 
 
 @by_shape
 def test_filter_gradient_and_its_derivatives_are_those_of_tensorflow(shape):
     fine, _, coarse = arrays(shape)
-    ours = first_and_second(strided.filter_gradient, fine, coarse)
+    ours = first_and_second(backend.filter_gradient, fine, coarse)
     assert_same(ours, first_and_second(plain_filter_gradient, fine, coarse))
 
 

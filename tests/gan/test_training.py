@@ -164,7 +164,7 @@ def test_second_fit_of_the_same_configuration_does_not_trace_again():
         other.sample(3)
         assert compiled_program(other._config) is program
     for function in (program.advance, program.represent, program.generate):
-        assert function.function.experimental_get_tracing_count() == 1
+        assert function.n_traces == 1
 
 
 def test_compile_cache_is_bounded():
