@@ -13,7 +13,7 @@ from sklearn_medgan import AugmentedClassifier, GANAugmenter, GANEnhancer, Pipel
 TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "random_state": 0}
 AUGMENTERS = [
     GANAugmenter(**TINY, latent_dim=4, representation=representation)
-    for representation in ("both", "features", "pixels")
+    for representation in ("auto", "features", "pixels")
 ]
 CLASSIFIERS = [
     AugmentedClassifier(LogisticRegression(), FakeAugmenter(noise=0.1)),

@@ -17,7 +17,7 @@ from ._canvas import Canvas, warn_of_images
 from ._configuration import CONSTRAINTS, configure, trunk_of
 from ._labels import encode_labels
 from ._patch_learning import choose_patches
-from ._representation import Representation, kinds_of
+from ._representation import Representation, has_pixels, kinds_of
 from ._sampling import Sampler
 from ._training import choose_detail, train_gan, training_data
 
@@ -37,13 +37,14 @@ class GANAugmenter(Sampler, NetworkEstimator):
     image_shape : tuple (height, width) or (height, width, channels), default=None
         Shape of an image where rows are flat, (n, height x width x channels). Image stacks need none; flat rows without
         it are a table. Sides from 8 pixels, 1 to 4 channels.
-    representation : {"both", "features", "pixels"}, default="both"
+    representation : {"auto", "both", "features", "pixels"}, default="auto"
         Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size,
         by the root of its values (its dense layers, for a table), which patches an image holds, and the maps of
-        `backbone`; "pixels": the flattened input as it came; "both": pixels (at `gan_size`) and features. Columns are
-        standardised on the training rows, and scaled so that each of these kinds has the same weight in a distance; so
-        have the blocks of a kind. Beside a `backbone`, of weight 1, pixels have 0.3, maps and patches 0.6, and a last
-        column is constant: an SVC takes it for spread and widens its kernel.
+        `backbone`; "pixels": the flattened input as it came; "both": pixels (at `gan_size`) and features; "auto":
+        "features" beside a `backbone`, where pixels gain nothing, else "both". Columns are standardised on the training
+        rows, and scaled so that each of these kinds has the same weight in a distance; so have the blocks of a kind.
+        Beside a `backbone`, of weight 1, pixels have 0.3, maps and patches 0.6, and a last column is constant: an SVC
+        takes it for spread and widens its kernel.
     backbone : "auto", None, str or keras.Model, default="auto"
         A frozen pretrained network, the means of whose maps are columns of images. "auto": EfficientNet-Lite0, trained
         on ImageNet, which is installed with this package; a string is the name of a network of `keras.applications`,
@@ -184,7 +185,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
         self,
         *,
         image_shape: tuple[int, ...] | None = None,
-        representation: str = "both",
+        representation: str = "auto",
         backbone: Any = "auto",
         gan_size: int | str = "auto",
         cache_size_mb: float | None = 64,
@@ -328,7 +329,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
         if self.representation == "pixels":
             exact = np.result_type(rows.dtype, np.float32) == np.float32
             return rows.reshape(len(rows), -1).astype(np.float32 if exact else rows.dtype)
-        return Representation.of(self).transform(rows, self._canvas, self.representation == "both")
+        return Representation.of(self).transform(rows, self._canvas, has_pixels(self))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns of `transform`.
@@ -349,9 +350,8 @@ class GANAugmenter(Sampler, NetworkEstimator):
         pixels = _check_feature_names_in(self, input_features)
         if self.representation == "pixels":
             return pixels
-        both = self.representation == "both"
-        names = Representation.of(self).names("ganaugmenter", both)
-        return np.asarray([*pixels, *names] if both and self._canvas.is_whole else names, dtype=object)
+        names = Representation.of(self).names("ganaugmenter", has_pixels(self))
+        return np.asarray([*pixels, *names] if has_pixels(self) and self._canvas.is_whole else names, dtype=object)
 
     @property
     def generator_(self) -> Any:

@@ -39,7 +39,7 @@ EMA_DECAY = 0.99
 #: What each parameter of GANAugmenter may be, for scikit-learn's validation.
 CONSTRAINTS: dict[str, Any] = {
     "image_shape": [tuple, list, None],
-    "representation": [StrOptions({"both", "features", "pixels"})],
+    "representation": [StrOptions({"auto", "both", "features", "pixels"})],
     "backbone": "no_validation",  # `resolve_backbone` checks it
     "gan_size": [Interval(Integral, 8, None, closed="left"), StrOptions({"auto"})],
     "cache_size_mb": [Interval(Real, 0, None, closed="neither"), None],

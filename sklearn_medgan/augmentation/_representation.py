@@ -20,9 +20,9 @@ from ._class_scores import ClassScores, thinned
 from ._patches import PatchDictionary, load_dictionary
 from ._trunk_columns import TrunkColumns
 
-# Weights beside a pretrained network, whose columns have 1 (docs/research_log.md, "Weights of the kinds"); without one
-# every kind has 1. Beside it a constant column doubles the variance of all columns together, by which the radial kernel
-# of an SVC sets its width (gamma="scale").
+# Weights beside a pretrained network, whose columns have 1 (docs/research_log.md, "How the kinds are weighted"); where
+# there is none every kind has 1. Beside it a constant column doubles the variance of all columns but pixels, by which
+# the radial kernel of an SVC sets its width (gamma="scale").
 PIXELS, MAPS, PATCHES = 0.3, 0.6, 0.6
 COLUMNS_AT_ONCE = 256  # whose spread is taken at a time: bounds the float64 copy that it needs
 
@@ -209,7 +209,7 @@ class Representation:
         """Value of the column that widens a radial kernel; 0: there is none."""
         if not has_trunk(self.kinds):
             return 0.0
-        return round(64 * math.hypot(*weights_of(self.kinds))) / 64  # a value whose sums are exact
+        return round(64 * math.hypot(*weights_of(self.kinds[1:]))) / 64  # a value whose sums are exact
 
     def transform(self, rows: np.ndarray, canvas: Canvas, with_pixels: bool) -> np.ndarray:
         """Return the columns of rows, float32 (n, width), some rows at a time."""
@@ -237,6 +237,11 @@ class Representation:
         names += [] if self.scores is None else [f"score_{i}" for i in range(len(self.scores.offset))]
         names += ["constant"] if self.constant else []
         return [f"{prefix}_{name}" for name in names]
+
+
+def has_pixels(augmenter: Any) -> bool:
+    """Tell whether pixels are among the columns of a fitted augmenter that has others, too."""
+    return augmenter.representation == "both" or (augmenter.representation == "auto" and augmenter._trunk is None)
 
 
 def has_trunk(kinds: Sequence[Columns]) -> bool:

@@ -20,7 +20,7 @@ def brightness():
 
 @pytest.fixture(scope="module")
 def model(brightness):
-    return gan(backbone=brightness).fit(IMAGES, LABELS)
+    return gan(backbone=brightness, representation="both").fit(IMAGES, LABELS)
 
 
 def columns_named(model, X, word):
@@ -36,6 +36,20 @@ def test_means_of_maps_are_columns_beside_the_others(model):
     assert model.transform(IMAGES).shape[1] == gan().fit(IMAGES, LABELS).transform(IMAGES).shape[1] + 7 + 1
 
 
+def test_by_default_pixels_are_columns_where_there_is_no_network(brightness):
+    model = gan(backbone=brightness).fit(IMAGES, LABELS)
+    assert not [name for name in model.get_feature_names_out() if name.startswith("x")]
+    np.testing.assert_array_equal(
+        model.transform(IMAGES),
+        clone(model).set_params(representation="features").fit(IMAGES, LABELS).transform(IMAGES),
+    )
+    model = gan().fit(IMAGES, LABELS)
+    np.testing.assert_array_equal(
+        model.transform(IMAGES), clone(model).set_params(representation="both").fit(IMAGES, LABELS).transform(IMAGES)
+    )
+    assert [name for name in model.get_feature_names_out() if name.startswith("x")] == [f"x{i}" for i in range(320)]
+
+
 def test_they_weigh_more_than_the_other_kinds(model):
     shares = {word: columns_named(model, IMAGES, word).astype(np.float64).var(0).sum() for word in ("trunk0", "trunk1")}
     assert shares == pytest.approx({"trunk0": 1 / 2, "trunk1": 1 / 2}, rel=1e-4)
@@ -46,12 +60,13 @@ def test_they_weigh_more_than_the_other_kinds(model):
 
 def test_a_constant_column_doubles_what_a_radial_kernel_takes_for_the_spread(model):
     """SVC(gamma="scale") divides by n_columns x variance of all values; distances are as without the column."""
-    columns = model.transform(IMAGES).astype(np.float64)
-    assert model.get_feature_names_out()[-1] == "ganaugmenter_constant"
+    names = model.get_feature_names_out()
+    assert names[-1] == "ganaugmenter_constant"
+    columns = model.transform(IMAGES)[:, [not name.startswith("x") for name in names]].astype(np.float64)
     assert np.ptp(columns[:, -1]) == 0
     live = columns[:, :-1].var(0).sum()  # below the sum of the squared weights: dead columns carry none
     whole = columns.shape[1] * columns.var()
-    assert columns[0, -1] ** 2 == pytest.approx(0.3**2 + 0.6**2 + 0.6**2 + 1, rel=0.01)
+    assert columns[0, -1] ** 2 == pytest.approx(0.6**2 + 0.6**2 + 1, rel=0.01)
     assert whole == pytest.approx(live + columns[0, -1] ** 2, rel=1e-3)
 
 

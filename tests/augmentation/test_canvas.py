@@ -85,6 +85,7 @@ def test_flat_images_and_frames_of_names_are_the_images(images, model):
 
 
 def test_pixel_columns_are_those_of_the_canvas(images, model):
+    model.set_params(representation="both")
     names = model.get_feature_names_out()
     pixels = model.transform(images)[:, [name.startswith("ganaugmenter_pixel") for name in names]]
     assert pixels.shape == (12, 32 * 27)
@@ -92,7 +93,7 @@ def test_pixel_columns_are_those_of_the_canvas(images, model):
     canvas = model._canvas.draw([images]).reshape(12, -1)
     assert np.corrcoef(pixels[:, 100], canvas[:, 100])[0, 1] == pytest.approx(1, abs=1e-5)
     assert model.set_params(representation="pixels").transform(images).shape == (12, 96 * 80)
-    model.set_params(representation="both")
+    model.set_params(representation="auto")
 
 
 def test_a_row_near_a_real_one_is_that_row_where_two_samples_agree(images, model, monkeypatch):
