@@ -1,4 +1,4 @@
-"""Make the README's pictures: `python docs/images/make_images.py` (default parameters, about two minutes)."""
+"""Make the user guide's pictures: `python docs/images/make_images.py` (default parameters, about two minutes)."""
 
 from pathlib import Path
 
