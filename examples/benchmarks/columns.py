@@ -312,7 +312,7 @@ def draw(sets: dict[str, Measured], picture: Path) -> None:
         axes.plot(100 * mean.mean, row, "o", color="tab:blue", markersize=7)
     axes.axvline(0, color="0.3", linewidth=1)
     axes.set_yticks(range(len(arms)), arms)
-    axes.set_xlabel("points of balanced accuracy that GANAugmenter has more")
+    axes.set_xlabel("gain in balanced accuracy, points")
     axes.spines[["top", "right", "left"]].set_visible(False)
     figure.savefig(picture, dpi=130)
 
