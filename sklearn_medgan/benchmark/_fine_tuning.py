@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 
@@ -98,17 +99,15 @@ class FineTunedNetwork(ClassifierMixin, BaseEstimator):
         """
         rng = check_random_state(self.random_state)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        shape = (*X.shape[1:], 1)[:3]
-        self._codec = ImageCodec.learn([X], shape)
-        self.network_, self._size = pretrained_classifier(self.backbone, self.side, len(self.classes_), seed_of(rng))
-        step = training_step(self.network_)
+        labels = np.eye(len(self.classes_), dtype=np.float32)[codes]
+        self._codec = ImageCodec.learn([X], (*X.shape[1:], 1)[:3])
+        self.network_, self._size = pretrained_classifier(self.backbone, self.side, len(labels[0]), self.flip, rng)
         chances = (1 / np.bincount(codes) / len(self.classes_))[codes]
         started, self.n_iter_ = time.perf_counter(), 0
         while (progress := self._progress(time.perf_counter() - started)) < 1:
             rows = rng.choice(len(X), self.batch_size, p=chances)
-            images = with_contrast(self._pictures(X[rows]), rng)
-            moves = random_moves(self.batch_size, self._size, rng, self.flip)
-            step(images, moves, codes[rows].astype(np.int32), np.float32(self.learning_rate * rate_at(progress)))
+            self.network_.optimizer.learning_rate = self.learning_rate * rate_at(progress)
+            self.network_.train_on_batch(self._pictures(X[rows]), labels[rows])
             self.n_iter_ += 1
         return self
 
@@ -133,11 +132,9 @@ class FineTunedNetwork(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n, n_classes), float32
         """
-        import tensorflow as tf
-
-        logits = tf.function(lambda images: self.network_(images, training=False), reduce_retracing=True)
-        parts = [logits(self._pictures(X[i : i + 1])).numpy() for i in range(len(X))]
-        return tf.nn.softmax(np.concatenate(parts)).numpy()
+        # One image at a time: in a batch the last bit depends on the place in it.
+        logits = [self.network_.predict_on_batch(self._pictures(X[i : i + 1])) for i in range(len(X))]
+        return softmax(np.concatenate(logits), axis=1)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the most probable class of each image.
@@ -154,8 +151,13 @@ class FineTunedNetwork(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(1)]
 
 
-def pretrained_classifier(backbone: Any, side: int, n_classes: int, seed: int) -> tuple[Any, tuple[int, int]]:
-    """Return a copy of a pretrained network with an untrained softmax layer (logits), and the images' size."""
+def pretrained_classifier(
+    backbone: Any, side: int, n_classes: int, flip: bool, rng: np.random.RandomState
+) -> tuple[Any, tuple[int, int]]:
+    """Return a copy of a pretrained network with an untrained softmax layer (logits), and the images' size.
+
+    In training it moves the images that it is given and changes their contrast.
+    """
     import keras
 
     from ..backbones._efficientnet_lite import build_efficientnet_lite
@@ -176,34 +178,31 @@ def pretrained_classifier(backbone: Any, side: int, n_classes: int, seed: int) -
             maps, size, preprocess = copy.outputs[-1], found.size, found.preprocess
         for layer in copy.layers:
             layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-        trunk = keras.Model(copy.input, maps)
         image = keras.Input((*size, 3))
-        x = image if preprocess is None else keras.layers.Lambda(preprocess)(image)
-        x = keras.layers.GlobalAveragePooling2D()(trunk(x))
-        x = keras.layers.Dropout(DROPPED, seed=seed)(x)
-        return keras.Model(image, keras.layers.Dense(n_classes, kernel_initializer="zeros")(x)), size
+        x = moved(image, flip, rng)
+        x = x if preprocess is None else keras.layers.Lambda(preprocess)(x)
+        x = keras.layers.GlobalAveragePooling2D()(keras.Model(copy.input, maps)(x))
+        x = keras.layers.Dropout(DROPPED, seed=seed_of(rng))(x)
+        network = keras.Model(image, keras.layers.Dense(n_classes, kernel_initializer="zeros")(x))
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
+        network.compile(keras.optimizers.Adam(), loss, jit_compile=False)
+        network.optimizer.build(network.trainable_variables)  # here, or the first step is traced twice
+        return network, size
 
 
-def training_step(network: Any) -> Callable:
-    """Return the compiled update ``step(images, moves, codes, rate)``."""
-    import keras
-    import tensorflow as tf
+def moved(images: Any, flip: bool, rng: np.random.RandomState) -> Any:
+    """Return images (n, height, width, 3), 0 to 255, after the random changes of the training."""
+    from keras import layers
 
-    optimizer = keras.optimizers.Adam(0.0)
-    loss_of = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
-    optimizer.build(network.trainable_variables)
-
-    @tf.function
-    def step(images: Any, moves: Any, codes: Any, rate: Any) -> Any:
-        moved = keras.ops.image.affine_transform(images, moves, fill_mode="nearest", data_format="channels_last")
-        with tf.GradientTape() as tape:
-            logits = network(moved, training=True)
-            loss = loss_of(tf.one_hot(codes, logits.shape[-1]), logits)
-        optimizer.learning_rate.assign(rate)
-        optimizer.apply(tape.gradient(loss, network.trainable_variables))
-        return loss
-
-    return step
+    edges = {"fill_mode": "nearest"}
+    changes = [
+        layers.RandomTranslation(SHIFT, SHIFT, **edges, seed=seed_of(rng)),
+        layers.RandomZoom(ZOOM, **edges, seed=seed_of(rng)),
+        layers.RandomRotation(ROTATION / 360, **edges, seed=seed_of(rng)),
+        layers.RandomContrast((1 - CONTRAST[0], CONTRAST[1] - 1), seed=seed_of(rng)),
+        *([layers.RandomFlip("horizontal", seed=seed_of(rng))] if flip else []),
+    ]
+    return functools.reduce(lambda image, change: change(image), changes, images)
 
 
 def rate_at(progress: float) -> float:
@@ -215,23 +214,3 @@ def rate_at(progress: float) -> float:
 def seed_of(rng: np.random.RandomState) -> int:
     """Return a seed drawn from a generator."""
     return int(rng.randint(2**31 - 1))
-
-
-def with_contrast(images: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Return images (n, height, width, channels), 0 to 255, each with another contrast around its mean."""
-    factors = rng.uniform(*CONTRAST, (len(images), 1, 1, 1)).astype(np.float32)
-    means = images.mean((1, 2, 3), keepdims=True)
-    return np.clip(means + factors * (images - means), 0, 255)
-
-
-def random_moves(n: int, size: tuple[int, int], rng: np.random.RandomState, flip: bool) -> np.ndarray:
-    """Return (n, 8) matrices of Keras' `affine_transform`: shift, zoom, turn about the middle, and mirror if asked."""
-    turn, scale = np.radians(rng.uniform(-ROTATION, ROTATION, n)), np.exp(rng.uniform(-ZOOM, ZOOM, n))
-    mirrored = np.where(flip & (rng.rand(n) < 0.5), -1.0, 1.0)
-    a, b = scale * np.cos(turn), scale * np.sin(turn)
-    middle = np.array([size[1] - 1, size[0] - 1]) / 2  # x, y
-    shift = rng.uniform(-SHIFT, SHIFT, (n, 2)) * (size[1], size[0])
-    matrices = np.stack([np.stack([a * mirrored, -b], 1), np.stack([b * mirrored, a], 1)], 1)
-    offsets = middle + shift - matrices @ middle
-    parts = [matrices[:, 0], offsets[:, :1], matrices[:, 1], offsets[:, 1:], np.zeros((n, 2))]
-    return np.concatenate(parts, axis=1).astype(np.float32)

@@ -33,7 +33,7 @@ def transfer_arms(backbone: Any = "auto", *, max_iter: int | None = None, max_ti
         The network, as of `GANAugmenter`. Means over each of its maps are the columns; the last map is averaged for
         the softmax layer of the network that is fine-tuned.
     max_iter : int, default=None
-        Batches of 16 images in the fine-tuning; None for its default.
+        Batches of 16 images in the fine-tuning. None: 300, about the time of a default fit of `GANAugmenter`.
     max_time : float, default=None
         Seconds of the fine-tuning, at most.
 
@@ -43,7 +43,7 @@ def transfer_arms(backbone: Any = "auto", *, max_iter: int | None = None, max_ti
         "pretrained features" and "pretrained features and pixels" are in `ARMS`. Where the classifier has a parameter
         `C`, as the SVC and logistic regression, it is chosen inside the training rows, by three folds by group.
         "fine-tuned network" is not, since it takes minutes a fold: its own softmax layer decides, whichever classifier
-        stands beside it.
+        stands beside it; the notes of a result say how many batches it took.
 
     Examples
     --------
@@ -111,12 +111,14 @@ class _AsTold(ClassifierMixin, BaseEstimator):
         return self.classes_[X.argmax(1)]
 
 
-def _fine_tuned(fold: Fold, *, network: FineTunedNetwork) -> np.ndarray:
-    """Return the probabilities of the test rows, by a network that is fine-tuned on the training rows."""
+def _fine_tuned(fold: Fold, *, network: FineTunedNetwork) -> tuple[np.ndarray, int]:
+    """Return test rows' probabilities by a network that is fine-tuned on the training rows, and its batches."""
     seeded = FineTunedNetwork(**{**network.get_params(deep=False), "random_state": fold.seed(FINE_TUNED)})
-    return seeded.fit(fold.X, fold.y).predict_proba(fold.X_test)
+    return seeded.fit(fold.X, fold.y).predict_proba(fold.X_test), seeded.n_iter_
 
 
 def _as_told(fold: Fold, shared: Any, classifier: Any) -> Columns:
     labels, codes = np.unique(fold.y, return_inverse=True)
-    return Columns(np.eye(len(labels))[codes], fold.y, shared, classifier=_AsTold())
+    probabilities, n_batches = shared
+    columns, notes = np.eye(len(labels))[codes], {"batches": n_batches}
+    return Columns(columns, fold.y, probabilities, classifier=_AsTold(), notes=notes)

@@ -1,14 +1,26 @@
 """A pretrained network that is trained on."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 from tiny import flat_classes
 
 from sklearn_medgan.benchmark import _fine_tuning as fine_tuning
-from sklearn_medgan.benchmark._fine_tuning import FineTunedNetwork, rate_at, with_contrast
+from sklearn_medgan.benchmark._fine_tuning import FineTunedNetwork, rate_at
 
 KINDS = np.array(["dark", "grey", "bright"])
+
+
+class Counted(keras.layers.Layer):
+    """Gives back its input, and counts how often it is traced."""
+
+    traces = 0
+
+    def call(self, x):
+        Counted.traces += 1
+        return x
 
 
 def network(side=8, seed=0):
@@ -105,38 +117,54 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
 def test_classes_come_in_equal_shares(monkeypatch):
     """Of 6 rows of one class and 60 of another, a batch holds as many."""
     drawn = []
-    monkeypatch.setattr(
-        fine_tuning, "training_step", lambda network: lambda images, moves, codes, rate: drawn.append(codes)
-    )
+    network = SimpleNamespace(optimizer=SimpleNamespace(), train_on_batch=lambda images, labels: drawn.append(labels))
+    monkeypatch.setattr(fine_tuning, "pretrained_classifier", lambda *_: (network, (8, 8)))
     X, y = flat_classes(n=60)
     tuned(max_iter=50, batch_size=16).fit(X[54:], y[54:])
-    assert np.concatenate(drawn).mean() == pytest.approx(0.5, abs=0.06)  # of 800 rows
+    assert np.concatenate(drawn).mean(0) == pytest.approx(0.5, abs=0.06)  # of 800 rows
 
 
-def test_images_are_moved_within_the_stated_range_and_mirrored_only_when_asked():
-    rng = np.random.RandomState(0)
-    size = (20, 20)
-    moves = fine_tuning.random_moves(400, size, rng, flip=False)
-    a, b, x, c, d, y = moves[:, :6].T
-    determinant = a * d - b * c
-    assert np.log(determinant).min() >= -2 * fine_tuning.ZOOM - 1e-6
-    assert np.log(determinant).max() <= 2 * fine_tuning.ZOOM + 1e-6
-    assert np.degrees(np.abs(np.arctan2(c, a))).max() <= fine_tuning.ROTATION + 1e-4
-    middle = (size[0] - 1) / 2
-    shift = np.abs(np.stack([a * middle + b * middle + x, c * middle + d * middle + y]) - middle)
-    assert shift.max() <= fine_tuning.SHIFT * size[0] + 1e-4
-    mirrored = fine_tuning.random_moves(400, size, rng, flip=True)
-    assert (mirrored[:, 0] < 0).mean() == pytest.approx(0.5, abs=0.1)
+@pytest.mark.parametrize("flip", [False, True])
+def test_images_change_in_training_alone_and_are_mirrored_only_when_asked(flip):
+    side, rng = 40, np.random.RandomState(0)
+    image = keras.Input((side, side, 3))
+    model = keras.Model(image, fine_tuning.moved(image, flip, rng))
+    spot = np.zeros((side, side))
+    spot[18:22, 8:12] = 200.0
+    images = np.tile(spot[None, :, :, None], (200, 1, 1, 3)).astype(np.float32)
+    assert np.array_equal(model(images, training=False), images)
+    changed = np.array(model(images, training=True))
+    weight = changed[..., 0] - changed[..., 0].min((1, 2), keepdims=True)
+    rows, columns = (np.array([(w * place).sum() / w.sum() for w in weight]) - 19.5 for place in np.mgrid[:side, :side])
+    assert (columns > 0).mean() == pytest.approx(0.5 if flip else 0, abs=0.1)
+    shift, zoom, turn = fine_tuning.SHIFT * side, 1 + fine_tuning.ZOOM, np.radians(fine_tuning.ROTATION)
+    assert np.abs(rows).max() <= shift + 10 * zoom * np.sin(turn) + 1
+    assert np.abs(np.abs(columns) - 10).max() <= shift + 10 * (zoom - np.cos(turn)) + 1
+    assert rows.std() > 1
+    assert len(np.unique(columns)) > 100  # each image by itself
 
 
-def test_contrast_keeps_the_mean_of_an_image_and_its_range():
+def test_contrast_changes_around_the_mean_and_keeps_the_range():
+    image = keras.Input((6, 6, 3))
+    change = keras.Model(image, fine_tuning.moved(image, False, np.random.RandomState(0))).layers[-1]
     images = np.random.RandomState(0).uniform(100, 150, (30, 6, 6, 3)).astype(np.float32)
-    changed = with_contrast(images, np.random.RandomState(1))
-    assert changed.mean((1, 2, 3)) == pytest.approx(images.mean((1, 2, 3)), rel=1e-5)
+    changed = np.array(change(images, training=True))
+    assert changed.mean((1, 2)) == pytest.approx(images.mean((1, 2)), rel=1e-5)
     factors = changed.std((1, 2, 3)) / images.std((1, 2, 3))
-    assert (fine_tuning.CONTRAST[0] <= factors.min()) & (factors.max() <= fine_tuning.CONTRAST[1])
-    assert factors.std() > 0.05
-    assert with_contrast(images * 2, np.random.RandomState(1)).max() <= 255
+    assert fine_tuning.CONTRAST[0] - 1e-3 <= factors.min() < 0.9
+    assert 1.1 < factors.max() <= fine_tuning.CONTRAST[1] + 1e-3
+    assert np.array(change(images * 2, training=True)).max() <= 255
+
+
+def test_the_network_is_traced_once_however_many_images_are_classified():
+    X, y = flat_classes()
+    image = keras.Input((8, 8, 3))
+    model = tuned(backbone=keras.Model(image, Counted()(image)), max_iter=2).fit(X, y)
+    model.predict_proba(X[:2])
+    traces = Counted.traces
+    model.predict_proba(X)
+    model.predict(X[:5])
+    assert Counted.traces == traces
 
 
 def test_the_embedded_network_takes_a_step():

@@ -109,12 +109,15 @@ def test_arms_through_the_benchmark():
     assert by_arm[FEATURES, "SVC"]["balanced_accuracy"] == by_arm[BESIDE, "SVC"]["balanced_accuracy"] == 1
     assert by_arm[TUNED, "SVC"]["balanced_accuracy"] == by_arm[TUNED, "nb"]["balanced_accuracy"]
     assert any(note.startswith(f"{FEATURES} + SVC, all: C ") for note in result.notes)
+    assert any(note.startswith(f"{TUNED} + SVC, all: batches 1") for note in result.notes)
 
 
 def test_all_classifiers_share_one_fine_tuning(monkeypatch):
     fits = []
 
     class Told:
+        n_iter_ = 5
+
         def __init__(self, **parameters):
             self.parameters = parameters
 
