@@ -102,7 +102,7 @@ def main() -> None:
             psnr, ssim = quality(images.astype(np.float32), real)
             ratios = " | ".join(f"{ratio:.3f}" for ratio in spectrum(images) / spectrum(real))
             print(f"| {name} | {way} | {psnr:.2f} | {ssim:.3f} | {ratios} |", flush=True)
-        size = sum(array.nbytes for array in detail.values()) / 1000
+        size = sum(a.nbytes for step in detail["steps"] for arrays in step["channels"] for a in arrays.values()) / 1000
         notes.append(
             f"{name}: {canvas[0]}x{canvas[1]} to {shape[0]}x{shape[1]}, {len(learned)} images to learn from, "
             f"{len(real)} judged; learned in {clock[1] - clock[0]:.1f} s, {len(real) / (clock[2] - clock[1]):.0f} "

@@ -12,11 +12,12 @@ representations"), from the quantiles of what remained in training.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
+Images = Sequence[np.ndarray]
 
 FEWEST_IMAGES = 5  # behind each learned number
 N_ANGLES, N_STRENGTHS, N_PLAIN = 8, 8, 3  # below the strongest of the strengths, directions are not told apart
@@ -38,8 +39,7 @@ SPARSE = 7  # every such pixel serves for the quantiles that tell classes apart
 PIXELS_AT_ONCE = 8 * 224**2  # of images whose regressors are held at once
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """Pixels `[row::step, column::step]`, and the offsets from each of pixels that were drawn before."""
 
     step: int
@@ -70,62 +70,53 @@ TURNS = _turns()
 PAD = max(abs(a) for turn in TURNS for offset in turn.made for a in offset)
 
 
-def doubled(values: np.ndarray) -> np.ndarray:
-    """Return an array (height, width, ...) with each pixel four times."""
-    return np.repeat(np.repeat(values, 2, 0), 2, 1)
+def repeated(values: np.ndarray, ratio: int) -> np.ndarray:
+    """Return an array (height, width, ...) with each row and each column `ratio` times."""
+    return np.repeat(np.repeat(values, ratio, 0), ratio, 1)
 
 
-class Refinement:
-    """One channel of an image on its way to the next size.
+def planes_of(image: np.ndarray, others: Images, detail: Any = 0.0) -> np.ndarray:
+    """Return what can be seen of a channel, each with a margin of `PAD` pixels.
 
-    Parameters
-    ----------
-    before : ndarray (height, width)
-        The smaller image; or, for `doubles=False`, one of the wanted size that lacks detail.
-    doubles : bool
-        Whether the wanted size is twice that of `before`.
-    others : sequence of ndarray
-        The finished detail of the channels before this one.
+    The image (height, width) that lacks detail, extended at its margin; its detail, where it is known; and that of the
+    channels before this one.
     """
+    planes = np.zeros((2 + len(others), *(n + 2 * PAD for n in image.shape)), np.float32)
+    planes[0] = np.pad(image, PAD, mode="edge")
+    for plane, values in zip(planes[1:, PAD:-PAD, PAD:-PAD], [detail, *others], strict=True):
+        plane[:] = values
+    return planes
 
-    def __init__(self, before: np.ndarray, doubles: bool, others: Sequence[np.ndarray]) -> None:
-        self.ratio = 2 if doubles else 1
-        self.start = doubled(before) if doubles else before
-        self.before = before
-        self._around = np.pad(before, REACH, mode="edge")
-        self.n_others = len(others)
-        self._others = [np.pad(other, 1) for other in others]
-        self._detail = np.zeros(tuple(n + 2 * PAD for n in self.start.shape), np.float32)
 
-    @property
-    def detail(self) -> np.ndarray:
-        """What was added to `start` (height, width): a view to read and to write."""
-        return self._detail[PAD:-PAD, PAD:-PAD]
+def seen(plane: np.ndarray, turn: Turn, down: int = 0, right: int = 0) -> np.ndarray:
+    """Return what lies so far from each pixel of a turn: a view, to write into, too."""
+    height, width = plane.shape
+    rows = slice(PAD + turn.row + down, height - PAD + down, turn.step)
+    return plane[rows, PAD + turn.column + right : width - PAD + right : turn.step]
 
-    def at(self, turn: Turn, values: np.ndarray) -> np.ndarray:
-        """Return the pixels of a turn of an array in the size of `before`."""
-        values = doubled(values) if self.ratio == 2 else values
-        return values[turn.row :: turn.step, turn.column :: turn.step]
 
-    def regressors(self, turn: Turn) -> Iterator[np.ndarray]:
-        """Yield one, the smaller image at and around each pixel of a turn, and the detail drawn near it."""
-        step, row, column = turn.step, turn.row, turn.column
-        rows, columns = self.detail[row::step, column::step].shape
+def at(values: np.ndarray, turn: Turn, ratio: int) -> np.ndarray:
+    """Return the pixels of a turn of an array that is `ratio` times as small."""
+    step = turn.step // ratio
+    return values[turn.row // ratio :: step, turn.column // ratio :: step]
 
-        def seen(array: np.ndarray, pad: int, offset: tuple[int, int], ratio: int = 1) -> np.ndarray:
-            top, left = pad + row // ratio + offset[0], pad + column // ratio + offset[1]
-            return array[top :: step // ratio, left :: step // ratio][:rows, :columns]
 
-        centre = seen(self._around, REACH, (0, 0), self.ratio)
-        yield np.ones_like(centre)
-        yield centre
-        for offset in AROUND:
-            yield seen(self._around, REACH, offset, self.ratio) - centre
-        for offset in turn.made:
-            yield seen(self._detail, PAD, offset)
-        for other in self._others:
-            for offset in np.ndindex(3, 3):
-                yield seen(other, 0, offset)
+def regressors(planes: np.ndarray, turn: Turn, ratio: int) -> Iterator[np.ndarray]:
+    """Yield one, the image at and around each pixel of a turn, and the detail drawn near it.
+
+    Pixels of the image are `ratio` apart, where it is a smaller one that was repeated.
+    """
+    image, detail, *others = planes
+    centre = seen(image, turn)
+    yield np.ones_like(centre)
+    yield centre
+    for down, right in AROUND:
+        yield seen(image, turn, ratio * down, ratio * right) - centre
+    for offset in turn.made:
+        yield seen(detail, turn, *offset)
+    for other in others:
+        for down, right in np.ndindex(3, 3):
+            yield seen(other, turn, down - 1, right - 1)
 
 
 def structure(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -150,7 +141,7 @@ def _smoothed(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _cuts(images: Sequence[np.ndarray]) -> Arrays:
+def _cuts(images: Images) -> Arrays:
     """Return the limits of gradient and brightness between classes."""
     parts = [structure(image) for image in images]
     coherence, strength = (np.concatenate([part[i].ravel()[::SPARSE] for part in parts]) for i in (1, 2))
@@ -188,57 +179,67 @@ def _weights(arrays: Arrays) -> list[np.ndarray]:
 
 
 def predict(
-    refinement: Refinement, turn: Turn, weights: np.ndarray, kinds: np.ndarray
+    planes: np.ndarray, turn: Turn, ratio: int, weights: np.ndarray, kind: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of the detail at a turn's pixels, and the mean size of the detail near them."""
-    mean, size = np.zeros(kinds.shape, np.float32), np.zeros(kinds.shape, np.float32)
-    for number, (weight, values) in enumerate(zip(weights, refinement.regressors(turn), strict=True)):
-        mean += weight[kinds] * values
+    mean, size = np.zeros(kind.shape, np.float32), np.zeros(kind.shape, np.float32)
+    for number, (weight, values) in enumerate(zip(weights, regressors(planes, turn, ratio), strict=True)):
+        mean += weight[kind] * values
         if N_FIXED <= number < N_FIXED + len(turn.made):
             size += np.abs(values)
     return mean, size / max(len(turn.made), 1)
 
 
-def draw(refinement: Refinement, arrays: Arrays, rng: np.random.RandomState, grain: float = 1.0) -> np.ndarray:
-    """Draw the detail of a channel, turn by turn, with what is random in it times `grain`; return it."""
-    kinds, tones = classes(refinement.before, arrays)
+def draw(
+    before: np.ndarray, ratio: int, others: Images, arrays: Arrays, rng: np.random.RandomState, grain: float
+) -> np.ndarray:
+    """Draw the detail of a channel, turn by turn, with what is random in it times `grain`; return it.
+
+    `before` (height, width) is the smaller image (`ratio` 2), or one of the wanted size that lacks detail (1); `others`
+    are the detail of the channels before this one.
+    """
+    kinds, tones = classes(before, arrays)
+    planes = planes_of(repeated(before, ratio), others)
     for number, (turn, weights) in enumerate(zip(TURNS, _weights(arrays), strict=True)):
-        kind, tone = refinement.at(turn, kinds), refinement.at(turn, tones)
-        mean, size = predict(refinement, turn, weights, kind)
+        kind, tone = at(kinds, turn, ratio), at(tones, turn, ratio)
+        mean, size = predict(planes, turn, ratio, weights, kind)
         spread = arrays["by_tone"][number][tone] * arrays["by_kind"][number][kind]
         spread *= arrays["by_size"][number][np.searchsorted(arrays["sizes"][number], size / spread)]
         level = 2.0 * rng.random_sample(mean.shape) - 1.0
         noise = np.copysign(np.interp(np.abs(level), LEVELS, arrays["quantiles"][number]), level)
-        refinement.detail[turn.row :: turn.step, turn.column :: turn.step] = mean + grain * noise * spread
-    return refinement.detail
+        seen(planes[1], turn)[:] = mean + grain * noise * spread
+    return planes[1, PAD:-PAD, PAD:-PAD]
 
 
-def learn(refinements: Sequence[Refinement]) -> Arrays:
+def learn(before: Images, ratio: int, others: Sequence[Images], detail: Images) -> Arrays:
     """Return the arrays that `draw` takes, of one channel of training images whose detail is known."""
-    cuts = _cuts([refinement.before for refinement in refinements])
-    kinds, tones = zip(*[classes(refinement.before, cuts) for refinement in refinements], strict=True)
+    cuts = _cuts(before)
+    coded = [classes(image, cuts) for image in before]
+    known = zip(before, others, detail, strict=True)
+    planes = [planes_of(repeated(image, ratio), beside, wanted) for image, beside, wanted in known]
     weights, spreads = [], []
     for turn in TURNS:
-        weights.append(_regress(refinements, turn, kinds))
-        spreads.append(_spread(refinements, turn, weights[-1], kinds, tones))
+        kinds, tones = zip(*[[at(codes, turn, ratio) for codes in pair] for pair in coded], strict=True)
+        weights.append(_regress(planes, turn, ratio, kinds))
+        spreads.append(_spread(planes, turn, ratio, weights[-1], kinds, tones))
     joined = {name: np.stack([spread[name] for spread in spreads]) for name in spreads[0]}
     return {**cuts, "weights": np.concatenate(weights).astype(np.float16), **joined}
 
 
-def _regress(refinements: Sequence[Refinement], turn: Turn, kinds: Sequence[np.ndarray]) -> np.ndarray:
+def _regress(planes: Images, turn: Turn, ratio: int, kinds: Images) -> np.ndarray:
     """Return weights (n_regressors, n_kinds) by least squares, each class's drawn a little to those of all."""
-    n_columns = N_FIXED + len(turn.made) + 9 * refinements[0].n_others + 1
+    n_columns = N_FIXED + len(turn.made) + 9 * (len(planes[0]) - 2) + 1
     moments = np.zeros((N_KINDS, n_columns, n_columns))
     n_images, n_pixels = np.zeros(N_KINDS), 0
-    step = max(1, PIXELS_AT_ONCE // refinements[0].detail.size)
-    for start in range(0, len(refinements), step):
+    step = max(1, PIXELS_AT_ONCE // planes[0][1, PAD:-PAD, PAD:-PAD].size)
+    for start in range(0, len(planes), step):
         batch = slice(start, start + step)
         rows, codes = [], []
-        for refinement, kind in zip(refinements[batch], kinds[batch], strict=True):
-            wanted = refinement.detail[turn.row :: turn.step, turn.column :: turn.step]
-            some = np.stack([values.ravel() for values in (*refinement.regressors(turn), wanted)], axis=1)
+        for image, kind in zip(planes[batch], kinds[batch], strict=True):
+            columns = (*regressors(image, turn, ratio), seen(image[1], turn))
+            some = np.stack([values.ravel() for values in columns], axis=1)
             rows.append(some / np.sqrt(np.square(some[:, 2:-1]).mean(1, keepdims=True) + NOISE_VARIANCE))
-            codes.append(refinement.at(turn, kind).ravel())
+            codes.append(kind.ravel())
             n_images += np.bincount(codes[-1], minlength=N_KINDS) > 0
         code = np.concatenate(codes)
         n_pixels += len(code)
@@ -253,20 +254,13 @@ def _regress(refinements: Sequence[Refinement], turn: Turn, kinds: Sequence[np.n
     return np.linalg.solve(normal, moments[:, :-1, -1:])[..., 0].T.astype(np.float32)
 
 
-def _spread(
-    refinements: Sequence[Refinement],
-    turn: Turn,
-    weights: np.ndarray,
-    kinds: Sequence[np.ndarray],
-    tones: Sequence[np.ndarray],
-) -> Arrays:
+def _spread(planes: Images, turn: Turn, ratio: int, weights: np.ndarray, kinds: Images, tones: Images) -> Arrays:
     """Return factors of the mean size of what remains, and the quantiles of what remains over their product."""
     nothing = np.zeros(1, np.intp)
     parts = [[nothing] * 5]  # one pixel without detail: images may be narrower than a step, a turn without pixels
-    for number, (refinement, kind, tone) in enumerate(zip(refinements, kinds, tones, strict=True)):
-        kind, tone = refinement.at(turn, kind), refinement.at(turn, tone)
-        mean, size = predict(refinement, turn, weights, kind)
-        rest = np.abs(refinement.detail[turn.row :: turn.step, turn.column :: turn.step] - mean)
+    for number, (image, kind, tone) in enumerate(zip(planes, kinds, tones, strict=True)):
+        mean, size = predict(image, turn, ratio, weights, kind)
+        rest = np.abs(seen(image[1], turn) - mean)
         parts.append([values.ravel() for values in (rest, size, kind, tone, np.full(kind.shape, number))])
     rest, size, kind, tone, image = (np.concatenate(part) for part in zip(*parts, strict=True))
     rest = np.maximum(rest, SMALLEST_SPREAD)

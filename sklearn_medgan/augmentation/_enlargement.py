@@ -7,12 +7,11 @@ itself, so that it cannot depend on those beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from ._detail import FEWEST_IMAGES, Arrays, Refinement, doubled, draw, learn
+from ._detail import FEWEST_IMAGES, Arrays, Images, draw, learn, repeated
 from ._resampling import footprints, resampled, resized, sparse_footprints
 
 N_IMAGES, N_VALUES = 200, 5_000_000  # learned from, at most
@@ -23,9 +22,10 @@ N_CORRECTIONS = 2  # one would do, but values are cut at -1 and 1
 SMALLEST_ENERGY = 1e-9
 
 Shape = tuple[int, ...]
+Detail = dict[str, Any]
 
 
-class Images(Protocol):
+class Rows(Protocol):
     """Images that can be asked for one by one, as those of an array or a list."""
 
     def __len__(self) -> int:
@@ -47,16 +47,16 @@ class _Pyramid:
         self.n_doublings = max(min(m // n for n, m in sizes).bit_length() - 1, 0)
         self.block = 2**self.n_doublings
         self.excess = [-m % self.block for _, m in sizes]
-        self.doubles = [True] * self.n_doublings
+        self.ratios = [2] * self.n_doublings
         if any(n * self.block != m for n, m in sizes):
-            self.doubles.insert(0, False)
+            self.ratios.insert(0, 1)
         self._down = [sparse_footprints(m, n) for n, m in sizes]
         self._up = [footprints(n, m) for n, m in sizes]
         self._exact_up = [up @ np.linalg.inv(down @ up) for down, up in zip(self._down, self._up, strict=True)]
 
     def start(self, canvas: np.ndarray) -> np.ndarray:
         """Return a canvas image (height, width, channels) at the smallest size."""
-        if all(self.doubles):
+        if 1 not in self.ratios:
             return canvas
         lines = [np.pad(up, [(0, extra), (0, 0)], mode="edge") for up, extra in zip(self._up, self.excess, strict=True)]
         return resampled(canvas, *[line.reshape(-1, self.block, line.shape[1]).mean(1) for line in lines])
@@ -67,7 +67,7 @@ class _Pyramid:
         for _ in range(self.n_doublings):
             height, width, n_channels = levels[0].shape
             levels.insert(0, levels[0].reshape(height // 2, 2, width // 2, 2, n_channels).mean((1, 3)))
-        if not all(self.doubles):
+        if 1 in self.ratios:
             levels.insert(0, self.start(resampled(image, *self._down)))
         return levels
 
@@ -80,7 +80,7 @@ class _Pyramid:
         return image
 
 
-def learn_detail(images: Images, canvas_shape: Shape, rng: np.random.RandomState) -> Arrays:
+def learn_detail(images: Rows, canvas_shape: Shape, rng: np.random.RandomState) -> Detail:
     """Learn from images what their reduced versions lack.
 
     Parameters
@@ -96,8 +96,8 @@ def learn_detail(images: Images, canvas_shape: Shape, rng: np.random.RandomState
     Returns
     -------
     dict
-        Arrays for `enlarge`, whose sizes do not depend on the number of images. Each number is of five images at
-        least; of fewer nothing is learned, and the dictionary is empty.
+        Arrays for `enlarge`, whose sizes do not depend on the number of images, by step and channel. Each number is of
+        five images at least; of fewer nothing is learned, and the dictionary is empty.
     """
     if len(images) < FEWEST_IMAGES:
         return {}
@@ -105,53 +105,42 @@ def learn_detail(images: Images, canvas_shape: Shape, rng: np.random.RandomState
     first = np.asarray(images[order[0]], np.float32)
     n = min(N_IMAGES, max(N_VALUES // first.size, FEWEST_IMAGES))
     pyramid = _Pyramid(canvas_shape, first.shape)
-    if not pyramid.doubles:
+    if not pyramid.ratios:
         return {}
     chosen = [first, *(np.asarray(images[i], np.float32) for i in order[1:n])]
-    arrays = {"colours": _colours(chosen)}
-    levels = list(zip(*[pyramid.levels(image @ arrays["colours"]) for image in chosen], strict=True))
-    drawn = levels[0][:N_TRIALS]
-    for step, doubles in enumerate(pyramid.doubles):
-        arrays.update(_learn_step(levels[step], levels[step + 1], doubles, f"step{step}_"))
-        channels = _of_channels(arrays, step)
+    colours = _colours(chosen)
+    levels = list(zip(*[pyramid.levels(image @ colours) for image in chosen], strict=True))
+    drawn, steps = levels[0][:N_TRIALS], []
+    for ratio, before, after in zip(pyramid.ratios, levels[:-1], levels[1:], strict=True):
+        channels = _learn_step(before, after, ratio)
         seeds = rng.randint(2**31 - 1, size=len(drawn))
-        grain = _balanced_grain(drawn, levels[step], levels[step + 1], doubles, channels, seeds)
-        drawn = [
-            _refined(image, doubles, channels, np.random.RandomState(seed), grain)
-            for image, seed in zip(drawn, seeds, strict=True)
-        ]
-        arrays[f"step{step}_grain"] = np.array(grain, np.float32)
-    return arrays
+        grain = _balanced_grain(drawn, before, after, ratio, channels, seeds)
+        trials = zip(drawn, seeds, strict=True)
+        drawn = [_refined(image, ratio, channels, np.random.RandomState(seed), grain) for image, seed in trials]
+        steps.append({"grain": float(np.float32(grain)), "channels": channels})
+    return {"colours": colours, "steps": steps}
 
 
-def _colours(images: Sequence[np.ndarray]) -> np.ndarray:
+def _colours(images: Images) -> np.ndarray:
     """Return the rotation (channels, channels) after which channels are uncorrelated, the most variable first."""
     values = np.concatenate([image[::4, ::4].reshape(-1, image.shape[2]) for image in images]).astype(np.float64)
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     return np.linalg.eigh(covariance)[1][:, ::-1].astype(np.float32)
 
 
-def _learn_step(before: Sequence[np.ndarray], after: Sequence[np.ndarray], doubles: bool, prefix: str) -> Arrays:
+def _learn_step(before: Images, after: Images, ratio: int) -> list[Arrays]:
     """Return what one step needs to know, channel by channel."""
-    arrays = {}
+    detail = [large - repeated(small, ratio) for small, large in zip(before, after, strict=True)]
+    learned = []
     for channel in range(before[0].shape[2]):
-        refinements = []
-        for small, large in zip(before, after, strict=True):
-            detail = large - _started(small, doubles)
-            others = [detail[..., other] for other in range(channel)]
-            refinements.append(Refinement(small[..., channel], doubles, others))
-            refinements[-1].detail[:] = detail[..., channel]
-        arrays.update({f"{prefix}channel{channel}_{name}": array for name, array in learn(refinements).items()})
-    return arrays
+        others = [[image[..., other] for other in range(channel)] for image in detail]
+        of_channel = [[image[..., channel] for image in images] for images in (before, detail)]
+        learned.append(learn(of_channel[0], ratio, others, of_channel[1]))
+    return learned
 
 
 def _balanced_grain(
-    drawn: Sequence[np.ndarray],
-    before: Sequence[np.ndarray],
-    after: Sequence[np.ndarray],
-    doubles: bool,
-    channels: list[Arrays],
-    seeds: np.ndarray,
+    drawn: Images, before: Images, after: Images, ratio: int, channels: list[Arrays], seeds: np.ndarray
 ) -> float:
     """Return the factor of the random part with which drawn detail has its share of the true one's energy.
 
@@ -159,11 +148,11 @@ def _balanced_grain(
     """
 
     def energy(image: np.ndarray, start: np.ndarray) -> float:
-        return float(np.square(image - _started(start, doubles)).mean())
+        return float(np.square(image - repeated(start, ratio)).mean())
 
     missing, added = SMALLEST_ENERGY, SMALLEST_ENERGY
     for image, seed, small, large in zip(drawn, seeds, before, after, strict=False):
-        trials = [_refined(image, doubles, channels, np.random.RandomState(seed), grain) for grain in (0.0, 1.0)]
+        trials = [_refined(image, ratio, channels, np.random.RandomState(seed), grain) for grain in (0.0, 1.0)]
         of_mean, of_drawn = (energy(trial, image) for trial in trials)
         missing += energy(large, small) - of_mean
         added += of_drawn - of_mean
@@ -171,7 +160,7 @@ def _balanced_grain(
 
 
 def enlarge(
-    images: np.ndarray, detail: Arrays, shape: Shape, rng: np.random.RandomState, grain: float = 1.0
+    images: np.ndarray, detail: Detail, shape: Shape, rng: np.random.RandomState, grain: float = 1.0
 ) -> np.ndarray:
     """Enlarge images of the canvas, with detail drawn at random.
 
@@ -196,37 +185,20 @@ def enlarge(
     if not detail:
         return resized(images, shape)
     pyramid = _Pyramid(images.shape[1:], shape)
-    steps = [
-        (doubles, _of_channels(detail, step), grain * float(detail[f"step{step}_grain"]))
-        for step, doubles in enumerate(pyramid.doubles)
-    ]
     enlarged = np.empty((len(images), *shape[:2], images.shape[3]), np.float32)
     for canvas, target, seed in zip(images, enlarged, rng.randint(2**31 - 1, size=len(images)), strict=True):
         image, image_rng = pyramid.start(canvas @ detail["colours"]), np.random.RandomState(seed)
-        for doubles, channels, strength in steps:
-            image = _refined(image, doubles, channels, image_rng, strength)
+        for ratio, step in zip(pyramid.ratios, detail["steps"], strict=True):
+            image = _refined(image, ratio, step["channels"], image_rng, grain * step["grain"])
         target[:] = pyramid.corrected(image[: shape[0], : shape[1]] @ detail["colours"].T, canvas)
     return enlarged
 
 
-def _started(image: np.ndarray, doubles: bool) -> np.ndarray:
-    return doubled(image) if doubles else image
-
-
-def _of_channels(detail: Arrays, step: int) -> list[Arrays]:
-    """Return one step's arrays, channel by channel."""
-    found = []
-    for channel in range(len(detail["colours"])):
-        prefix = f"step{step}_channel{channel}_"
-        found.append({name.removeprefix(prefix): array for name, array in detail.items() if name.startswith(prefix)})
-    return found
-
-
 def _refined(
-    image: np.ndarray, doubles: bool, channels: list[Arrays], rng: np.random.RandomState, grain: float
+    image: np.ndarray, ratio: int, channels: list[Arrays], rng: np.random.RandomState, grain: float
 ) -> np.ndarray:
     """Return an image (height, width, channels) after one step."""
     details: list[np.ndarray] = []
     for channel, arrays in enumerate(channels):
-        details.append(draw(Refinement(image[..., channel], doubles, details), arrays, rng, grain))
-    return _started(image, doubles) + np.stack(details, axis=-1)
+        details.append(draw(image[..., channel], ratio, details, arrays, rng, grain))
+    return repeated(image, ratio) + np.stack(details, axis=-1)

@@ -38,7 +38,7 @@ class Sampler:
     classes_: np.ndarray
     _form: Form
     _canvas: Any
-    _detail: dict[str, np.ndarray]
+    _detail: dict[str, Any]
     _dictionary: PatchSource | None
     history_: dict[str, list]
     _config: Any

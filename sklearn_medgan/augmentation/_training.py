@@ -29,7 +29,7 @@ def training_data(encoded: np.ndarray, labels: np.ndarray) -> Data:
     return Data(*map(ops.convert_to_tensor, (encoded, labels, drawing_probabilities(labels))))
 
 
-def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) -> dict[str, np.ndarray]:
+def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) -> dict[str, Any]:
     """Return what `enlarge` needs to know of the training images; nothing where they are seen at their own size."""
     canvas = augmenter._canvas
     if goes_on and augmenter._detail:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklearn_medgan.augmentation._detail import PAD, TURNS, Refinement, structure
+from sklearn_medgan.augmentation._detail import PAD, TURNS, planes_of, regressors, repeated, structure
 
 
 def test_turns_draw_every_pixel_once_and_look_only_at_drawn_ones():
@@ -35,14 +35,12 @@ def test_a_ramp_has_its_direction_and_strength(degrees):
     np.testing.assert_allclose(np.exp(strength), 1e-4, rtol=0.01)
 
 
-@pytest.mark.parametrize("doubles", [True, False])
-def test_regressors_are_what_lies_around_a_pixel(doubles):
+@pytest.mark.parametrize("ratio", [1, 2])
+def test_regressors_are_what_lies_around_a_pixel(ratio):
     """Looked up pixel by pixel: the mean of all is that of the smaller image, extended at its margin."""
     image = np.random.RandomState(0).standard_normal((6, 5)).astype(np.float32)
-    refinement = Refinement(image, doubles, [])
-    turn = TURNS[4]
-    one, centre, *around = list(refinement.regressors(turn))[:26]
-    ratio = 2 if doubles else 1
+    planes, turn = planes_of(repeated(image, ratio), []), TURNS[4]
+    one, centre, *around = list(regressors(planes, turn, ratio))[:26]
     padded = np.pad(image, 2, mode="edge")
     for i in range(centre.shape[0]):
         for j in range(centre.shape[1]):
