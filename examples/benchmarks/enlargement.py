@@ -17,6 +17,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from skimage.transform import resize
 from sklearn.model_selection import GroupShuffleSplit
 
+from sklearn_medgan.augmentation._canvas import LONGEST, canvas_shape
 from sklearn_medgan.augmentation._enlargement import enlarge, learn_detail
 from sklearn_medgan.augmentation._resampling import resized
 
@@ -28,7 +29,6 @@ SETS = {
     "covid": "covid_ct_224.npz",
 }
 MOST_LEARNED, MOST_JUDGED = 400, 40
-LONGEST = 64
 N_BANDS = 8
 
 
@@ -44,14 +44,6 @@ def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
         learned, judged = np.flatnonzero(split == "train"), np.flatnonzero(split == "test")
     rng = np.random.RandomState(0)
     return images[rng.permutation(learned)[:MOST_LEARNED]], images[rng.permutation(judged)[:MOST_JUDGED]]
-
-
-def canvas_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of the canvas: a whole part of the image's where that is at most 64, else 64 the longer."""
-    part = -(-max(shape[:2]) // LONGEST)
-    if not any(n % part for n in shape[:2]):
-        return shape[0] // part, shape[1] // part
-    return tuple(max(round(n * LONGEST / max(shape[:2])), 1) for n in shape[:2])
 
 
 def spectrum(images: np.ndarray) -> np.ndarray:
@@ -85,7 +77,7 @@ def main() -> None:
     rows, notes = [], []
     for name in args.sets:
         learned, real = load(args.data / SETS[name])
-        shape, canvas = real.shape[1:], canvas_shape(real.shape[1:])
+        shape, canvas = real.shape[1:], canvas_shape(real.shape[1:], LONGEST)
         small = resized(real, canvas)
         clock = [time.process_time()]
         detail = learn_detail(learned, canvas, np.random.RandomState(0))

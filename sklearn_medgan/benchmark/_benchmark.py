@@ -1,9 +1,4 @@
-"""Does it help a diagnosis? Arms of rows, columns and enhancement compared on real data by one protocol.
-
-`diagnostic_benchmark` trains classifiers on what each arm makes of the training rows, tests them on groups that were
-not trained on, and says in words what the figures allow: a gain, a loss, or no evidence of a gain. `ARMS` is the table
-of arms, which any estimator extends: ``arms={**ARMS, "mine": MyTransformer()}``.
-"""
+"""`diagnostic_benchmark`: from rows and arms to the table, and what can be said of it."""
 
 from __future__ import annotations
 
@@ -18,29 +13,13 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
-from ._arms import KINDS, REFERENCES, Arm, Columns, Fold, classical_arm
-from ._enhancement_arms import enhancement_arms
-from ._estimator_arms import as_arm, default_arms, gan_arms
+from ._arms import KINDS, REFERENCES, Arm
+from ._estimator_arms import as_arm, default_arms
 from ._journal import Journal, describe, parameters_of
 from ._plan import Plan, Rows, check_diseased, check_folds, check_regimes, check_sizes, labelled_rows
 from ._result import BenchmarkResult
 from ._run import measure
 from ._table import all_notes, build_table, last_of_each
-from ._transfer_arms import transfer_arms
-
-__all__ = [
-    "ARMS",
-    "CLASSIFIERS",
-    "Arm",
-    "BenchmarkResult",
-    "Columns",
-    "Fold",
-    "classical_arm",
-    "diagnostic_benchmark",
-    "enhancement_arms",
-    "gan_arms",
-    "transfer_arms",
-]
 
 #: Name -> Arm: rows and columns of the protocol.
 ARMS = MappingProxyType(default_arms())
