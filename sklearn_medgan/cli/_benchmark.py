@@ -127,6 +127,7 @@ class Job:
     picture: Path | None = None
     resume: bool = False
     reference: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def trains_networks(self) -> bool:
@@ -155,6 +156,8 @@ class Job:
         if self.folds < PROTOCOL.folds or len(self.seeds) < len(PROTOCOL.seeds):
             most = f"{PROTOCOL.folds} folds and {len(PROTOCOL.seeds)} seeds"
             lines.append(f"The protocol has {most}: fewer of them show that it works, not how well.")
+        if self.left_out:
+            lines.append(f"--backbone none leaves out {', '.join(self.left_out)}.")
         return "\n".join([*lines, *self.data.notes])
 
     def measure(self, n_jobs: int | None) -> benchmark.BenchmarkResult:
@@ -199,13 +202,16 @@ def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int 
     given = {name: files.get(name, getattr(options, name)) for name in ("out", "report", "picture")}
     paths: dict[str, Any] = {name: None if path is None else Path(path) for name, path in given.items()}
     classifiers = extent.classifiers if options.classifiers is None else [options.classifiers]
+    parameters = network_parameters(options, "gan_size", "backbone")
+    arms = arms_named(extent.arms if options.arms is None else options.arms, max_iter, **parameters)
+    without = parameters.get("backbone", "auto") is None
+    left_out = tuple(name for name in arms if without and name in benchmark.transfer_arms())
+    if arms.keys() == set(left_out):
+        raise ValueError("--arms names transfer learning alone, which --backbone none leaves out. Name other arms.")
     return Job(
         data=data,
-        arms=arms_named(
-            extent.arms if options.arms is None else options.arms,
-            max_iter,
-            **network_parameters(options, "gan_size", "backbone"),
-        ),
+        arms={name: arm for name, arm in arms.items() if name not in left_out},
+        left_out=left_out,
         classifiers=named("--classifiers", classifiers, benchmark.CLASSIFIERS),
         regimes=[*(options.per_class or ["all"]), *_rare_regimes(options, data)],
         diseased=_labels_named("--diseased", options.diseased, data) or data.diseased,

