@@ -114,6 +114,8 @@ def warn_of_size(image_shape: tuple[int, ...]) -> None:
 
 def chunks(n: int, n_values: int) -> Iterator[tuple[int, int]]:
     """Yield ends of runs of rows of `n_values` each, a multiple of a batch of inference where rows are small."""
-    step = max(1, CHUNK_VALUES // (48 * max(n_values, 1))) * 48
+    from ..gan.training import INFERENCE_BATCH
+
+    step = max(1, CHUNK_VALUES // (INFERENCE_BATCH * max(n_values, 1))) * INFERENCE_BATCH
     for start in range(0, n, step):
         yield start, min(n, start + step)

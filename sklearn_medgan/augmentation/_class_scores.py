@@ -15,7 +15,6 @@ import numpy as np
 TEACHER_PENALTY = 0.1  # of kernel ridge regression, whose kernel is one at distance zero
 STUDENT_PENALTY = 5 / 3  # of ridge regression, on columns scaled to a mean square length of one
 SHARPNESS = 8.0  # of the guesses: 1 between the scores of two classes is a certainty of 1 - exp(-8)
-MOST_ROWS = 5_000  # of either kind that are learned from: bounds time and memory
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,7 @@ class ClassScores:
         """
         labelled, unlabelled = columns[: len(labels)], columns[len(labels) :]
         energy = float(np.einsum("ij,ij->i", columns, columns).mean(dtype=np.float64)) or 1.0
-        guesses = guess(labelled, labels, thinned(unlabelled), energy)
-        coefficients = distil(thinned(unlabelled), guesses, energy)
+        coefficients = distil(unlabelled, guess(labelled, labels, unlabelled, energy), energy)
         scores = columns @ coefficients
         spread = scores.std(0, dtype=np.float64)
         scale = np.where(spread > 1e-9, weight / (np.maximum(spread, 1e-9) * np.sqrt(len(spread))), 0.0)
@@ -47,17 +45,11 @@ class ClassScores:
         return np.matmul(columns[:, None], self.weights)[:, 0] + self.offset
 
 
-def thinned(rows: np.ndarray) -> np.ndarray:
-    """Return at most `MOST_ROWS` of the rows, evenly spaced."""
-    return rows if len(rows) <= MOST_ROWS else rows[np.linspace(0, len(rows) - 1, MOST_ROWS).astype(int)]
-
-
 def guess(labelled: np.ndarray, labels: np.ndarray, unlabelled: np.ndarray, energy: float) -> np.ndarray:
     """Return class probabilities of rows without a label, by kernel ridge regression; classes weigh alike."""
     from scipy.special import softmax
     from sklearn.kernel_ridge import KernelRidge
 
-    labelled, labels = thinned(labelled), thinned(labels)
     counts = np.maximum(labels.sum(0), 1.0)
     weights = (labels / counts).sum(1) * len(labels) / np.count_nonzero(labels.sum(0))
     teacher = KernelRidge(kernel="rbf", gamma=1.0 / energy, alpha=TEACHER_PENALTY)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions
 from ._canvas import Canvas
-from ._trunk_columns import TrunkColumns, network_of
+from ._trunk_columns import TrunkColumns
 
 if TYPE_CHECKING:
     from ..gan.training import Configuration, Hyper
@@ -116,8 +116,10 @@ def trunk_of(augmenter: Any, canvas: Canvas, rows: np.ndarray) -> str | None:
         )
     if is_table or backbone is None or augmenter.representation == "pixels":
         return None
-    TrunkColumns(backbone, augmenter.cache_size_mb).transform(canvas.views(rows[:1]).whole)
-    return network_of(backbone).backbone.fingerprint
+    columns = TrunkColumns(backbone, augmenter.cache_size_mb)
+    network = columns.network()
+    columns.transform(canvas.views(rows[:1]).whole, network)
+    return network.backbone.fingerprint
 
 
 def resolve_architecture(name: str, is_table: bool) -> str:

@@ -16,14 +16,15 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from ._canvas import Canvas, Views, chunks
-from ._class_scores import ClassScores, thinned
+from ._class_scores import ClassScores
 from ._patches import PatchDictionary, load_dictionary
-from ._trunk_columns import TrunkColumns
+from ._trunk_columns import Network, TrunkColumns
 
 # Weights beside a pretrained network, whose columns have 1 (docs/research_log.md, "How the kinds are weighted"); where
 # there is none every kind has 1. Beside it a constant column doubles the variance of all columns but pixels, by which
 # the radial kernel of an SVC sets its width (gamma="scale").
 PIXELS, MAPS, PATCHES = 0.3, 0.6, 0.6
+MOST_ROWS = 5_000  # with a label, and without, that are learned from: bounds time and memory
 COLUMNS_AT_ONCE = 256  # whose spread is taken at a time: bounds the float64 copy that it needs
 
 
@@ -80,7 +81,7 @@ class DiscriminatorMaps:
 
     def names(self, widths: Sequence[int]) -> list[str]:
         """Return ``layer0_0``, ..., ``layer1_0``, ..."""
-        return [f"layer{depth}_{i}" for depth, width in enumerate(widths) for i in range(width)]
+        return numbered("layer", widths)
 
 
 class TypicalPatches:
@@ -109,7 +110,7 @@ class TypicalPatches:
 
     def names(self, widths: Sequence[int]) -> list[str]:
         """Return ``patches0_0``, ..., ``patches1_0``, ..."""
-        return [f"patches{depth}_{i}" for depth, width in enumerate(widths) for i in range(width)]
+        return numbered("patches", widths)
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,22 @@ class TrunkMaps:
     columns: TrunkColumns
     weight: ClassVar[float] = 1.0
 
+    @functools.cached_property
+    def _network(self) -> Network:
+        return self.columns.network()
+
     def transform(self, views: Views) -> list[np.ndarray]:
         """Return a block for each map."""
-        return self.columns.transform(views.whole)
+        return self.columns.transform(views.whole, self._network)
 
     def names(self, widths: Sequence[int]) -> list[str]:
         """Return ``trunk0_0``, ..., ``trunk1_0``, ..."""
-        return self.columns.names(widths)
+        return numbered("trunk", widths)
+
+
+def numbered(word: str, widths: Sequence[int]) -> list[str]:
+    """Return a name for each column of blocks of these widths."""
+    return [f"{word}{depth}_{i}" for depth, width in enumerate(widths) for i in range(width)]
 
 
 def kinds_of(augmenter: Any) -> list[Columns]:
@@ -175,7 +185,7 @@ class Representation:
         cls, kinds: list[Columns], parts: Sequence[np.ndarray], canvas: Canvas, labels: np.ndarray, score_weight: float
     ) -> Representation:
         """Learn from `parts`, rows with one-hot `labels` and rows without, an even choice of each where it has many."""
-        chosen = [thinned(np.arange(len(rows))) for rows in parts]
+        chosen = [evenly(len(rows), MOST_ROWS) for rows in parts]
         joined: list[list[np.ndarray]] = [[] for _ in kinds]
         n, offset = sum(map(len, chosen)), 0
         for rows, places in zip(parts, chosen, strict=True):
@@ -242,6 +252,11 @@ class Representation:
 def has_pixels(augmenter: Any) -> bool:
     """Tell whether pixels are among the columns of a fitted augmenter that has others, too."""
     return augmenter.representation == "both" or (augmenter.representation == "auto" and augmenter._trunk is None)
+
+
+def evenly(n: int, most: int) -> np.ndarray:
+    """Return the places of at most `most` of n rows, evenly spaced."""
+    return np.linspace(0, n - 1, min(n, most)).astype(int)
 
 
 def has_trunk(kinds: Sequence[Columns]) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,13 +113,26 @@ class TrunkColumns:
     cache_size_mb: float | None = 64
     expected: str | None = None
 
-    def transform(self, encoded: np.ndarray) -> list[np.ndarray]:
+    def network(self) -> Network:
+        """Return the network, which is known by a digest of its weights; an error where it is not the one of fit."""
+        network = network_of(self.backbone)
+        if self.expected not in (None, network.backbone.fingerprint):
+            raise ValueError(
+                f"The weights of backbone={network.backbone.name!r} have changed since fit: expected "
+                f"{str(self.expected)[:12]}, got {network.backbone.fingerprint[:12]}. Fit again, or set backbone to "
+                "the network of that fit."
+            )
+        return network
+
+    def transform(self, encoded: np.ndarray, network: Network | None = None) -> list[np.ndarray]:
         """Return the blocks of images, from fine to coarse maps.
 
         Parameters
         ----------
         encoded : ndarray of shape (n, height, width, channels), float32
             Images in [-1, 1].
+        network : Network, default=None
+            What `network` returned, for several calls. None: it is asked here.
 
         Returns
         -------
@@ -130,22 +143,12 @@ class TrunkColumns:
         ValueError
             If the network cannot be had, is not the one of fit or gives values that are not finite.
         """
-        network = network_of(self.backbone)
-        if self.expected not in (None, network.backbone.fingerprint):
-            raise ValueError(
-                f"The weights of backbone={network.backbone.name!r} have changed since fit: expected "
-                f"{str(self.expected)[:12]}, got {network.backbone.fingerprint[:12]}. Fit again, or set backbone to "
-                "the network of that fit."
-            )
+        network = network or self.network()
         ends = np.cumsum(network.backbone.n_channels)
         columns = np.empty((len(encoded), ends[-1]), np.float32)
         for start in range(0, len(encoded), AT_ONCE):
             columns[start : start + AT_ONCE] = self._columns(network, encoded[start : start + AT_ONCE])
         return np.split(columns, ends[:-1], axis=1)
-
-    def names(self, widths: Sequence[int]) -> list[str]:
-        """Return ``trunk0_0``, ..., ``trunk1_0``, ..."""
-        return [f"trunk{depth}_{i}" for depth, width in enumerate(widths) for i in range(width)]
 
     def _columns(self, network: Network, images: np.ndarray) -> list[np.ndarray]:
         """Return a vector for each image: looked up, or computed and kept."""

@@ -74,9 +74,10 @@ def _kinds(fold: Fold, *, backbone: Any) -> list[list[Columns]]:
     """Return the network's columns, a block a map, and the pixels as GANAugmenter has them; all standardised."""
     canvas = Canvas.of(ImageCodec.learn([fold.X], (*fold.X.shape[1:], 1)[:3]), "auto", is_table=False)
     trunk, both = TrunkColumns(backbone), []
+    network = trunk.network()
     for rows in (fold.X, fold.X_test):
         views = [canvas.views(rows[i : i + AT_ONCE]) for i in range(0, len(rows), AT_ONCE)]
-        blocks = [[*trunk.transform(view.whole), view.canvas.reshape(len(view.canvas), -1)] for view in views]
+        blocks = [[*trunk.transform(view.whole, network), view.canvas.reshape(len(view.canvas), -1)] for view in views]
         both.append([np.concatenate(block) for block in zip(*blocks, strict=True)])
     *maps, pixels = [standardised(X, fold.y, X_test) for X, X_test in zip(*both, strict=True)]
     return [maps, [pixels]]

@@ -14,7 +14,8 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_medgan import GANAugmenter, load, save
-from sklearn_medgan.augmentation import _trunk_columns
+from sklearn_medgan.augmentation import _canvas, _trunk_columns
+from sklearn_medgan.augmentation._representation import TrunkMaps
 from sklearn_medgan.augmentation._trunk_columns import CACHE, TrunkColumns, as_colour, network_of
 from sklearn_medgan.backbones import _resolve
 
@@ -76,7 +77,7 @@ def test_every_map_is_a_block_with_names_of_its_own():
     assert [block.shape for block in blocks] == [(3, 4), (3, 6)]
     for block, maps in zip(blocks, model((X + 1) * 127.5), strict=True):
         np.testing.assert_allclose(block, np.asarray(maps).mean((1, 2)), rtol=1e-4, atol=1e-4)
-    names = columns.names([4, 6])
+    names = TrunkMaps(columns).names([4, 6])
     assert len(names) == 10
     assert (names[0], names[4], names[-1]) == ("trunk0_0", "trunk1_0", "trunk1_5")
 
@@ -323,6 +324,15 @@ def test_a_fit_and_its_transform_see_each_row_once(seen):
     np.testing.assert_array_equal(without.transform(X), columns)
     names = augmenter.get_feature_names_out()
     assert sum("trunk" in name for name in names) == 10
+
+
+def test_a_model_is_told_from_others_once_a_call(monkeypatch):
+    """Its weights are hashed for that; the rows come in several chunks."""
+    monkeypatch.setattr(_canvas, "CHUNK_VALUES", 1)
+    augmenter, calls, plain = fitted(small()), [], _trunk_columns.fingerprint
+    monkeypatch.setattr(_trunk_columns, "fingerprint", lambda source: [calls.append(source), plain(source)][1])
+    augmenter.transform(images(120, (8, 8)))
+    assert len(calls) == 1
 
 
 def test_an_estimator_with_a_model_pickles(tmp_path):
