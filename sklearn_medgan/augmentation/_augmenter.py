@@ -17,7 +17,7 @@ from ._canvas import Canvas, warn_of_images
 from ._configuration import CONSTRAINTS, configure, trunk_of
 from ._labels import encode_labels
 from ._patch_learning import choose_patches
-from ._representation import Representation, has_pixels, kinds_of
+from ._representation import Representation, has_pixels, learn_columns
 from ._sampling import Sampler
 from ._training import choose_detail, train_gan, training_data
 
@@ -288,7 +288,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
             train_gan(self, data, hyper, goes_on)
             del data
             labels = labels[:, : len(getattr(self, "classes_", ()))]
-            learned = Representation.fit(kinds_of(self), parts, canvas, labels, self.score_weight)
+            learned = learn_columns(self, parts, labels)
             self._moments, self._class_scores = learned.moments, learned.scores
         return self
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from .._base import warn_caller
 from ._canvas import Canvas, Views, chunks
 from ._class_scores import ClassScores
 from ._patches import PatchDictionary, load_dictionary
@@ -25,6 +26,7 @@ from ._trunk_columns import Network, TrunkColumns
 # the radial kernel of an SVC sets its width (gamma="scale").
 PIXELS, MAPS, PATCHES = 0.3, 0.6, 0.6
 MOST_ROWS = 5_000  # with a label, and without, that are learned from: bounds time and memory
+FEW_ROWS = 48  # that columns are learned from after Ctrl-C
 COLUMNS_AT_ONCE = 256  # whose spread is taken at a time: bounds the float64 copy that it needs
 
 
@@ -252,6 +254,21 @@ class Representation:
 def has_pixels(augmenter: Any) -> bool:
     """Tell whether pixels are among the columns of a fitted augmenter that has others, too."""
     return augmenter.representation == "both" or (augmenter.representation == "auto" and augmenter._trunk is None)
+
+
+def learn_columns(augmenter: Any, parts: Sequence[np.ndarray], labels: np.ndarray) -> Representation:
+    """Return what the rows teach; after Ctrl-C what a few of them do, so that networks that are trained are kept."""
+    kinds, canvas = kinds_of(augmenter), augmenter._canvas
+    try:
+        return Representation.fit(kinds, parts, canvas, labels, augmenter.score_weight)
+    except KeyboardInterrupt:
+        few = [rows[evenly(len(rows), FEW_ROWS)] for rows in parts]
+        learned = Representation.fit(kinds, few, canvas, labels, score_weight=0.0)
+    warn_caller(
+        f"Learning the columns was interrupted; going on with what {sum(map(len, few))} rows tell of their location "
+        "and spread, without class scores."
+    )
+    return learned
 
 
 def evenly(n: int, most: int) -> np.ndarray:
