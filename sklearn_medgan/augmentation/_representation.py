@@ -70,6 +70,8 @@ class DiscriminatorMaps:
 
     def transform(self, views: Views) -> list[np.ndarray]:
         """Return the discriminator's blocks, in batches of one fixed shape."""
+        from keras import ops
+
         from ..gan.training import INFERENCE_BATCH
 
         encoded, represent, parts = views.canvas, self.program().represent, []
@@ -77,7 +79,7 @@ class DiscriminatorMaps:
             batch = encoded[start : start + INFERENCE_BATCH]
             padding = [(0, INFERENCE_BATCH - len(batch))] + [(0, 0)] * (batch.ndim - 1)
             _, blocks = represent(self.player.ema, self.player.buffers, np.pad(batch, padding))
-            parts.append([block.numpy()[: len(batch)] for block in blocks])
+            parts.append([ops.convert_to_numpy(block)[: len(batch)] for block in blocks])
         joined = [np.concatenate(block) for block in zip(*parts, strict=True)]
         return [signed_root(block) for block in joined] if self.rooted else joined
 

@@ -185,7 +185,7 @@ def pretrained_classifier(
         x = keras.layers.Dropout(DROPPED, seed=seed_of(rng))(x)
         network = keras.Model(image, keras.layers.Dense(n_classes, kernel_initializer="zeros")(x))
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
-        network.compile(keras.optimizers.Adam(), loss, jit_compile=False)
+        network.compile(keras.optimizers.Adam(), loss, jit_compile=keras.backend.backend() == "jax")
         network.optimizer.build(network.trainable_variables)  # here, or the first step is traced twice
         return network, size
 

@@ -253,7 +253,7 @@ def _check_folder(folder: Path, outputs: set[Path], *, force: bool) -> None:
 
 def make(options: Namespace, real: Real, wanted: np.ndarray, session: Session) -> Drawn:
     """Fit or load, keep the model where asked, and draw."""
-    session.load_tensorflow()
+    session.load_backend()
     if options.model is None:
         augmenter = fit(options, real, session)
     else:

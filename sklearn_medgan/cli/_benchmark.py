@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, session: Session) -> int:
     for job in jobs:
         job.check()
     if any(job.trains_networks for job in jobs):
-        session.load_tensorflow(write)
+        session.load_backend(write)
         resolve_backbone(network_parameters(options, "backbone").get("backbone"))  # an error before hours of work
     tables = []
     for job in jobs:

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace, session: Session) -> int:
     demonstrations = [Demonstration(*each) for each in jobs(options)]
     for each in demonstrations:
         each.job.check()
-    session.load_tensorflow()
+    session.load_backend()
     for each in demonstrations:
         each.run(folder, session.write)
     session.tell_notes()

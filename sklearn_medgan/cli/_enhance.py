@@ -59,13 +59,13 @@ def run(options: Namespace, session: Session) -> int:
     if options.model is not None:
         shape = model_summary(Path(options.model), "GANEnhancer")["fitted"]["image_shape_"]
         job.check_channels(shape[2], f"--model {options.model}")
-        session.load_tensorflow()
+        session.load_backend()
         with reading(options.model):
             enhancer = load(options.model)
     else:
         good = load_good(options, job)
         session.write(f"{options.good}: {len(good)} good images of {kind_of(good)}.")
-        session.load_tensorflow()
+        session.load_backend()
         enhancer = fit(settings, good, options.good, session)
     session.write(verdict(enhancer.guard_report_))
     job.restore(Restorer(enhancer, options.uncertainty, session), session.staging)

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .._backend import TITLES, backend_name, check_backend
 from .._interrupt import Interrupt
 from .._parameters import ParameterError
 from ._staging import Staging
-from ._streams import StreamError, import_tensorflow, say
+from ._streams import StreamError, import_backend, say
 
 # Parameters of the library: the option, what to call it in a command without that, and what its user can do.
 OPTIONS = {
@@ -172,10 +173,11 @@ class Session:
         for note in self.notes():
             (write or self.write)(f"note: {note}")
 
-    def load_tensorflow(self, write: Callable[[str], None] | None = None) -> None:
-        """Load it, quietly."""
-        (write or self.write)("Loading TensorFlow ...")
-        import_tensorflow()
+    def load_backend(self, write: Callable[[str], None] | None = None) -> None:
+        """Load what computes the networks, quietly."""
+        check_backend()
+        (write or self.write)(f"Loading {TITLES[backend_name()]} ...")
+        import_backend()
 
     def learn(self, estimator: Any, name: object, *rows: Any) -> None:
         """Fit an estimator on rows (and labels) that are called `name`."""

@@ -1,4 +1,4 @@
-"""Where a command runs: its streams, the backend of matplotlib, and TensorFlow's start-up log."""
+"""Where a command runs: its streams, the backend of matplotlib, and the start-up log of what computes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from typing import IO, TextIO
+
+from .._backend import backend_name
 
 
 class StreamError(Exception):
@@ -81,15 +83,16 @@ def draw_to_files(*, own: bool) -> None:
         os.environ["MPLBACKEND"] = "agg"
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow without its start-up log, which no setting silences entirely; a failure shows all of it."""
+def import_backend() -> None:
+    """Import Keras and its backend without their start-up log, which no setting silences; a failure shows all of it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryFile() as log:
         try:
             with _stderr_to(log):
-                import tensorflow as tf
-
-                tf.config.list_physical_devices()
+                library = importlib.import_module(backend_name())
+                importlib.import_module("keras")
+                if library.__name__ == "tensorflow":
+                    library.config.list_physical_devices()
         except BaseException:
             log.seek(0)
             sys.stderr.write(log.read().decode(errors="replace"))

@@ -24,6 +24,9 @@ class TrainedNetworks(keras.Model):
 
     def __getattr__(self, name: str) -> Any:  # no property: Keras would save the networks once more under its name
         if name not in ("generator", "discriminator"):
+            inherited = getattr(super(), "__getattr__", None)  # with PyTorch a model is one of its modules
+            if inherited is not None:
+                return inherited(name)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return next((layer for layer in self.layers if layer.name == name), None)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from .._fork import check_not_forked
+from .._backend import check_backend
 from .backends import backend
 
 _LOCK = threading.RLock()  # floatx and the data format are those of the process, not of a thread
@@ -21,7 +21,7 @@ _LOCK = threading.RLock()  # floatx and the data format are those of the process
 
 def check_environment() -> None:
     """Raise where networks cannot run, naming the setting at fault."""
-    check_not_forked()
+    check_backend()
     backend.check()
 
 

@@ -193,8 +193,11 @@ def train_restorer(
         def advance(state: State, sums: Tensor, start: int, stop: int, rate: float) -> tuple[State, Tensor]:
             hyper = RestorerHyper(rate, weight, PENALTY_WEIGHT, EMA_DECAY)
             constants = RestorerHyper(*(ops.convert_to_tensor(value, "float32") for value in hyper))
-            rows = (ops.convert_to_tensor(part[start:stop], "float32") for part in (poor, good))
-            return program.advance(state, sums, *rows, constants)
+            size = stop - start if backend.ANY_LENGTH else 1
+            for first in range(start, stop, size):
+                rows = (ops.convert_to_tensor(part[first : first + size], "float32") for part in (poor, good))
+                state, sums = program.advance(state, sums, *rows, constants)
+            return state, sums
 
         return float(rate), advance
 

@@ -294,9 +294,17 @@ def compiled_program(config: Configuration) -> GANProgram:
     return _program_of(config)
 
 
+def padded(data: Data) -> Data:
+    """Return data with more rows, which are never drawn, so that those of most folds of a set are of one length."""
+    n = len(data.rows)
+    extra = -n % (1 << max(5, n.bit_length() - 3))
+    rows, labels = (ops.pad(part, [(0, extra)] + [(0, 0)] * (len(part.shape) - 1)) for part in data[:2])
+    return Data(rows, labels, ops.pad(data.cumulative, [(0, extra)], constant_values=2.0))
+
+
 def train(program: GANProgram, state: State, data: Data, hyper: Hyper, seed: int, run: Run) -> Outcome:
     """Advance a GAN's `state` by the steps of `run`; see `loop`."""
-    constant_data = Data(*map(ops.convert_to_tensor, data))
+    constant_data = Data(*map(ops.convert_to_tensor, data if backend.ANY_LENGTH else padded(data)))
     constants = Hyper(*(ops.convert_to_tensor(value, "float32") for value in hyper))
     key = np.array([seed, 0], np.int32)
 

@@ -70,7 +70,7 @@ class Painter:
 def fake(monkeypatch):
     monkeypatch.setattr(_augment_command, "GANAugmenter", Painter)
     monkeypatch.setattr(persistence, "save", lambda estimator, path: path.write_text("model"))
-    monkeypatch.setattr(_session, "import_tensorflow", lambda: None)
+    monkeypatch.setattr(_session, "import_backend", lambda: None)
     monkeypatch.setattr(Painter, "interrupted", False)
     monkeypatch.setattr(Painter, "last", None)
     return Painter

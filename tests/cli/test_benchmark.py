@@ -32,7 +32,7 @@ def images(n=48, side=8, seed=0):
 def _here(tmp_path, monkeypatch):
     """The file of results appears in a folder of its own; TensorFlow does not come in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_session, "import_tensorflow", lambda: pytest.fail("nothing here trains a network"))
+    monkeypatch.setattr(_session, "import_backend", lambda: pytest.fail("nothing here trains a network"))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def calls(monkeypatch, small_result):
         return small_result
 
     monkeypatch.setattr(benchmark, "diagnostic_benchmark", stand_in)
-    monkeypatch.setattr(_session, "import_tensorflow", lambda: calls.append("TensorFlow"))
+    monkeypatch.setattr(_session, "import_backend", lambda: calls.append("TensorFlow"))
     return calls
 
 

@@ -60,7 +60,7 @@ class Inverter:
 def fake(monkeypatch):
     monkeypatch.setattr(_enhance, "GANEnhancer", Inverter)
     monkeypatch.setattr(persistence, "save", lambda estimator, path: path.write_text("model"))
-    monkeypatch.setattr(_session, "import_tensorflow", lambda: None)
+    monkeypatch.setattr(_session, "import_backend", lambda: None)
     monkeypatch.setattr(Inverter, "interrupted", False)
     return Inverter
 

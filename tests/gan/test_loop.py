@@ -8,6 +8,8 @@ from small_fits import Stop, X, fit
 
 from sklearn_medgan.gan.training import METRICS
 
+pytestmark = pytest.mark.backend
+
 
 def test_history_has_an_entry_every_ten_steps_and_at_the_end():
     gan = fit(max_iter=25)

@@ -7,6 +7,8 @@ from sklearn_medgan import GANAugmenter
 from sklearn_medgan.gan.progress import ProgressBar
 from sklearn_medgan.gan.training import METRICS
 
+pytestmark = pytest.mark.backend
+
 
 def test_verbose_shows_progress(capsys):
     fit(verbose=1)

@@ -19,7 +19,8 @@ Pull = Callable[[Sequence[Tensor | None]], list[Tensor]]
 class Backend(Protocol):
     """What a module of a library offers. A key is whatever `fold_in` takes and returns: two whole numbers at first."""
 
-    TRACES: bool  # whether `compiled` calls a function once a shape, to record it, or every time
+    TRACES: bool  # whether `compiled` calls a function to record it, or every time
+    ANY_LENGTH: bool  # whether it takes arrays of another length without recording it again
 
     def check(self) -> None:
         """Raise RuntimeError where networks cannot run in this process, naming the setting at fault."""

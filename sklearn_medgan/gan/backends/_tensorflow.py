@@ -13,6 +13,7 @@ from ._tensorflow_strided import conv, filter_gradient, transpose
 __all__ = ["conv", "filter_gradient", "transpose"]
 
 TRACES = True
+ANY_LENGTH = True
 PARALLEL = 4  # rows that `each` may work at, each by itself, where threads are free
 
 spec, split = tf.TensorSpec, tf.split

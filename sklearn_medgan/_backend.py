@@ -1,0 +1,65 @@
+"""Which library computes the networks, and whether it can in this process. Nothing heavy is imported to tell."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+SETTING = "the environment variable KERAS_BACKEND (or 'backend' in keras.json)"
+
+_forked_while_running: str | None = None
+
+
+def backend_name() -> str:
+    """Return the library that Keras computes with, or will: that of KERAS_BACKEND, else of keras.json."""
+    config = sys.modules.get("keras.src.backend.config")
+    if config is not None:
+        return config.backend()
+    if os.environ.get("KERAS_BACKEND"):
+        return os.environ["KERAS_BACKEND"]
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        return str(json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend", "tensorflow"))
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"
+
+
+def check_backend() -> None:
+    """Raise where networks cannot run, because of the library that Keras is set to or of how the process began."""
+    name = backend_name()
+    if name not in TITLES:
+        raise RuntimeError(
+            f"sklearn_medgan computes with TensorFlow, JAX or PyTorch; Keras is set to {name!r}. Set {SETTING} to "
+            "'tensorflow', 'jax' or 'torch' before Python starts."
+        )
+    if name not in sys.modules and importlib.util.find_spec(name) is None:
+        installed = [repr(other) for other in TITLES if importlib.util.find_spec(other)]
+        instead = f", or set {SETTING} to {' or '.join(installed)} before Python starts" if installed else ""
+        raise ImportError(f"Keras is set to {name!r}, and that package is not installed. Install it{instead}.")
+    if _forked_while_running == name:
+        raise RuntimeError(
+            f"{TITLES[name]} ran before this process was forked, and cannot run after it: the call would wait for "
+            "ever. Start processes with the method 'spawn' (multiprocessing.get_context('spawn')), or use joblib's "
+            "default backend 'loky'."
+        )
+
+
+def _running() -> str | None:
+    """Return the library that has started its threads; merely to have imported it does no harm."""
+    context = getattr(sys.modules.get("tensorflow.python.eager.context"), "_context", None)
+    if getattr(context, "_initialized", False):
+        return "tensorflow"
+    return "jax" if getattr(sys.modules.get("jax._src.xla_bridge"), "_backends", None) else None
+
+
+def _note() -> None:
+    global _forked_while_running
+    _forked_while_running = _forked_while_running or _running()
+
+
+if hasattr(os, "register_at_fork"):  # no fork, no function
+    os.register_at_fork(after_in_child=_note)

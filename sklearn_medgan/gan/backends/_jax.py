@@ -1,0 +1,99 @@
+"""What the engine needs of JAX; see `Backend`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from keras import ops
+
+from ._plain import depth_to_space, space_to_depth
+
+__all__ = ["depth_to_space", "space_to_depth"]
+
+TRACES = True
+ANY_LENGTH = False
+
+
+def check() -> None:
+    """Find nothing that networks could not run under."""
+
+
+def spec(shape: tuple[int | None, ...], dtype: str) -> None:
+    """Return nothing: JAX looks at the arguments."""
+
+
+def compiled(function: Callable, signature: tuple) -> Callable:
+    """Return a function that is compiled anew for each shape of its arguments."""
+    return jax.jit(function)
+
+
+def each(function: Callable, spec: Any) -> Callable:
+    """Return a loop over a function that is compiled for one row."""
+    row = jax.jit(function)
+    return lambda stack: jnp.stack([row(one) for one in stack])
+
+
+def loop(n: jax.Array | int, body: Callable, carry: Any) -> Any:
+    """Loop within the compiled function."""
+    return jax.lax.fori_loop(0, n, body, carry)
+
+
+def pullback(function: Callable, *inputs: jax.Array) -> tuple[tuple, Any, Callable]:
+    """Return what `jax.vjp` does."""
+    outputs, pull, others = jax.vjp(function, *inputs, has_aux=True)
+
+    def pull_back(cotangents: Sequence[jax.Array | None]) -> list[jax.Array]:
+        pairs = zip(outputs, cotangents, strict=True)
+        return list(pull(tuple(jnp.zeros_like(output) if c is None else c for output, c in pairs)))
+
+    return outputs, others, pull_back
+
+
+def split(flat: jax.Array, sizes: list[int]) -> Sequence[jax.Array]:
+    """Cut a vector into pieces of these sizes."""
+    return jnp.split(flat, np.cumsum(sizes)[:-1])
+
+
+def _key(key: Any) -> jax.Array:
+    return jnp.asarray(key).astype("uint32")
+
+
+def fold_in(key: Any, number: Any) -> jax.Array:
+    """Return the key that belongs to a key and a whole number."""
+    return jax.random.fold_in(_key(key), number)
+
+
+def split_key(key: Any, n: int) -> Sequence[jax.Array]:
+    """Return `n` keys, which are none of those that small numbers are folded into: JAX's own would be."""
+    return list(jax.random.split(fold_in(key, 2**31 - 1), n))
+
+
+def uniform(key: Any, shape: tuple, low: float, high: float, dtype: Any) -> jax.Array:
+    """Draw numbers between `low` and `high`."""
+    return jax.random.uniform(_key(key), shape, dtype, low, high)
+
+
+def normal(key: Any, shape: tuple, dtype: Any) -> jax.Array:
+    """Draw standard normal numbers."""
+    return jax.random.normal(_key(key), shape, dtype)
+
+
+def conv(fine: jax.Array, filters: jax.Array) -> jax.Array:
+    """Halve the sides."""
+    return ops.conv(fine, filters, 2, "same", "channels_last")
+
+
+def transpose(coarse: jax.Array, filters: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Double the sides to `size`."""
+    fine = jax.ShapeDtypeStruct((coarse.shape[0], *size, filters.shape[2]), coarse.dtype)
+    return jax.linear_transpose(lambda fine: conv(fine, filters), fine)(coarse)[0]
+
+
+def filter_gradient(fine: jax.Array, coarse: jax.Array) -> jax.Array:
+    """Return the derivative by the filters."""
+    filters = jax.ShapeDtypeStruct((4, 4, fine.shape[3], coarse.shape[3]), fine.dtype)
+    return jax.linear_transpose(lambda filters: conv(fine, filters), filters)(coarse)[0]
