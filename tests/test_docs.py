@@ -19,6 +19,7 @@ PAGES = [
     "docs/degradations.md",
     "docs/metrics.md",
     "docs/benchmark_protocol.md",
+    "docs/backends.md",
     "docs/inference.md",
     "docs/research_log.md",
 ]
