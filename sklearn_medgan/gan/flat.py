@@ -43,8 +43,8 @@ class FlatNetwork:
         values = []
         for variable in self.model.trainable_variables:
             drawn = id(variable) in initializers
-            values.append(initializers[id(variable)].draw(variable.shape, rng) if drawn else _array(variable))
-        buffers = [_array(variable) for variable in self.model.non_trainable_variables]
+            values.append(initializers[id(variable)].draw(variable.shape, rng) if drawn else variable.numpy())
+        buffers = [variable.numpy() for variable in self.model.non_trainable_variables]
         return Player.starting_from(_flatten(values), _flatten(buffers))
 
     def write(self, model: keras.Model, weights: np.ndarray, buffers: np.ndarray) -> keras.Model:
@@ -58,18 +58,13 @@ class FlatNetwork:
     def read(self, model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
         """Return what `write` wrote."""
         parts = model.trainable_variables, _statistics(model)
-        weights, buffers = (_flatten([_array(variable) for variable in part]) for part in parts)
+        weights, buffers = (_flatten([variable.numpy() for variable in part]) for part in parts)
         return weights, buffers
 
 
 def _statistics(model: keras.Model) -> list:
     """Return BatchNorm's statistics: a stock model also has fixed kernels, in layers that are not trained at all."""
     return [variable for layer in model.layers if layer.trainable for variable in layer.non_trainable_variables]
-
-
-def _array(variable: Any) -> np.ndarray:
-    """Return the values of a variable: with JAX and PyTorch its own `numpy` draws a warning from NumPy 2."""
-    return ops.convert_to_numpy(ops.copy(variable.value))
 
 
 def _n_values(shapes: list[tuple[int, ...]]) -> int:

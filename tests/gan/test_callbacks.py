@@ -12,8 +12,6 @@ from small_fits import Stop, X, fit, fit_enhancer
 
 from sklearn_medgan.gan.training import METRICS
 
-pytestmark = pytest.mark.backend
-
 
 def test_callbacks_are_told_of_every_entry_and_see_the_averaged_networks():
     callback = Stop()
