@@ -2,6 +2,7 @@
 
 import inspect
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -73,6 +74,17 @@ def test_a_loop_is_compiled_once_for_any_number_of_rounds():
     for n in (0, 1, 5):
         value, total = run(np.float32(2), np.int32(n))
         assert (number(value), number(total)) == (2 ** (n + 1), n * (n - 1) // 2)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only XLA is slow within a loop")
+def test_one_round_is_no_loop_for_xla():
+    import jax
+
+    program = lambda n: str(jax.make_jaxpr(lambda x: backend.loop(n, lambda i, x: x * 3.0 + i, x))(2.0))  # noqa: E731
+    assert "while" not in program(1)
+    assert "scan" not in program(1)
+    assert "scan" in program(2) or "while" in program(2)
+    assert backend.loop(1, lambda i, x: x * 3.0 + i, 2.0) == 6.0
 
 
 def test_blocks_of_pixels_become_channels_in_the_order_of_rows():
