@@ -39,7 +39,7 @@ def each(function: Callable, spec: Any) -> Callable:
 
 
 def loop(n: jax.Array | int, body: Callable, carry: Any) -> Any:
-    """Loop within the compiled function, but not for one round: there XLA's gradients of 3x3 convolutions are slow, too."""
+    """Loop within the compiled function, but for one round not: within it XLA is slow at gradients of convolutions."""
     if isinstance(n, int) and n == 1:
         return body(0, carry)
     return jax.lax.fori_loop(0, n, body, carry)
