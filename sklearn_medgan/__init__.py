@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import lazy_loader
 
+from ._backend import choose_backend
+
+choose_backend()  # before anything imports Keras
 _resolve, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

@@ -28,6 +28,18 @@ def backend_name() -> str:
         return "tensorflow"
 
 
+def choose_backend() -> None:
+    """Set KERAS_BACKEND to JAX or PyTorch where Keras would take TensorFlow, unasked, and that is not installed.
+
+    Its file keras.json does not count as asked for: Keras writes "tensorflow" into it by itself.
+    """
+    asked = os.environ.get("KERAS_BACKEND") or "keras.src.backend.config" in sys.modules
+    if not asked and backend_name() == "tensorflow":
+        first = next((name for name in TITLES if importlib.util.find_spec(name)), "tensorflow")
+        if first != "tensorflow":
+            os.environ["KERAS_BACKEND"] = first
+
+
 def check_backend() -> None:
     """Raise where networks cannot run, because of the library that Keras is set to or of how the process began."""
     name = backend_name()

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import keras
 import pytest
 
 from sklearn_medgan import _backend
-from sklearn_medgan._backend import backend_name, check_backend
+from sklearn_medgan._backend import backend_name, check_backend, choose_backend
 
 
 def test_the_backend_is_that_of_keras_once_it_is_imported(monkeypatch):
@@ -29,6 +30,28 @@ def test_before_that_it_is_that_of_the_variable_then_of_the_file(monkeypatch, tm
     if file is not None:
         (tmp_path / "keras.json").write_text(json.dumps(file))
     assert backend_name() == expected
+
+
+@pytest.mark.parametrize(
+    ("installed", "variable", "expected"),
+    [
+        ("tensorflow jax", "", None),
+        ("jax torch", "", "jax"),
+        ("torch", "", "torch"),
+        ("jax", "torch", "torch"),
+        ("", "", None),
+    ],
+)
+def test_where_tensorflow_is_missing_and_nothing_is_set_another_is_chosen(
+    monkeypatch, tmp_path, installed, variable, expected
+):
+    monkeypatch.delitem(sys.modules, "keras.src.backend.config")
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')  # Keras's own doing
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name in installed.split() or None)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", variable)
+    choose_backend()
+    assert (os.environ["KERAS_BACKEND"] or None) == expected
 
 
 def test_an_unknown_backend_is_refused_in_one_line_that_says_what_to_do(monkeypatch):
