@@ -175,6 +175,10 @@ def patch_settings(pretrained: str) -> dict:
 
 def limit_threads(n: int) -> None:
     """Hold TensorFlow to `n` threads in this process; it must not have begun to compute with another number."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return  # a matter of OMP_NUM_THREADS
     import tensorflow as tf
 
     if tf.config.threading.get_intra_op_parallelism_threads() != n:

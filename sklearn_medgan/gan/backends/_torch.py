@@ -32,9 +32,15 @@ def compiled(function: Callable, signature: tuple) -> Callable:
 
     def run(*args: Any) -> Any:
         with torch.no_grad():
-            return function(*keras.tree.map_structure(ops.convert_to_tensor, args))
+            return function(*keras.tree.map_structure(_on_device, args))
 
     return run
+
+
+def _on_device(value: Any) -> Any:
+    """Return a tensor; whole numbers (counts, keys) stay what they are: to read one from a device waits for it."""
+    whole = isinstance(value, np.ndarray | np.generic) and np.issubdtype(value.dtype, np.integer)
+    return value if whole else ops.convert_to_tensor(value)
 
 
 def each(function: Callable, spec: Any) -> Callable:
