@@ -54,6 +54,11 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
             )
         elif outcome.ended_by == "interrupt":
             warn_caller(f"Training was interrupted at step {self.n_iter_}; going on with what was learned so far.")
+        elif outcome.ended_by == "lost":
+            warn_caller(
+                f"Training {subject} lost another process that shared it, at step {self.n_iter_}; going on alone with "
+                f"what was learned so far. Save it, and begin all processes again. The library said: {outcome.error}"
+            )
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ PAGES = [
     "docs/metrics.md",
     "docs/benchmark_protocol.md",
     "docs/backends.md",
+    "docs/scaling.md",
     "docs/inference.md",
     "docs/research_log.md",
 ]

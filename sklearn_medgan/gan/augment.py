@@ -4,15 +4,16 @@ Every transform is a linear map of the image with random coefficients, written a
 gradient (and the gradient of that) is exact, deterministic and cheap. Borders repeat the edge pixel: in data
 scaled to [-1, 1] zero padding would paint a grey frame that the discriminator learns to look for.
 
-A transform is a function `f(images, seed, strength) -> images` of a float batch (n, height, width, channels) and a
-stateless seed of shape (2,); `strength` scales how far it goes. `TRANSFORMS` names them.
+A transform is a function `f(images, seed, strength, workers) -> images` of a float batch (n, height, width, channels)
+and a stateless seed of shape (2,); `strength` scales how far it goes, and `workers` share the batch. `TRANSFORMS` names
+them.
 """
 
 from __future__ import annotations
 
 from keras import ops
 
-from .backends import Tensor, backend
+from .backends import ALONE, Tensor, Workers, backend
 
 SHIFT = 0.125  # of the side
 CONTRAST = (0.7, 1.3)
@@ -21,9 +22,10 @@ CUTOUT = 0.4  # side of the hole, of the side of the image
 TONE = 0.35  # exponents of tone curves lie between exp(-0.35) and exp(0.35), 0.7 to 1.4
 
 
-def _uniform(images: Tensor, seed: Tensor, salt: int, low: float, high: float) -> Tensor:
-    """Draw one number a row, shape (n, 1, 1)."""
-    return backend.uniform(backend.fold_in(seed, salt), (images.shape[0], 1, 1), low, high, images.dtype)
+def _uniform(images: Tensor, seed: Tensor, salt: int, low: float, high: float, workers: Workers = ALONE) -> Tensor:
+    """Draw one number a row, shape (n, 1, 1): of those for the rows of all workers."""
+    shape = workers.n * images.shape[0], 1, 1
+    return workers.share(backend.uniform(backend.fold_in(seed, salt), shape, low, high, images.dtype))
 
 
 def _along(images: Tensor, axis: int, source: Tensor) -> Tensor:
@@ -38,36 +40,36 @@ def _positions(images: Tensor, axis: int) -> Tensor:
     return ops.arange(images.shape[axis], dtype=images.dtype)[None, :, None]
 
 
-def shift(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
+def shift(images: Tensor, seed: Tensor, strength: float = 1.0, workers: Workers = ALONE) -> Tensor:
     """Move by whole pixels, up to an eighth of the side, independently along both axes."""
     reach = strength * SHIFT
     for axis in (1, 2):
-        offset = ops.round(_uniform(images, seed, axis, -reach, reach) * images.shape[axis])
+        offset = ops.round(_uniform(images, seed, axis, -reach, reach, workers) * images.shape[axis])
         images = _along(images, axis, _positions(images, axis) + offset)
     return images
 
 
-def flip(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
+def flip(images: Tensor, seed: Tensor, strength: float = 1.0, workers: Workers = ALONE) -> Tensor:
     """Mirror left and right, half of the rows at any strength: there is no half a flip."""
-    mirrored = ops.cast(_uniform(images, seed, 3, 0.0, 1.0) < 0.5, images.dtype)[..., None]
+    mirrored = ops.cast(_uniform(images, seed, 3, 0.0, 1.0, workers) < 0.5, images.dtype)[..., None]
     return mirrored * ops.flip(images, 2) + (1.0 - mirrored) * images
 
 
-def contrast(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
+def contrast(images: Tensor, seed: Tensor, strength: float = 1.0, workers: Workers = ALONE) -> Tensor:
     """Stretch each image about its mean and move its mean."""
     low, high = (1.0 + strength * (bound - 1.0) for bound in CONTRAST)
     mean = ops.mean(images, [1, 2, 3], keepdims=True)
-    gain = _uniform(images, seed, 4, low, high)[..., None]
-    offset = _uniform(images, seed, 5, -strength * BRIGHTNESS, strength * BRIGHTNESS)[..., None]
+    gain = _uniform(images, seed, 4, low, high, workers)[..., None]
+    offset = _uniform(images, seed, 5, -strength * BRIGHTNESS, strength * BRIGHTNESS, workers)[..., None]
     return (images - mean) * gain + mean + offset
 
 
-def cutout(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
+def cutout(images: Tensor, seed: Tensor, strength: float = 1.0, workers: Workers = ALONE) -> Tensor:
     """Fill a random box with the image's mean (DeVries and Taylor 2017, arXiv 1708.04552)."""
     inside = ops.ones((), images.dtype)
     for axis in (1, 2):
         side = images.shape[axis]
-        centre = _uniform(images, seed, 5 + axis, 0.0, 1.0) * side
+        centre = _uniform(images, seed, 5 + axis, 0.0, 1.0, workers) * side
         near = ops.cast(ops.abs(_positions(images, axis) + 0.5 - centre) < strength * CUTOUT / 2 * side, images.dtype)
         inside = inside * (near[..., None] if axis == 1 else ops.transpose(near, [0, 2, 1])[..., None])
     mean = ops.mean(images, [1, 2, 3], keepdims=True)
@@ -77,10 +79,12 @@ def cutout(images: Tensor, seed: Tensor, strength: float = 1.0) -> Tensor:
 TRANSFORMS = {"shift": shift, "flip": flip, "contrast": contrast, "cutout": cutout}
 
 
-def augment(images: Tensor, names: tuple[str, ...], seed: Tensor, strength: float = 1.0) -> Tensor:
+def augment(
+    images: Tensor, names: tuple[str, ...], seed: Tensor, strength: float = 1.0, workers: Workers = ALONE
+) -> Tensor:
     """Apply the named transforms in turn; each row and each transform draws its own numbers."""
     for name in names:
-        images = TRANSFORMS[name](images, seed, strength)
+        images = TRANSFORMS[name](images, seed, strength, workers)
     return images
 
 

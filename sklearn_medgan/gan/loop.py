@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 import keras
 import numpy as np
 
-from .._interrupt import termination_as_interrupt
-from .backends import Tensor
+from .._interrupt import Interrupt, termination_as_interrupt
+from .backends import Tensor, Workers
 from .callbacks import Listeners
 from .program import Program
 from .progress import ProgressBar
@@ -23,7 +23,7 @@ LONGEST_CALL = 1.0  # seconds that a call of the compiled step should take at mo
 
 Advance = Callable[[State, Tensor, int, int, float], tuple[State, Tensor]]
 Plan = Callable[[int, int, float], tuple[float, Advance]]
-End = Literal["max_iter", "max_time", "callback", "divergence", "interrupt"]
+End = Literal["max_iter", "max_time", "callback", "divergence", "interrupt", "lost"]
 
 
 @dataclass
@@ -38,11 +38,12 @@ class Run:
 
 
 class Outcome(NamedTuple):
-    """What a training came to: its last finite state, its history, and what ended it."""
+    """What a training came to: its last finite state, its history, and what ended it ("lost": with what words)."""
 
     state: State
     history: dict[str, list]
     ended_by: End
+    error: str = ""
 
 
 def loop(program: Program, state: State, plan: Plan, learning_rate: float, run: Run) -> Outcome:
@@ -52,35 +53,44 @@ def loop(program: Program, state: State, plan: Plan, learning_rate: float, run: 
     share of the budget used before, from 0 to 1. It returns the learning rate, at the start `learning_rate`, and a
     function ``advance(state, sums, start, stop, rate)`` that takes the steps `start` to `stop` of the interval. So what
     a step draws does not depend on how steps are grouped into calls, which their speed decides.
+
+    Where several processes share the training, each calls this; budgets, callbacks and signals that end one end all.
     """
-    training = _Training(program, state, run)
-    with termination_as_interrupt(), Listeners(program, run.callbacks, -(-run.max_iter // INTERVAL)) as listeners:
+    shared = program.workers.n_processes > 1
+    signals = Interrupt()  # none may leave a step that the others take, so signals are held
+    signals.held = True
+    training = _Training(program, state, run, signals)
+    listeners = Listeners(program, run.callbacks, -(-run.max_iter // INTERVAL))
+    with signals if shared else termination_as_interrupt(), listeners:
         try:
             training.run(plan, learning_rate, listeners)
         except KeyboardInterrupt:
             training.ended_by = "interrupt"
+        except Exception as error:
+            training.lose(error)
         training.state = listeners.end(training.state)
-    return Outcome(
-        keras.tree.map_structure(keras.ops.convert_to_numpy, training.state), training.history, training.ended_by
-    )
+    state = keras.tree.map_structure(keras.ops.convert_to_numpy, training.state)
+    return Outcome(state, training.history, training.ended_by, training.error)
 
 
 class _Training:
     """A training under way."""
 
-    def __init__(self, program: Program, state: State, run: Run) -> None:
+    def __init__(self, program: Program, state: State, run: Run, signals: Interrupt) -> None:
         self.program, self.state, self.max_iter = program, state, run.max_iter
         self.history = {name: list(run.history.get(name, [])) for name in ("step", *program.metrics)}
-        self.pace = _Pace(run.max_time)
+        self.pace, self.signals = _Pace(run.max_time, program.workers), signals
         self.bar = ProgressBar(program.active_metrics, run.max_iter) if run.verbose else None
         self.done = 0
         self.ended_by: End = "max_iter"
+        self.error = ""
 
     def run(self, plan: Plan, learning_rate: float, listeners: Listeners) -> None:
         """Take intervals until the end."""
         self.state, n_entries = listeners.begin(self.state, learning_rate)
         self.done = min(self.max_iter, n_entries * INTERVAL)
         while self.done < self.max_iter:
+            self.pace.look()
             n_steps = min(INTERVAL, self.max_iter - self.done)
             rate, advance = plan(int(self.state.step), n_steps, max(self.done / self.max_iter, self.pace.spent))
             self.state, rate = listeners.before_entry(self.state, rate)
@@ -88,7 +98,7 @@ class _Training:
             if values:
                 self._record(values)
                 self.state = listeners.after_entry(self.state, values)
-            end = end or ("callback" if listeners.stopped else None)
+            end = end or ("callback" if self.pace.look(listeners.stopped) else None)
             if self.bar and values:
                 self.bar.update(self.done, self.pace.spent, values, is_last=bool(end) or self.done == self.max_iter)
             if end:
@@ -114,12 +124,24 @@ class _Training:
                     self.state = before
                     return "divergence", {}
                 self.state, sums, taken = state, sums_now, taken + size
-                end = "max_time" if self.pace.spent >= 1.0 else None
+                interrupted = self.pace.look(self.signals.seen > 0)
+                end = "interrupt" if interrupted else "max_time" if self.pace.spent >= 1.0 else None
         except KeyboardInterrupt:
             end = "interrupt"
+        except Exception as error:
+            end = self.lose(error)
         self.done += taken
         means = keras.ops.convert_to_numpy(sums) / np.float32(max(taken, 1))
         return end, dict(zip(self.program.metrics, means.tolist(), strict=True)) if taken else {}
+
+    def lose(self, error: Exception) -> End:
+        """Go on alone with what arrived before another process was lost; raise again any other error."""
+        if not self.program.workers.lost(error):
+            raise error
+        self.state = keras.tree.map_structure(keras.ops.convert_to_numpy, self.state)
+        self.error = str(error).strip().rpartition("\n\n")[2].partition("\n")[0]  # TensorFlow's begins with a stack
+        self.ended_by = "lost"
+        return self.ended_by
 
     def _record(self, values: dict[str, float]) -> None:
         for name, value in {"step": int(self.state.step), **values}.items():
@@ -127,16 +149,26 @@ class _Training:
 
 
 class _Pace:
-    """The time that training took, and how many steps the next call should have."""
+    """The time that training took, and how many steps the next call should have.
 
-    def __init__(self, max_time: float | None) -> None:
-        self.started, self.max_time = time.monotonic(), max_time
-        self.n_calls, self.seconds_per_step = 0, 0.0
+    All processes go by the one that has least of it: `spent` is the share of the time that there is, 0 without a limit,
+    and `left` the seconds that a call may take.
+    """
 
-    @property
-    def spent(self) -> float:
-        """Share of the time that there is; 0 where there is no limit."""
-        return 0.0 if self.max_time is None else (time.monotonic() - self.started) / self.max_time
+    def __init__(self, max_time: float | None, workers: Workers) -> None:
+        self.started, self.max_time, self.workers = time.monotonic(), max_time, workers
+        self.n_calls, self.seconds_per_step, self.spent, self.left = 0, 0.0, 0.0, LONGEST_CALL
+
+    def look(self, flag: bool = False) -> bool:
+        """Look at the clock, and return whether `flag` is true in any process."""
+        spent, left = 0.0, LONGEST_CALL
+        if self.max_time is not None:
+            passed = time.monotonic() - self.started
+            spent, left = passed / self.max_time, min(LONGEST_CALL, self.max_time - passed)
+        table = self.workers.gather([spent, -left, self.seconds_per_step, float(flag)])
+        self.spent, negative, self.seconds_per_step, raised = table.max(0).tolist()
+        self.left = -negative
+        return raised > 0
 
     def n_steps(self, most: int) -> int:
         """Return as many steps, at most `most`, as fit into a second and into the time left; one until that is known.
@@ -145,8 +177,7 @@ class _Pace:
         """
         if self.n_calls < 2:
             return 1
-        left = LONGEST_CALL if self.max_time is None else min(LONGEST_CALL, self.max_time * (1.0 - self.spent))
-        return int(np.clip(left / max(self.seconds_per_step, 1e-9), 1, most))
+        return int(np.clip(self.left / max(self.seconds_per_step, 1e-9), 1, most))
 
     @contextmanager
     def measuring(self, n_steps: int) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from .backends import Tensor, backend
+from .backends import ALONE, Tensor, Workers, backend
 from .flat import FlatNetwork
 from .networks import Discriminator
 from .one_pass import anatomy
@@ -21,13 +21,15 @@ CACHE_SIZE = 32  # compiled programs of each kind kept in the process; the least
 class Program:
     """Two networks as functions of flat vectors, and their training steps in a compiled loop.
 
-    A subclass says in `advance` what a step is. `discriminator` is None where training has no adversary.
+    A subclass says in `advance` what a step is. `discriminator` is None where training has no adversary; `workers`
+    share each batch.
     """
 
     metrics: ClassVar[tuple[str, ...]]
     loss_shown: ClassVar[str]  # the metric that Keras callbacks see as "loss"
 
-    def __init__(self, generator: keras.Model, discriminator: Discriminator | None) -> None:
+    def __init__(self, generator: keras.Model, discriminator: Discriminator | None, workers: Workers = ALONE) -> None:
+        self.workers = workers
         self.generator = FlatNetwork(generator)
         self.discriminator = None if discriminator is None else FlatNetwork(discriminator.model)
         self.body = anatomy(discriminator) if discriminator is not None and discriminator.trunk else None

@@ -13,13 +13,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from .backends import Tensor, backend
+from .backends import ALONE, Tensor, Workers, backend
 from .environment import Compiled, check_environment, own_settings
 from .loop import Advance, Outcome, Run, loop
 from .networks import conv_discriminator
 from .one_pass import Weighting, discriminator_gradients
 from .program import CACHE_SIZE, Program, initial_player, spec
 from .restorers import image_restorer, table_restorer
+from .sharing import check_alike, check_shares
 from .state import BETA_2, State, adam
 
 ADVERSARIAL_METRICS = ("generator_loss", "discriminator_loss", "penalty")
@@ -63,17 +64,17 @@ class RestorerProgram(Program):
     loss_shown: ClassVar[str] = "fidelity_loss"
     betas: ClassVar[tuple[float, float]] = (BETA_1, BETA_2)
 
-    def __init__(self, config: RestorerConfiguration) -> None:
+    def __init__(self, config: RestorerConfiguration, workers: Workers = ALONE) -> None:
         self.config = config
         with own_settings():
             if not self.is_image:
-                super().__init__(table_restorer(config.shape[0], config.width), None)
+                super().__init__(table_restorer(config.shape[0], config.width), None, workers)
             else:
                 adversary = conv_discriminator(config.shape, 1, config.width) if config.adversarial else None
-                super().__init__(image_restorer(config.shape[2], config.width, config.depth), adversary)
+                super().__init__(image_restorer(config.shape[2], config.width, config.depth), adversary, workers)
         state, batches = self.state_signature(), spec(None, config.batch_size, *config.shape)
         hyper = RestorerHyper(*(spec() for _ in RestorerHyper._fields))
-        self.advance = Compiled(self._advance, (state, spec(len(METRICS)), batches, batches, hyper))
+        self.advance = Compiled(self._advance, (state, spec(len(METRICS)), batches, batches, hyper), workers=workers)
         any_size = (None, None, config.shape[2]) if self.is_image else config.shape
         signature = state.generator.ema, spec(None, *any_size)
         self.restore = Compiled(self._restore, signature)
@@ -118,8 +119,9 @@ class RestorerProgram(Program):
         return self.repeat(lambda i, state: self._step(state, poor[i], good[i], hyper), ops.shape(poor)[0], state, sums)
 
     def _step(self, state: State, poor: Tensor, good: Tensor, hyper: RestorerHyper) -> tuple[State, dict[str, Tensor]]:
-        """Update both networks."""
+        """Update both networks; a worker by its share of the rows."""
         g, d = state.generator, state.discriminator
+        poor, good = map(self.workers.share, (poor, good))
         values = dict.fromkeys(METRICS, ops.zeros((), "float32"))
         one = ops.ones((), "float32")
 
@@ -135,20 +137,22 @@ class RestorerProgram(Program):
             assert self.discriminator is not None
             assert self.body is not None
             weighting = Weighting(1.0, 0.0, hyper.penalty_weight, hyper.penalty_weight, True, False)
-            labels = ops.zeros((self.config.batch_size, 1), "float32")
+            labels = ops.zeros((good.shape[0], 1), "float32")
             weights = self.discriminator.unflatten(d.weights)
             rows = ops.concatenate([good, restored])
             gradients, pull, found = discriminator_gradients(self.body, weights, rows, labels, LOSS, weighting)
             values.update({name: found[name] for name in ADVERSARIAL_METRICS})
-            d = adam(d, ops.concatenate([ops.reshape(v, [-1]) for v in gradients]), hyper, 0.0, True)
+            gradient = self.workers.mean(ops.concatenate([ops.reshape(v, [-1]) for v in gradients]))
+            d = adam(d, gradient, hyper, 0.0, True)
             of_adversary = hyper.adversarial_weight * pull
         # The head of the spread has weights of its own: neither loss shall cut the other's gradient.
         both = *pull_back([one, of_adversary, None]), *pull_back([None, None, one])
+        both = self.workers.mean(both)
         gradient = sum(part / ops.maximum(ops.sqrt(ops.sum(part * part)) / LARGEST_GRADIENT, 1.0) for part in both)
         before = mean_squares(poor - good)
         psnr, psnr_before = (-10.0 * ops.mean(ops.log(m + 1e-10)) / np.log(10.0) for m in (error, before))
         values.update(fidelity_loss=fidelity, spread_loss=spread_loss, psnr=psnr, gain=psnr - psnr_before)
-        return State(adam(g, gradient, hyper, BETA_1, True), d, state.step + 1), values
+        return State(adam(g, gradient, hyper, BETA_1, True), d, state.step + 1), self.workers.mean(values)
 
 
 def mean_squares(difference: Tensor) -> Tensor:
@@ -182,6 +186,8 @@ def train_restorer(
 ) -> Outcome:
     """Advance `state` by the steps of `run` on pairs drawn anew; see `loop`."""
     config, first = program.config, int(state.step)
+    check_shares(program.workers, config.batch_size)
+    check_alike(program.workers, (state, learning_rate, adversarial_weight, run.max_iter))
 
     def plan(step: int, n_steps: int, progress: float) -> tuple[float, Advance]:
         drawn = pairs.draw(n_steps * config.batch_size)
@@ -205,11 +211,11 @@ def train_restorer(
 
 
 @functools.lru_cache(maxsize=CACHE_SIZE)
-def _program_of(config: RestorerConfiguration) -> RestorerProgram:
-    return RestorerProgram(config)
+def _program_of(config: RestorerConfiguration, workers: Workers) -> RestorerProgram:
+    return RestorerProgram(config, workers)
 
 
 def compiled_restorer(config: RestorerConfiguration) -> RestorerProgram:
     """Return the program of a configuration, traced at most once while it is among the last `CACHE_SIZE` used."""
     check_environment()
-    return _program_of(config)
+    return _program_of(config, backend.workers())

@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from .augment import augment
-from .backends import Tensor, backend, value_and_gradients
+from .backends import ALONE, Tensor, Workers, backend, value_and_gradients
 from .environment import Compiled, check_environment, own_settings
 from .flat import FlatNetwork
 from .loop import Advance, Outcome, Run, loop
@@ -25,6 +25,7 @@ from .losses import OBJECTIVES, class_loss
 from .networks import ARCHITECTURES
 from .one_pass import Weighting, discriminator_gradients
 from .program import CACHE_SIZE, Program, spec
+from .sharing import check_alike, check_shares
 from .state import BETA_2, Player, State, adam
 
 # Rows are padded to this, so that a row's result never depends on its neighbours. A multiple of 48, because the matrix
@@ -99,17 +100,18 @@ class GANProgram(Program):
     loss_shown: ClassVar[str] = "discriminator_loss"
     discriminator: FlatNetwork  # always there
 
-    def __init__(self, config: Configuration) -> None:
+    def __init__(self, config: Configuration, workers: Workers = ALONE) -> None:
         self.config = config
         build_generator, build_discriminator = ARCHITECTURES[config.architecture]
         sizes = config.shape, config.n_classes, config.width
         with own_settings():
-            super().__init__(build_generator(*sizes, config.latent_dim), build_discriminator(*sizes))
+            super().__init__(build_generator(*sizes, config.latent_dim), build_discriminator(*sizes), workers)
         state, labels = self.state_signature(), spec(None, config.n_classes)
         # Any number of rows, so that other folds of a set do not trace again.
         data, hyper = Data(spec(None, *config.shape), labels, spec(None)), Hyper(*(spec() for _ in Hyper._fields))
         numbers = spec(2, dtype="int32"), spec(dtype="int32")
-        self.advance = Compiled(self._advance, (state, spec(len(METRICS)), data, hyper, *numbers))
+        types = state, spec(len(METRICS)), data, hyper, *numbers
+        self.advance = Compiled(self._advance, types, workers=workers)
         batch = INFERENCE_BATCH
         noise, labels = spec(batch, config.latent_dim), spec(batch, config.n_classes)
         self.generate = Compiled(self._generate, (state.generator.ema, state.generator.buffers, noise, labels))
@@ -154,11 +156,12 @@ class GANProgram(Program):
         return self.repeat(step, n_steps, state, sums)
 
     def _draw(self, data: Data, seed: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw `n` real rows and their labels, noise, and a key for what follows."""
-        dtype = data.rows.dtype
+        """Draw `n` real rows and their labels, noise, and a key for what follows; a worker takes its share of them."""
+        dtype, share = data.rows.dtype, self.workers.share
         keys = backend.split_key(seed, 3)
-        picks = ops.searchsorted(data.cumulative, backend.uniform(keys[0], (n,), 0.0, 1.0, data.cumulative.dtype))
-        noise = backend.normal(keys[1], (n, self.config.latent_dim), dtype)
+        uniform = backend.uniform(keys[0], (n,), 0.0, 1.0, data.cumulative.dtype)
+        picks = ops.searchsorted(data.cumulative, share(uniform))
+        noise = share(backend.normal(keys[1], (n, self.config.latent_dim), dtype))
         return ops.take(data.rows, picks, 0), ops.take(data.labels, picks, 0), noise, keys[2]
 
     def _step(self, state: State, data: Data, hyper: Hyper, seed: Tensor) -> tuple[State, dict[str, Tensor]]:
@@ -182,7 +185,8 @@ class GANProgram(Program):
 
         def show(weights: Tensor) -> tuple[tuple[Tensor], tuple[Tensor]]:
             fake, _ = self.generator(weights, g.buffers, [noise, labels], True)
-            return (augment(ops.concatenate([real, fake]), self.config.augment, key),), (fake,)
+            rows = augment(ops.concatenate([real, fake]), self.config.augment, key, workers=self.workers)
+            return (rows,), (fake,)
 
         (rows,), (fake,), pull_back = backend.pullback(show, g.weights)
         gradients, pull, metrics = discriminator_gradients(
@@ -191,6 +195,7 @@ class GANProgram(Program):
         (gradient_g,) = pull_back([ops.concatenate([ops.zeros_like(pull), pull])])
         gradient_d = ops.concatenate([ops.reshape(v, [-1]) for v in gradients])
         metrics["sample_spread"] = spread(fake, real)
+        gradient_g, gradient_d, metrics = self.workers.mean((gradient_g, gradient_d, metrics))
         return State(
             adam(g, gradient_g, hyper, self.config.beta_1, True),
             adam(d, gradient_d, hyper, self.config.beta_1, True),
@@ -228,7 +233,7 @@ class GANProgram(Program):
     def _class_update(
         self, d: Player, hyper: Hyper, real: Tensor, labels: Tensor, key: Tensor
     ) -> tuple[Player, Tensor]:
-        rows = augment(real, self.config.augment, key)
+        rows = augment(real, self.config.augment, key, workers=self.workers)
 
         def loss(weights: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
             (_, class_logits, *_), buffers = self.discriminator(weights, d.buffers, [rows, labels], True)
@@ -236,6 +241,7 @@ class GANProgram(Program):
             return hyper.class_head_weight * value, (value, buffers)
 
         _, (value, buffers), (gradient,) = value_and_gradients(loss, d.weights)
+        value, gradient = self.workers.mean((value, gradient))
         return adam(d, gradient, hyper, self.config.beta_1, not self.config.two_phase, buffers), value
 
     def _two_phase_step(
@@ -284,14 +290,14 @@ class GANProgram(Program):
 
 
 @functools.lru_cache(maxsize=CACHE_SIZE)
-def _program_of(config: Configuration) -> GANProgram:
-    return GANProgram(config)
+def _program_of(config: Configuration, workers: Workers) -> GANProgram:
+    return GANProgram(config, workers)
 
 
 def compiled_program(config: Configuration) -> GANProgram:
     """Return the program of a configuration, traced at most once while it is among the last `CACHE_SIZE` used."""
     check_environment()
-    return _program_of(config)
+    return _program_of(config, backend.workers())
 
 
 def padded(data: Data) -> Data:
@@ -304,7 +310,16 @@ def padded(data: Data) -> Data:
 
 def train(program: GANProgram, state: State, data: Data, hyper: Hyper, seed: int, run: Run) -> Outcome:
     """Advance a GAN's `state` by the steps of `run`; see `loop`."""
+    config, workers = program.config, program.workers
+    if workers.n > 1 and config.two_phase:
+        raise ValueError(
+            f"architecture={config.architecture!r} normalises over a batch, which {workers.n} workers would share. "
+            "Train it on one device, or choose architecture='conv' or 'dense'."
+        )
+    check_shares(workers, config.batch_size, halved=config.class_steps > 0 or not config.adversarial)
+    check_alike(workers, (state, data.rows[:: 1 + len(data.rows) // 1000], *data[1:], hyper, seed, run.max_iter))
     constant_data = Data(*map(ops.convert_to_tensor, data if backend.ANY_LENGTH else padded(data)))
+    constant_data = workers.placed(constant_data)
     constants = Hyper(*(ops.convert_to_tensor(value, "float32") for value in hyper))
     key = np.array([seed, 0], np.int32)
 

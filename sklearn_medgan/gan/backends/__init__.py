@@ -12,6 +12,10 @@ from typing import Any, Protocol, cast
 
 import keras
 
+from ._workers import ALONE, Workers
+
+__all__ = ["ALONE", "Backend", "Pull", "Tensor", "Workers", "backend", "value_and_gradients"]
+
 Tensor = Any  # of the library in use, or what it takes as one
 Pull = Callable[[Sequence[Tensor | None]], list[Tensor]]
 
@@ -24,6 +28,9 @@ class Backend(Protocol):
 
     def check(self) -> None:
         """Raise RuntimeError where networks cannot run in this process, naming the setting at fault."""
+
+    def workers(self) -> Workers:
+        """Return those that training is spread over by the settings of the library; one where it is not."""
 
     def spec(self, shape: tuple[int | None, ...], dtype: str) -> Any:
         """Return the type of an argument of a compiled function."""

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from keras import ops
 
+from ._jax_workers import workers
 from ._plain import depth_to_space, space_to_depth
 
-__all__ = ["depth_to_space", "space_to_depth"]
+__all__ = ["depth_to_space", "space_to_depth", "workers"]
 
 TRACES = True
 ANY_LENGTH = False

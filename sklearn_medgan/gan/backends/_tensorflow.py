@@ -9,8 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from ._tensorflow_strided import conv, filter_gradient, transpose
+from ._tensorflow_workers import workers
 
-__all__ = ["conv", "filter_gradient", "transpose"]
+__all__ = ["conv", "filter_gradient", "transpose", "workers"]
 
 TRACES = True
 ANY_LENGTH = True

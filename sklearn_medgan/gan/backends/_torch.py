@@ -12,8 +12,9 @@ from keras import ops
 from torch.nn import functional
 
 from ._plain import depth_to_space, space_to_depth
+from ._torch_workers import workers
 
-__all__ = ["depth_to_space", "space_to_depth"]
+__all__ = ["depth_to_space", "space_to_depth", "workers"]
 
 TRACES = False
 ANY_LENGTH = True
