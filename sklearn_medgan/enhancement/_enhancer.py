@@ -94,7 +94,8 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         do harm, it warns, and `transform` does what was best instead. Images as good as the training images are left
         alone: filters fade out on them, and what the network would hardly change comes back as it was.
     tile_size : int, default=512
-        Largest side that goes through the network at once; larger images are cut into overlapping tiles.
+        Largest side of an image that goes through the network as a whole. Larger ones are cut into overlapping tiles
+        of four fifths of it. Two images or tiles are under way at a time.
     pretrained : "auto" or bool, default="auto"
         Whether training begins with weights that ship with the package, for images, ``width=32`` and ``depth=8``: they
         learned from photographs and drawn images, none medical. "auto": where they exist; True: else an error.

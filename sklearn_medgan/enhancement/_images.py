@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +18,7 @@ from ._held_out import Assessment, HeldOutRows, assess_images
 from ._pairs import DegradedPairs, GivenPairs, PairSource, degrade
 from ._restoration import Encoded, Method, Restoration
 from ._shrinkage import REACH, Restorer, n_outputs, respond, size_of_change, spare
-from ._tiling import GROUP, SMALL, apply, enlarge, padded, reflect, trim
+from ._tiling import GROUP, SMALL, Job, enlarge, jobs, padded, reflect, run, trim
 from ._tone import WORTHWHILE, ToneMapping, coarse
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..gan.restoration import RestorerConfiguration
 
 NOISE_BEYOND = 1.0  # learned ranges that values of poor images may lie beyond, for noise
+PART = 0.8  # of the largest image that goes through the network as a whole: sides of the parts of a larger one
 TONE_LEARNED_ON, DRAWS_OF_TONE = 32, 12  # images, and draws of so many once it is worthwhile
 
 Write = Callable[[Any, list[np.ndarray]], None]
@@ -78,8 +80,11 @@ class ImageRestoration(Restoration):
 
     def adjusted(self, settings: Settings) -> ImageRestoration:
         """Return this with tiles of `tile_size`, or the smallest that are worth their margins."""
-        smallest = padded(2 * self.halo, self.stride) + 8 * self.stride
-        return replace(self, tile=max(padded(int(settings.tile_size), self.stride), smallest))
+        return replace(self, tile=max(padded(int(settings.tile_size), self.stride), self._smallest_tile))
+
+    @property
+    def _smallest_tile(self) -> int:
+        return 2 * padded(self.halo, self.stride) + 8 * self.stride
 
     def degrading(self, settings: Settings) -> Degrading:
         """Return what makes good images poor, and how far it reaches."""
@@ -270,7 +275,7 @@ class ImageRestoration(Restoration):
             for output, part in zip(outputs, parts, strict=True):
                 output[place] = part
 
-        self._in_tiles(image, network, with_spread, self._prepare(image, encoded=True), write)
+        run(self._in_tiles(image, network, with_spread, self._prepare(image, encoded=True), write))
         return outputs
 
     def restore_all(self, images: np.ndarray, network: Restorer, with_spread: bool = False) -> list[np.ndarray]:
@@ -287,14 +292,13 @@ class ImageRestoration(Restoration):
         if max(padded(side, self.stride) for side in shape[1:3]) <= SMALL:
             self._in_groups(images, network, with_spread, write)
             return outputs
-        for i, image in enumerate(images):
-            source = image if self.scale == 1 else self._enlarged(self.codec.encode(image))
+
+        def of_image(i: int) -> Iterator[Job]:
+            source = images[i] if self.scale == 1 else self._enlarged(self.codec.encode(images[i]))
             prepare = self._prepare(source, encoded=self.scale > 1)
+            return self._in_tiles(source, network, with_spread, prepare, lambda place, parts: write((i, *place), parts))
 
-            def write_part(place: tuple[slice, slice], parts: list[np.ndarray], i: int = i) -> None:
-                write((i, *place), parts)
-
-            self._in_tiles(source, network, with_spread, prepare, write_part)
+        run(itertools.chain.from_iterable(map(of_image, range(n))))
         return outputs
 
     def _prepare(self, image: np.ndarray, encoded: bool) -> Callable[[np.ndarray], np.ndarray]:
@@ -307,9 +311,12 @@ class ImageRestoration(Restoration):
 
     def _in_tiles(
         self, image: np.ndarray, network: Restorer, with_spread: bool, prepare: Callable, write: Write
-    ) -> None:
+    ) -> Iterator[Job]:
         function = functools.partial(respond, network, with_spread=with_spread)
-        apply(function, image, tile=self.tile, halo=self.halo, stride=self.stride, prepare=prepare, write=write)
+        tile = self.tile
+        if max(image.shape[:2]) > tile:  # of a large image two parts are in memory at once, and the result beside them
+            tile = max(padded(int(PART * tile), self.stride), self._smallest_tile)
+        return jobs(function, image, tile=tile, halo=self.halo, stride=self.stride, prepare=prepare, write=write)
 
     def _in_groups(self, images: np.ndarray, network: Restorer, with_spread: bool, write: Write) -> None:
         """Small images, `GROUP` at a time."""

@@ -17,6 +17,7 @@ import numpy as np
 from ._guard import mean_psnr
 
 REACH = 2  # pixels on each side that the mean square is taken over
+VALUES_AT_ONCE = 1 << 18  # of an image that are compared at once, so that no float copy of a large one is made
 SHRINKAGES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)  # times the root mean square of the corrections
 
 # What restores: rows, and whether the spread of their errors is wanted, to [restored] or [restored, spread].
@@ -56,9 +57,11 @@ def local_mean(values: np.ndarray) -> np.ndarray:
     for axis in (-3, -2):
         padding = [(0, 0)] * values.ndim
         padding[axis] = (REACH, REACH)
-        padded, n = np.pad(values, padding, mode="edge"), values.shape[axis]
-        total = sum(padded.take(range(i, i + n), axis) for i in range(2 * REACH + 1))
-        values = np.asarray(total / (2 * REACH + 1))
+        padded, n = np.moveaxis(np.pad(values, padding, mode="edge"), axis, 0), values.shape[axis]
+        total = padded[:n] + padded[1 : n + 1]
+        for i in range(2, 2 * REACH + 1):
+            total += padded[i : i + n]
+        values = np.moveaxis(total, 0, axis) / (2 * REACH + 1)
     return values
 
 
@@ -84,8 +87,12 @@ def learn_shrinkage(poor: list[np.ndarray], restored: list[np.ndarray], good: li
 
 
 def size_of_change(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the root mean square of what became different."""
-    return float(np.sqrt(np.mean(np.square(np.subtract(after, before, dtype=np.float32)), dtype=np.float64)))
+    """Return the root mean square of what became different, some rows at a time."""
+    total, step = 0.0, max(1, VALUES_AT_ONCE * len(before) // before.size)
+    for i in range(0, len(before), step):
+        change = np.subtract(after[i : i + step], before[i : i + step], dtype=np.float32)
+        total += np.square(change).sum(dtype=np.float64)
+    return float(np.sqrt(total / before.size))
 
 
 def hardly_changed(before: Iterable[np.ndarray], after: Iterable[np.ndarray], limit: float) -> np.ndarray:

@@ -1,10 +1,20 @@
 """Small corrections count less: the formula, its reach, and what is learned, against closed forms and scipy."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from sklearn_medgan.enhancement._shrinkage import REACH, Shrunk, learn_shrinkage, local_mean, shrink
+from sklearn_medgan.enhancement._shrinkage import (
+    REACH,
+    VALUES_AT_ONCE,
+    Shrunk,
+    learn_shrinkage,
+    local_mean,
+    shrink,
+    size_of_change,
+)
 
 RNG = np.random.RandomState(0)
 
@@ -69,3 +79,16 @@ def test_sizeed_network_keeps_the_spread():
     restored, kept = network(rows, True)
     np.testing.assert_allclose(restored, 0.05, rtol=1e-6)
     assert kept is spread
+
+
+def test_change_of_a_large_image_is_taken_without_a_float_copy():
+    rng = np.random.RandomState(0)
+    before, after = (rng.randint(0, 256, (1000, 999, 1), dtype=np.uint8) for _ in range(2))
+    tracemalloc.start()
+    try:
+        found = size_of_change(before, after)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == pytest.approx(np.sqrt(((before / 1.0 - after) ** 2).mean()), rel=1e-6)
+    assert peak < 3 * 4 * VALUES_AT_ONCE < 4 * before.size

@@ -1,6 +1,8 @@
 """Tiles: cut, restored and put together, they are the image as a whole."""
 
 import dataclasses
+import functools
+import threading
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter
 
 from sklearn_medgan import GANEnhancer
-from sklearn_medgan.enhancement._tiling import apply, padded, reflect, tiles
+from sklearn_medgan.enhancement._tiling import STREAMS, jobs, padded, reflect, run, tiles
 
 TINY = {"max_iter": 4, "width": 4, "depth": 2, "patch_size": 16, "batch_size": 4, "guard": False, "random_state": 0}
 GOOD = np.random.RandomState(0).uniform(size=(6, 24, 24)).astype(np.float32)
@@ -57,6 +59,45 @@ def test_no_more_tiles_than_needed(axis):
     assert len(tiles(*axis)) == fewest
 
 
+@given(axes())
+def test_no_tile_is_longer_than_needed(axis):
+    """One step of the stride shorter, as many tiles could not cover the axis."""
+    size, _, halo, stride = axis
+    cover, margins = tiles(*axis), 2 * padded(halo, stride)
+    lengths = {stop - start for start, stop, *_ in cover}
+    assert len(lengths) == 1
+    if len(cover) > 1:
+        assert (lengths.pop() - stride - margins) * len(cover) + margins < size
+
+
+def test_some_jobs_are_under_way_at_once_and_no_more():
+    together, now, most = threading.Barrier(STREAMS, timeout=60), [], []
+
+    def job(number):
+        now.append(number)
+        most.append(len(now))
+        together.wait()  # alone, it would wait in vain
+        now.remove(number)
+
+    asked = []
+    run(functools.partial(job, number) for number in range(4 * STREAMS) if not asked.append(number))
+    assert asked == list(range(4 * STREAMS))
+    assert max(most) == STREAMS
+
+
+def test_a_job_that_fails_is_the_last_to_be_asked_for():
+    asked = []
+
+    def numbers():
+        for number in range(100):
+            asked.append(number)
+            yield functools.partial(divmod, 1, number)
+
+    with pytest.raises(ZeroDivisionError):
+        run(numbers())
+    assert len(asked) <= STREAMS + 1
+
+
 def in_tiles(image, radius, tile, halo, stride):
     """A box filter of this radius applied to tiles, and the largest tile that it saw."""
     result, sizes = np.full(image.shape, np.nan), []
@@ -70,7 +111,7 @@ def in_tiles(image, radius, tile, halo, stride):
         assert np.isnan(result[place]).all()  # nothing is written twice
         result[place] = outputs[0]
 
-    apply(box, image, tile=tile, halo=halo, stride=stride, prepare=lambda b: b.astype(np.float64), write=write)
+    run(jobs(box, image, tile=tile, halo=halo, stride=stride, prepare=lambda b: b.astype(np.float64), write=write))
     return result, sizes
 
 
@@ -110,15 +151,11 @@ def test_raw_pixels_are_prepared_tile_by_tile():
         return block.astype(np.float32)
 
     result = np.zeros(image.shape, np.float32)
-    apply(
-        lambda block: [2 * block],
-        image,
-        tile=16,
-        halo=0,
-        stride=8,
-        prepare=prepare,
-        write=lambda place, outputs: result.__setitem__(place, outputs[0]),
-    )
+
+    def write(place, outputs):
+        result[place] = outputs[0]
+
+    run(jobs(lambda block: [2 * block], image, tile=16, halo=0, stride=8, prepare=prepare, write=write))
     assert np.array_equal(result, 2.0 * image)
     assert {dtype for dtype, _ in seen} == {np.dtype(np.uint16)}
     assert max(size for _, size in seen) <= 16 * 16
@@ -131,7 +168,7 @@ def test_several_outputs_are_cut_alike():
         results.append(all(np.array_equal(-outputs[0], output) for output in outputs[1:]))
         assert outputs[0].shape == image[place].shape
 
-    apply(lambda b: [b, -b], image, tile=16, halo=2, stride=4, prepare=lambda b: b, write=write)
+    run(jobs(lambda b: [b, -b], image, tile=16, halo=2, stride=4, prepare=lambda b: b, write=write))
     assert results
     assert all(results)
 
@@ -155,6 +192,16 @@ def test_trained_network_has_no_seams(pair):
     assert in_parts._restoration.tile < LARGE.shape[1] < whole._restoration.tile
     np.testing.assert_allclose(in_parts.transform(LARGE), whole.transform(LARGE), atol=1e-5, rtol=0)
     np.testing.assert_allclose(in_parts.uncertainty(LARGE), whole.uncertainty(LARGE), atol=1e-5, rtol=0)
+
+
+def test_images_of_many_sizes_are_one_program(pair):
+    in_parts, _ = pair
+    rng, program = np.random.RandomState(0), in_parts._program()
+    in_parts.transform(GOOD)
+    before = program.restore.n_traces
+    for height, width in ((24, 40), (65, 66), (80, 300), (200, 97), (301, 150)):
+        assert in_parts.transform(rng.uniform(size=(2, height, width))).shape == (2, height, width)
+    assert (before, program.restore.n_traces) == (1, 1)
 
 
 def test_trained_network_would_have_seams_without_its_margin(pair):
