@@ -32,6 +32,8 @@ def choose_patches(augmenter: Any, images: np.ndarray, goes_on: bool) -> PatchSo
 
     A file is named by its source and its fingerprint. None: no patches are wanted or found.
     """
+    if augmenter._form.kind == "table" or augmenter.representation == "pixels":
+        return None
     if augmenter.pretrained is not None:
         return augmenter.pretrained, load_dictionary(augmenter.pretrained).fingerprint
     if augmenter.n_patches == 0:

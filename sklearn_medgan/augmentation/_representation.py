@@ -145,11 +145,10 @@ def numbered(word: str, widths: Sequence[int]) -> list[str]:
 def kinds_of(augmenter: Any) -> list[Columns]:
     """Return the kinds of columns of an augmenter, the pixels first."""
     canvas, patches, is_table = augmenter._canvas, augmenter._dictionary, augmenter._form.kind == "table"
-    asked_for = augmenter.backbone is not None and augmenter.representation != "pixels"
-    if asked_for and augmenter._trunk is None and not is_table:
+    if augmenter.backbone is not None and augmenter._trunk is None and not is_table:
         raise ValueError(
-            f"This fit learned no columns of backbone={augmenter.backbone!r}: it had representation='pixels' or "
-            "backbone=None. Fit again, or set backbone=None."
+            f"This fit learned no columns of backbone={augmenter.backbone!r}: it had backbone=None. Fit again, or set "
+            "backbone=None."
         )
     trunk = TrunkColumns(augmenter.backbone, augmenter.cache_size_mb, augmenter._trunk)
     n_pixels = augmenter.n_features_in_ if is_table else math.prod(canvas.shape)
@@ -182,6 +181,11 @@ class Representation:
     @classmethod
     def of(cls, augmenter: Any) -> Representation:
         """Return that of a fitted augmenter."""
+        if not augmenter._moments:
+            raise ValueError(
+                "This fit learned pixels alone: it had representation='pixels'; now it is "
+                f"{augmenter.representation!r}. Fit again, or set representation='pixels'."
+            )
         return cls(kinds_of(augmenter), augmenter._moments, augmenter._class_scores)
 
     @classmethod
@@ -259,7 +263,12 @@ def has_pixels(augmenter: Any) -> bool:
 
 
 def learn_columns(augmenter: Any, parts: Sequence[np.ndarray], labels: np.ndarray) -> Representation:
-    """Return what the rows teach; after Ctrl-C what a few of them do, so that networks that are trained are kept."""
+    """Return what the rows teach; after Ctrl-C what a few of them do, so that networks that are trained are kept.
+
+    Pixels alone come as they are, and need nothing.
+    """
+    if augmenter.representation == "pixels":
+        return Representation([], [])
     kinds, canvas = kinds_of(augmenter), augmenter._canvas
     try:
         return Representation.fit(kinds, parts, canvas, labels, augmenter.score_weight)

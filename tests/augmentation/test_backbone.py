@@ -111,8 +111,11 @@ def test_what_is_no_network_is_refused_before_training(model, backbone, error, m
 def test_pixels_alone_need_no_network():
     model = gan(backbone="EfficientNetB00", representation="pixels").fit(IMAGES, LABELS)
     np.testing.assert_array_equal(model.transform(IMAGES), IMAGES.reshape(14, -1))
-    with pytest.raises(ValueError, match=r"had representation='pixels' or backbone=None\. Fit again"):
+    assert model._dictionary is None  # nor patches
+    with pytest.raises(ValueError, match=r"it had representation='pixels'; now it is 'both'\. Fit again"):
         model.set_params(representation="both").transform(IMAGES)
+    with pytest.raises(ValueError, match="it had backbone=None"):
+        gan(backbone=None).fit(IMAGES, LABELS).set_params(backbone="auto").transform(IMAGES)
 
 
 def test_functions_of_one_name_are_told_apart():
