@@ -69,19 +69,11 @@ class DiscriminatorMaps:
     weight: ClassVar[float] = MAPS
 
     def transform(self, views: Views) -> list[np.ndarray]:
-        """Return the discriminator's blocks, in batches of one fixed shape."""
-        from keras import ops
-
-        from ..gan.training import INFERENCE_BATCH
-
-        encoded, represent, parts = views.canvas, self.program().represent, []
-        for start in range(0, len(encoded), INFERENCE_BATCH):
-            batch = encoded[start : start + INFERENCE_BATCH]
-            padding = [(0, INFERENCE_BATCH - len(batch))] + [(0, 0)] * (batch.ndim - 1)
-            _, blocks = represent(self.player.ema, self.player.buffers, np.pad(batch, padding))
-            parts.append([ops.convert_to_numpy(block)[: len(batch)] for block in blocks])
-        joined = [np.concatenate(block) for block in zip(*parts, strict=True)]
-        return [signed_root(block) for block in joined] if self.rooted else joined
+        """Return the discriminator's blocks."""
+        program = self.program()
+        columns = program.represent(self.player.ema, self.player.buffers, views.canvas)
+        columns = signed_root(columns) if self.rooted else columns
+        return np.split(columns, np.cumsum(program.widths)[:-1], axis=1)
 
     def names(self, widths: Sequence[int]) -> list[str]:
         """Return ``layer0_0``, ..., ``layer1_0``, ..."""

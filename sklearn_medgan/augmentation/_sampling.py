@@ -236,19 +236,8 @@ class Sampler:
         return self._generate(rng.standard_normal((len(labels), self._config.latent_dim)).astype(np.float32), labels)
 
     def _generate(self, noise: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        from keras import ops
-
-        from ..gan.training import INFERENCE_BATCH
-
-        generate, player = self._program().generate, self._state.generator
-        parts = [np.zeros((0, *self._config.shape), np.float32)]
-        for start in range(0, len(noise), INFERENCE_BATCH):
-            batch = slice(start, start + INFERENCE_BATCH)
-            n = len(noise[batch])
-            padding = [(0, INFERENCE_BATCH - n), (0, 0)]
-            rows = generate(player.ema, player.buffers, np.pad(noise[batch], padding), np.pad(labels[batch], padding))
-            parts.append(ops.convert_to_numpy(rows)[:n])
-        return np.concatenate(parts)
+        player = self._state.generator
+        return self._program().generate(player.ema, player.buffers, np.concatenate([noise, labels], axis=1))
 
 
 def moved(encoded: np.ndarray, augment: tuple[str, ...], rng: np.random.RandomState) -> np.ndarray:

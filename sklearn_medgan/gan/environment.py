@@ -51,14 +51,14 @@ def _set(policy: Any, floatx: str, data_format: str, distribution: Any) -> None:
 class Compiled:
     """A function in the fastest form that the backend has for it; `n_traces` counts how often it was recorded.
 
-    `signature` holds the types of the arguments. With `each` the function takes one row of that type, and this a stack
-    of rows, which go through it one by one. With `workers` all of them run it.
+    `signature` holds the types of the arguments. With `each` the last argument is a stack of items of that type, which
+    go through the function one by one, and so are the results. With `workers` all of them run it.
     """
 
     def __init__(self, function: Callable, signature: tuple, *, each: bool = False, workers: Workers = ALONE) -> None:
         self.function, self.workers, self.n_traces = workers.spread(function), workers, 0
         traced = self._trace if backend.TRACES else self.function
-        self.run = backend.each(traced, *signature) if each else backend.compiled(traced, signature)
+        self.run = backend.each(traced, signature) if each else backend.compiled(traced, signature)
 
     def _trace(self, *args: Any) -> Any:
         self.n_traces += 1

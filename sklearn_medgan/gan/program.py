@@ -9,12 +9,14 @@ import keras
 import numpy as np
 
 from .backends import ALONE, Tensor, Workers, backend
+from .environment import Compiled
 from .flat import FlatNetwork
 from .networks import Discriminator
 from .one_pass import anatomy
 from .state import Player, State
 from .stock import stock_model
 
+ROWS_AT_ONCE = 960  # that go through a network in one call: Ctrl-C waits for it
 CACHE_SIZE = 32  # compiled programs of each kind kept in the process; the least recently used one is dropped
 
 
@@ -101,3 +103,25 @@ def initial_player(network: FlatNetwork | None, rng: np.random.RandomState) -> P
 def spec(*shape: int | None, dtype: str = "float32") -> Any:
     """Return the type of an argument of a compiled function."""
     return backend.spec(shape, dtype)
+
+
+class ByRows(Compiled):
+    """A function of rows and of what they share, for any number of rows: a row's result depends on that row alone.
+
+    The network always sees `n` rows, the last ones padded: its kernels may sum a row of more, or of fewer, in another
+    order.
+    """
+
+    def __init__(self, function: Callable, shared: tuple, shape: tuple[int, ...], n: int) -> None:
+        super().__init__(function, (*shared, spec(n, *shape)), each=True)
+        self.n = n
+
+    def __call__(self, *args: Any) -> np.ndarray:
+        """Return the results as an array (n_rows, ...), float32; the last of `args` are the rows (n_rows, ...)."""
+        *shared, rows = args
+        padding = [(0, -len(rows) % self.n or self.n * (not len(rows)))] + [(0, 0)] * (rows.ndim - 1)
+        stacks = np.pad(rows, padding).reshape(-1, self.n, *rows.shape[1:])
+        step = max(1, ROWS_AT_ONCE // self.n)
+        parts = [super(ByRows, self).__call__(*shared, stacks[i : i + step]) for i in range(0, len(stacks), step)]
+        results = np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
+        return results.reshape(-1, *results.shape[2:])[: len(rows)]

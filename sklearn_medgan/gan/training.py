@@ -24,13 +24,13 @@ from .loop import Advance, Outcome, Run, loop
 from .losses import OBJECTIVES, class_loss
 from .networks import ARCHITECTURES
 from .one_pass import Weighting, discriminator_gradients
-from .program import CACHE_SIZE, Program, spec
+from .program import CACHE_SIZE, ByRows, Program, spec
 from .sharing import check_alike, check_shares
 from .state import BETA_2, Player, State, adam
 
-# Rows are padded to this, so that a row's result never depends on its neighbours. A multiple of 48, because the matrix
-# kernels take 12, 24 or 48 rows at once and sum those left over in another order: of 64 rows the last differed.
-INFERENCE_BATCH = 48
+# Rows that networks take at once, whatever their number. A multiple of 48, because the matrix kernels take 12, 24 or 48
+# rows and sum those left over in another order: of 64 rows the last differed. A convolution has a row for each pixel.
+INFERENCE_BATCH, IMAGES_TO_COLUMNS = 48, 12
 METRICS = (
     "generator_loss",
     "discriminator_loss",
@@ -94,7 +94,11 @@ def spread(fake: Tensor, real: Tensor) -> Tensor:
 
 
 class GANProgram(Program):
-    """The compiled functions of one configuration: `advance`, `generate`, `represent`."""
+    """The compiled functions of one configuration: `advance`, `generate`, `represent`.
+
+    `generate` takes weights, buffers and rows of noise with one-hot labels beside it. `represent` takes weights,
+    buffers and rows; it returns the discriminator's blocks side by side, of `widths` columns.
+    """
 
     metrics: ClassVar[tuple[str, ...]] = METRICS
     loss_shown: ClassVar[str] = "discriminator_loss"
@@ -112,11 +116,11 @@ class GANProgram(Program):
         numbers = spec(2, dtype="int32"), spec(dtype="int32")
         types = state, spec(len(METRICS)), data, hyper, *numbers
         self.advance = Compiled(self._advance, types, workers=workers)
-        batch = INFERENCE_BATCH
-        noise, labels = spec(batch, config.latent_dim), spec(batch, config.n_classes)
-        self.generate = Compiled(self._generate, (state.generator.ema, state.generator.buffers, noise, labels))
-        d = state.discriminator
-        self.represent = Compiled(self._represent, (d.ema, d.buffers, spec(batch, *config.shape)))
+        g, d, n_inputs = state.generator, state.discriminator, config.latent_dim + config.n_classes
+        self.generate = ByRows(self._generate, (g.ema, g.buffers), (n_inputs,), INFERENCE_BATCH)
+        n = IMAGES_TO_COLUMNS if len(config.shape) == 3 else INFERENCE_BATCH
+        self.represent = ByRows(self._represent, (d.ema, d.buffers), config.shape, n)
+        self.widths = [block.shape[1] for block in self.discriminator.model.outputs[2:]]
 
     @property
     def betas(self) -> tuple[float, float]:
@@ -137,13 +141,13 @@ class GANProgram(Program):
         inputs = [keras.Input((self.config.latent_dim,)), keras.Input((self.config.n_classes,))]
         return inputs, discriminator([generator(inputs), inputs[1]])
 
-    def _generate(self, weights: Tensor, buffers: Tensor, noise: Tensor, labels: Tensor) -> Tensor:
-        return self.generator(weights, buffers, [noise, labels], False)[0]
+    def _generate(self, weights: Tensor, buffers: Tensor, inputs: Tensor) -> Tensor:
+        n = self.config.latent_dim
+        return self.generator(weights, buffers, [inputs[:, :n], inputs[:, n:]], False)[0]
 
-    def _represent(self, weights: Tensor, buffers: Tensor, rows: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _represent(self, weights: Tensor, buffers: Tensor, rows: Tensor) -> Tensor:
         labels = ops.zeros((rows.shape[0], self.config.n_classes), rows.dtype)
-        _, class_logits, *blocks = self.discriminator(weights, buffers, [rows, labels], False)[0]
-        return class_logits, blocks
+        return ops.concatenate(self.discriminator(weights, buffers, [rows, labels], False)[0][2:], 1)
 
     def _advance(
         self, state: State, sums: Tensor, data: Data, hyper: Hyper, seed: Tensor, n_steps: Tensor

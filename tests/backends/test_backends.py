@@ -95,7 +95,9 @@ def test_blocks_of_pixels_become_channels_in_the_order_of_rows():
     assert np.array_equal(ops.convert_to_numpy(backend.depth_to_space(blocks)), image)
 
 
-def test_rows_go_one_by_one_through_a_function_for_each():
-    one_by_one = backend.each(lambda row: ops.sum(row, 0) * 2, backend.spec((2, 3), "float32"))
-    stack = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
-    assert np.array_equal(ops.convert_to_numpy(one_by_one(stack)), 2 * stack.sum(1))
+def test_items_go_one_by_one_through_a_function_for_each():
+    signature = backend.spec((3,), "float32"), backend.spec((2, 3), "float32")
+    one_by_one = backend.each(lambda factors, item: ops.sum(item, 0) * factors, signature)
+    stack, factors = np.arange(24, dtype=np.float32).reshape(4, 2, 3), np.arange(3, dtype=np.float32)
+    for n in (4, 1):
+        assert np.array_equal(ops.convert_to_numpy(one_by_one(factors, stack[:n])), factors * stack[:n].sum(1))

@@ -167,5 +167,25 @@ def test_second_fit_of_the_same_configuration_does_not_trace_again():
         assert function.n_traces == 1
 
 
+@pytest.mark.parametrize("config", [TABLE, IMAGES, CLASSIC], ids=lambda c: c.architecture)
+def test_any_number_of_rows_goes_through_the_networks_each_by_itself(config, monkeypatch):
+    monkeypatch.setattr("sklearn_medgan.gan.program.ROWS_AT_ONCE", 24)  # several calls
+    program = compiled_program(config)
+    state, n_inputs = program.initial_state(np.random.RandomState(0)), config.latent_dim + config.n_classes
+    generator, discriminator = program.export_models(state)
+    rng, none = np.random.RandomState(1), np.zeros((50, 2), np.float32)
+    rows, inputs = (rng.normal(size=(50, *shape)).astype(np.float32) for shape in (config.shape, (n_inputs,)))
+    drawn = generator([inputs[:, : config.latent_dim], inputs[:, config.latent_dim :]])
+    columns = np.concatenate([np.asarray(block) for block in discriminator([rows, none])[2:]], axis=1)
+    for function, player, arguments, expected in (
+        (program.generate, state.generator, inputs, drawn),
+        (program.represent, state.discriminator, rows, columns),
+    ):
+        whole = function(player.ema, player.buffers, arguments)
+        np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-6)
+        for part in (slice(0), slice(3, 4), slice(1, 13), slice(5, 50)):
+            np.testing.assert_array_equal(function(player.ema, player.buffers, arguments[part]), whole[part])
+
+
 def test_compile_cache_is_bounded():
     assert _program_of.cache_parameters()["maxsize"] == CACHE_SIZE

@@ -38,8 +38,12 @@ class Backend(Protocol):
     def compiled(self, function: Callable, signature: tuple) -> Callable:
         """Return the function in its fastest form, for arrays of these types; it gives tensors."""
 
-    def each(self, function: Callable, spec: Any) -> Callable:
-        """Return the compiled function of a stack of rows that applies `function` to one by one, in float32."""
+    def each(self, function: Callable, signature: tuple) -> Callable:
+        """Return a compiled function that applies `function` to one item after the other of its last argument.
+
+        `signature` holds the types of the other arguments, which every item shares, and of one item. The results,
+        arrays of float32, are stacked.
+        """
 
     def loop(self, n: Tensor, body: Callable, carry: Any) -> Any:
         """Return `carry` after ``carry = body(i, carry)`` for i from 0 to `n` - 1."""

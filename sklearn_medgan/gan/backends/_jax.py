@@ -33,10 +33,15 @@ def compiled(function: Callable, signature: tuple) -> Callable:
     return jax.jit(function)
 
 
-def each(function: Callable, spec: Any) -> Callable:
-    """Return a loop over a function that is compiled for one row."""
-    row = jax.jit(function)
-    return lambda stack: jnp.stack([row(one) for one in stack])
+def each(function: Callable, signature: tuple) -> Callable:
+    """Return a loop over a function that is compiled for one item."""
+    item = jax.jit(function)
+
+    def map_items(*args: Any) -> jax.Array:
+        *shared, stack = map(jnp.asarray, args)
+        return jnp.stack([item(*shared, one) for one in stack])
+
+    return map_items
 
 
 def loop(n: jax.Array | int, body: Callable, carry: Any) -> Any:

@@ -15,7 +15,7 @@ __all__ = ["conv", "filter_gradient", "transpose", "workers"]
 
 TRACES = True
 ANY_LENGTH = True
-PARALLEL = 4  # rows that `each` may work at, each by itself, where threads are free
+PARALLEL = 4  # items that `each` may work at, each by itself, where threads are free
 
 spec, split = tf.TensorSpec, tf.split
 fold_in = tf.random.experimental.stateless_fold_in
@@ -44,14 +44,15 @@ def compiled(function: Callable, signature: tuple) -> Callable:
     return lambda *args: graph()(*args)
 
 
-def each(function: Callable, spec: tf.TensorSpec) -> Callable:
+def each(function: Callable, signature: tuple) -> Callable:
     """Return a graph that maps `function`."""
+    *shared, item = signature
 
-    def rows(stack: tf.Tensor) -> tf.Tensor:
-        return tf.map_fn(function, stack, parallel_iterations=PARALLEL, fn_output_signature=tf.float32)
+    def map_items(*args: tf.Tensor) -> tf.Tensor:
+        one = functools.partial(function, *args[:-1])
+        return tf.map_fn(one, args[-1], parallel_iterations=PARALLEL, fn_output_signature=tf.float32)
 
-    graph = compiled(rows, (tf.TensorSpec((None, *spec.shape), spec.dtype),))
-    return lambda stack: graph(tf.constant(stack))
+    return compiled(map_items, (*shared, tf.TensorSpec((None, *item.shape), item.dtype)))
 
 
 def loop(n: tf.Tensor, body: Callable, carry: Any) -> Any:

@@ -44,10 +44,15 @@ def _on_device(value: Any) -> Any:
     return value if whole else ops.convert_to_tensor(value)
 
 
-def each(function: Callable, spec: Any) -> Callable:
+def each(function: Callable, signature: tuple) -> Callable:
     """Return a loop."""
-    row = compiled(function, (spec,))
-    return lambda stack: torch.stack([row(one) for one in stack])
+    item = compiled(function, signature)
+
+    def map_items(*args: Any) -> torch.Tensor:
+        *shared, stack = map(_on_device, args)
+        return torch.stack([item(*shared, one) for one in stack])
+
+    return map_items
 
 
 def loop(n: torch.Tensor | int, body: Callable, carry: Any) -> Any:
