@@ -100,11 +100,13 @@ class PatchDictionary:
         windows = np.lib.stride_tricks.sliding_window_view(images, (self.size, self.size), (1, 2))
         n, places = windows.shape[:2]
         white = (even_contrast(windows.reshape(n, places**2, -1)) - self.mean) @ self.whitening
+        product = white @ self.patches.T
+        product *= 2.0
         distance = np.square(white).sum(-1, keepdims=True) + np.square(self.patches).sum(1)
-        distance -= 2.0 * (white @ self.patches.T)
-        distance = np.sqrt(np.maximum(distance, 0.0, out=distance), out=distance)
-        nearer = np.maximum(distance.mean(-1, keepdims=True) - distance, 0.0)
-        return nearer.reshape(n, places, places, -1)
+        distance -= product
+        np.sqrt(np.maximum(distance, 0.0, out=distance), out=distance)
+        nearer = np.subtract(distance.mean(-1, keepdims=True), distance, out=product)  # in the memory that there is
+        return np.maximum(nearer, 0.0, out=nearer).reshape(n, places, places, -1)
 
 
 def load_dictionary(pretrained: str, fingerprint: str | None = None) -> PatchDictionary:
