@@ -25,14 +25,13 @@ def _transpose(coarse: tf.Tensor, filters: tf.Tensor, size: tuple[int, int]) -> 
     n, height, width, channels = shape[0], coarse.shape[1], coarse.shape[2], filters.shape[2]
     if channels < FEW_CHANNELS:
         return tf.nn.conv2d_transpose(coarse, filters, (n, *size, channels), 2, "SAME")
-    padded = tf.pad(coarse, [[0, 0], [1, 1], [1, 1], [0, 0]])
     swapped = tf.transpose(filters, [0, 1, 3, 2])
     quarters = [
         tf.nn.conv2d(
-            padded[:, a : a + height + 1, b : b + width + 1],
+            coarse,
             tf.reverse(swapped[1 - a :: 2, 1 - b :: 2], [0, 1]),
             1,
-            "VALID",
+            [[0, 0], [1 - a, a], [1 - b, b], [0, 0]],
         )
         for a in (0, 1)
         for b in (0, 1)
@@ -46,8 +45,9 @@ def _filter_gradient(fine: tf.Tensor, coarse: tf.Tensor) -> tf.Tensor:
     """Convolve with the rows of the batch in the role of channels: coarse pixels are a dilated filter."""
     height, width = coarse.shape[1], coarse.shape[2]
     after = [2 * side + 1 - before for side, before in ((height, fine.shape[1]), (width, fine.shape[2]))]
-    padded = tf.pad(tf.transpose(fine, [3, 1, 2, 0]), [[0, 0], [1, after[0]], [1, after[1]], [0, 0]])
-    summed = tf.nn.conv2d(padded, tf.transpose(coarse, [1, 2, 0, 3]), 1, "VALID", dilations=2)
+    padding = [[0, 0], [1, after[0]], [1, after[1]], [0, 0]]
+    turned, dilated = tf.transpose(fine, [3, 1, 2, 0]), tf.transpose(coarse, [1, 2, 0, 3])
+    summed = tf.nn.conv2d(turned, dilated, 1, padding, dilations=2)
     return tf.transpose(summed, [1, 2, 0, 3])
 
 
