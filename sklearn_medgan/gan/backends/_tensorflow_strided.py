@@ -25,16 +25,10 @@ def _transpose(coarse: tf.Tensor, filters: tf.Tensor, size: tuple[int, int]) -> 
     n, height, width, channels = shape[0], coarse.shape[1], coarse.shape[2], filters.shape[2]
     if channels < FEW_CHANNELS:
         return tf.nn.conv2d_transpose(coarse, filters, (n, *size, channels), 2, "SAME")
-    swapped = tf.transpose(filters, [0, 1, 3, 2])
+    taps = tf.reshape(filters, (2, 2, 2, 2, channels, filters.shape[3]))
+    taps = tf.reverse(tf.transpose(taps, [1, 3, 0, 2, 5, 4]), [0, 1, 2, 3])
     quarters = [
-        tf.nn.conv2d(
-            coarse,
-            tf.reverse(swapped[1 - a :: 2, 1 - b :: 2], [0, 1]),
-            1,
-            [[0, 0], [1 - a, a], [1 - b, b], [0, 0]],
-        )
-        for a in (0, 1)
-        for b in (0, 1)
+        tf.nn.conv2d(coarse, taps[a, b], 1, [[0, 0], [1 - a, a], [1 - b, b], [0, 0]]) for a in (0, 1) for b in (0, 1)
     ]
     mixed = tf.reshape(tf.stack(quarters, 3), (n, height, width, 2, 2, channels))
     mixed = tf.reshape(tf.transpose(mixed, [0, 1, 3, 2, 4, 5]), (n, 2 * height, 2 * width, channels))
