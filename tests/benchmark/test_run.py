@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fakes import FakeAugmenter
-from protocol import CLUES, NB, TREE, FailsOn, Recorder, RecordingClassifier, clues, run, without_time
+from protocol import CLUES, NB, TREE, FailsOn, Recorder, RecordingClassifier, X, clues, run, without_time
 
 from sklearn_medgan.benchmark import Arm, Columns, gan_arms
 from sklearn_medgan.benchmark._plan import Task
@@ -120,6 +120,25 @@ def test_a_dask_cluster_has_the_same_table(tmp_path):
         with joblib.parallel_config("dask"):
             result = run({"clues": CLUES, "fragile": FailsOn(0)}, results=tmp_path / "cells.jsonl")
     pd.testing.assert_frame_equal(without_time(result), without_time(run({"clues": CLUES, "fragile": FailsOn(0)})))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of a cluster that starts and stops
+def test_rows_scattered_to_a_dask_cluster_are_sent_once_for_several_benchmarks(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    sent, scatter = [], distributed.Client.scatter
+
+    def recorded(client, data, **how):
+        sent.extend(part for part in (data if isinstance(data, list) else [data]) if np.shape(part) == X.shape)
+        return scatter(client, data, **how)
+
+    monkeypatch.setattr(distributed.Client, "scatter", recorded)
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**settings) as cluster, distributed.Client(cluster):  # noqa: SIM117
+        with joblib.parallel_config("dask", scatter=[X]):
+            for _ in range(2):
+                run()
+    assert len(sent) == 1
 
 
 def test_progress_says_what_is_done_and_what_is_left(capsys):
