@@ -289,15 +289,16 @@ class ImageRestoration(Restoration):
             for output, part in zip(outputs, parts, strict=True):
                 output[place] = part if with_spread else cast(self.codec.decode(part), dtype)
 
+        if max(padded(side, self.stride) for side in shape[1:3]) <= SMALL:
+            self._in_groups(images, network, with_spread, write)
+            return outputs
+
         def of_image(i: int) -> Iterator[Job]:
             source = images[i] if self.scale == 1 else self._enlarged(self.codec.encode(images[i]))
             prepare = self._prepare(source, encoded=self.scale > 1)
             return self._in_tiles(source, network, with_spread, prepare, lambda place, parts: write((i, *place), parts))
 
-        if max(padded(side, self.stride) for side in shape[1:3]) <= SMALL:
-            run(self._in_groups(images, network, with_spread, write))
-        else:
-            run(itertools.chain.from_iterable(map(of_image, range(n))))
+        run(itertools.chain.from_iterable(map(of_image, range(n))))
         return outputs
 
     def _prepare(self, image: np.ndarray, encoded: bool) -> Callable[[np.ndarray], np.ndarray]:
@@ -317,20 +318,16 @@ class ImageRestoration(Restoration):
             tile = max(padded(int(PART * tile), self.stride), self._smallest_tile)
         return jobs(function, image, tile=tile, halo=self.halo, stride=self.stride, prepare=prepare, write=write)
 
-    def _in_groups(self, images: np.ndarray, network: Restorer, with_spread: bool, write: Write) -> Iterator[Job]:
+    def _in_groups(self, images: np.ndarray, network: Restorer, with_spread: bool, write: Write) -> None:
         """Small images, `GROUP` at a time."""
-
-        def job(start: int, group: np.ndarray) -> None:
-            blocks = enlarge(self.codec.encode(group), self.scale).astype(np.float32)
+        for start in range(0, len(images), GROUP):
+            blocks = enlarge(self.codec.encode(images[start : start + GROUP]), self.scale).astype(np.float32)
             if self.tone is not None:
                 blocks = np.stack([self.tone(block) for block in blocks])
             n, height, width = blocks.shape[:3]
             blocks = reflect(blocks, padded(height, self.stride), padded(width, self.stride))
             parts = respond(network, np.pad(blocks, [(0, GROUP - n), (0, 0), (0, 0), (0, 0)]), with_spread)
             write(slice(start, start + n), [part[:n, :height, :width] for part in parts])
-
-        starts = range(0, len(images), GROUP)
-        return (functools.partial(job, start, images[start : start + GROUP]) for start in starts)
 
 
 def _gain(tone: ToneMapping, poor: list[np.ndarray], good: list[np.ndarray]) -> float:

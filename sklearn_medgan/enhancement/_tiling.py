@@ -87,15 +87,10 @@ def jobs(
 
 
 def run(some: Iterable[Job]) -> None:
-    """Do all jobs, `STREAMS` at a time, and ask for the next when it can begin; one job alone in this thread."""
-    left = iter(some)
-    first = list(itertools.islice(left, 2))
-    if len(first) == 1:  # in a new thread TensorFlow's first call takes milliseconds more
-        first[0]()
-        return
+    """Do all jobs, `STREAMS` at a time, and ask for the next when it can begin."""
     with ThreadPoolExecutor(STREAMS) as pool:
         begun: deque[Future] = deque()
-        for job in itertools.chain(first, left):
+        for job in some:
             if len(begun) == STREAMS:
                 begun.popleft().result()
             begun.append(pool.submit(job))

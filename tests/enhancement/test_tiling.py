@@ -85,12 +85,6 @@ def test_some_jobs_are_under_way_at_once_and_no_more():
     assert max(most) == STREAMS
 
 
-def test_no_thread_is_started_for_one_job():
-    threads = []
-    run([lambda: threads.append(threading.get_ident())])
-    assert threads == [threading.get_ident()]
-
-
 def test_a_job_that_fails_is_the_last_to_be_asked_for():
     asked = []
 
