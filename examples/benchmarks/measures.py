@@ -266,8 +266,8 @@ def classifier(name: str, settings: dict | None = None) -> dict:
     return {"later fit, s": later, "first fit, s": first, "images a second": 400 / typical(lambda: model.predict(X), 3)}
 
 
-def workers(n_jobs: int) -> dict:
-    """A cross-validation of four fits of 30 steps, in this many processes of joblib."""
+def workers(n_jobs: int, steps: int = 30) -> dict:
+    """A cross-validation of four fits, in this many processes of joblib."""
     from sklearn.model_selection import cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import SVC
@@ -275,7 +275,7 @@ def workers(n_jobs: int) -> dict:
     from sklearn_medgan import GANAugmenter
 
     X, y = noise(200, 32, 32), np.arange(200) % 2
-    model = make_pipeline(GANAugmenter(max_iter=30, random_state=0, **BARE), SVC())
+    model = make_pipeline(GANAugmenter(max_iter=steps, random_state=0, **BARE), SVC())
     first, *later = (seconds(lambda: cross_val_score(model, X, y, cv=4, n_jobs=n_jobs)) for _ in range(4))
     return {"s": statistics.median(later), "the first, s": first}
 
