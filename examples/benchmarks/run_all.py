@@ -204,9 +204,13 @@ def draw(files: list[Path], picture: Path) -> None:
         found = json.loads(file.read_text(encoding="utf-8"))["sections"]
         for axis, curve in zip(axes, curves, strict=True):
             rows = [list(row.values()) for row in found.get(curve, {"lines": []})["lines"] if "" not in row]
-            axis.plot([row[0] for row in rows], [row[1] for row in rows], "o-", label=file.stem)
+            axis.plot([row[0] for row in rows], [row[1] for row in rows], "o-", label=file.stem, clip_on=False)
+            if rows:
+                axis.set_xscale("log")
+                axis.set_xticks([row[0] for row in rows], [f"{row[0]:,}" for row in rows])
+                axis.set_xticks([], minor=True)
     for axis, curve in zip(axes, curves, strict=True):
-        axis.set(xscale="log", ylim=(0, None), xlabel=curve.removeprefix("growth_"))
+        axis.set(ylim=(0, None), xlabel=curve.removeprefix("growth_"))
     axes[0].set_ylabel("ms a training step")
     axes[-1].set_ylabel("s a cross-validation")
     axes[0].legend(frameon=False)
