@@ -10,10 +10,12 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ._containers import Form
+from ._lazy import LazyImages
 
 FEW_LEVELS = 10  # an integer column with at most this many distinct values keeps to them
 CHUNK_VALUES = 1 << 20  # encoded at a time, so that no float64 copy of all rows is made
@@ -76,10 +78,16 @@ def constant_channels(stacks: Sequence[np.ndarray]) -> tuple[float | None, ...]:
     """Return the value of each channel (the last axis) that has only one in all stacks, None for the others."""
     constant = []
     for channel in range(stacks[0].shape[-1]):
-        low = min(images[..., channel].min() for images in stacks)
-        high = max(images[..., channel].max() for images in stacks)
+        lows, highs = zip(*[_limits(images, channel) for images in stacks], strict=True)
+        low, high = min(lows), max(highs)
         constant.append(float(low) if low == high else None)
     return tuple(constant)
+
+
+def _limits(images: np.ndarray | LazyImages, channel: int) -> tuple[Any, Any]:
+    if isinstance(images, LazyImages):
+        return images.limits[0][channel], images.limits[1][channel]
+    return images[..., channel].min(), images[..., channel].max()
 
 
 def warn_of_range(

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
+from ._lazy import LazyImages, is_lazy
+
 FRAMES = ("pandas", "polars")
 POLARS_NUMBERS = (
     "Boolean",
@@ -38,8 +40,9 @@ def library_of(X: object) -> str:
 def as_rows(X: Any) -> Any:
     """Return `X` where rows can be taken out of it in any order, else its values as an array.
 
-    Arrays, lists, frames and sparse matrices stay. What only knows how to become an array (HDF5 data sets, tensors,
-    proxies of files) becomes one, so that whatever `fit` takes can be indexed later.
+    Arrays, lists, frames and sparse matrices stay. Images that are not in memory (HDF5 data sets, zarr arrays) become
+    `LazyImages`. What else only knows how to become an array (tensors, proxies of files) becomes one, so that whatever
+    `fit` takes can be indexed later.
 
     Raises
     ------
@@ -60,6 +63,8 @@ def as_rows(X: Any) -> Any:
             f"Expected an array of numbers; got a structured array of fields {list(fields)}. Convert it: "
             "numpy.lib.recfunctions.structured_to_unstructured(X)."
         )
+    if is_lazy(X):
+        return X if isinstance(X, LazyImages) else LazyImages(X)
     has_values = isinstance(X, np.ma.MaskedArray) or (not isinstance(X, np.ndarray) and hasattr(X, "__array__"))
     return np.asarray(X) if has_values else X
 
@@ -183,6 +188,12 @@ def join_rows(X: Any, *new: Any) -> Any:
         return pl.concat([X, *new])
     if isinstance(X, list | tuple):
         return [*X, *itertools.chain(*new)]
+    if isinstance(X, LazyImages):
+        joined, start = np.empty((len(X) + sum(map(len, new)), *X.shape[1:]), X.dtype), 0
+        for block in itertools.chain(X.blocks(), new):
+            joined[start : start + len(block)] = block
+            start += len(block)
+        return joined
     return np.concatenate([np.asarray(rows) for rows in (X, *new)]) if new else np.asarray(X)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, validate_data
 
 from ._containers import Form, as_rows, not_numbers
+from ._lazy import LazyImages
 from ._sklearn_compat import _num_samples
 
 SMALLEST_SIDE = 8
@@ -79,8 +81,10 @@ def check_rows(
     reset: bool,
     any_size: bool = False,
     fewest: int | None = None,
-) -> tuple[np.ndarray, Form]:
+) -> tuple[Any, Form]:
     """Return checked rows as an array (not a copy where avoidable), and the form in which rows go back.
+
+    Images that are not in memory come as `LazyImages`, which an array's users may slice and take places of.
 
     With `reset`, the estimator's `n_features_in_` (and `feature_names_in_`) are learned, and at least two rows are
     needed (or `fewest`); otherwise they are compared: stacks of `any_size` by their channels only.
@@ -113,7 +117,7 @@ def check_rows(
     return array, Form.of(container, array, "table" if side_shape is None else "flat", side_shape)
 
 
-def check_more_rows(estimator: Any, X: Any, name: str) -> np.ndarray:
+def check_more_rows(estimator: Any, X: Any, name: str) -> Any:
     """Return further rows of the shape that a fit has learned from `X`, checked in their own name."""
     try:
         rows, form = check_rows(estimator, X, image_shape=estimator.image_shape, reset=False)
@@ -170,9 +174,9 @@ def _check_table(estimator: Any, X: Any, reset: bool, fewest: int) -> np.ndarray
 
 def _check_stack(
     estimator: Any, X: Any, image_shape: tuple[int, ...] | None, reset: bool, any_size: bool, fewest: int
-) -> np.ndarray:
+) -> Any:
     name = _name(estimator)
-    array = np.asarray(X)
+    array = X if isinstance(X, LazyImages) else np.asarray(X)
     if array.dtype.kind not in "biufc":
         raise ValueError(f"{name} expected images of numbers; got dtype {array.dtype}. Convert them, e.g. to float32.")
     if array.dtype.kind == "c":
@@ -190,7 +194,11 @@ def _check_stack(
             f"{array.shape}, whose channels come first. Move them: numpy.moveaxis(X, 1, -1)."
         )
     shape = _channels_last(array.shape)
-    check_array(array, allow_nd=True, dtype=None, estimator=name, input_name="X")
+    if not isinstance(array, LazyImages):
+        check_array(array, allow_nd=True, dtype=None, estimator=name, input_name="X")
+    elif array.dtype.kind == "f" and not np.isfinite(array.limits).all():
+        for block in array.blocks():
+            assert_all_finite(block, estimator_name=name, input_name="X")
     expected: Any = image_shape if reset else getattr(estimator, "image_shape_", None)
     if not reset and expected is None:
         raise ValueError(

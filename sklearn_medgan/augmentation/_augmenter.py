@@ -59,10 +59,9 @@ class GANAugmenter(Sampler, NetworkEstimator):
         Megabytes of the network's columns that the process keeps, under digests of images, so that folds which share
         images do not compute them twice; the oldest are dropped, nothing is saved. None: none is kept.
     n_patches : int, default=200
-        Typical small patches that `fit` learns from the training images, those of `X_unlabeled` included (fewer where
-        these are few). Which of them an image and its mirror image hold, and where, are further blocks of columns;
-        tables have none. Images are averaged to 32x32 and standardised one by one, each channel by itself. 0: no such
-        columns.
+        Typical small patches that `fit` learns from the training images, those of `X_unlabeled` included. Which of them
+        an image and its mirror image hold, and where, are further blocks of columns; tables have none. Images are
+        averaged to 32x32 and standardised one by one, each channel by itself. 0: no such columns.
     score_weight : float, default=1.0
         After a fit with `y` and `X_unlabeled`, "both" and "features" end with scores, one for each class: a linear
         student learns a teacher's guesses for the rows without a label. Their weight, as those of the kinds.
@@ -145,10 +144,12 @@ class GANAugmenter(Sampler, NetworkEstimator):
 
     Notes
     -----
-    Rows stay as they are, a memory map in its file; training keeps them as float32 at `gan_size`. Location and spread
-    of columns are learned from at most 5,000 rows with and 5,000 without a label. A typical patch is the mean of at
-    least 10 patches of at least 5 images. Compiled steps stay in the process (the 32 used last), so a second fit of the
-    same shape starts at once. Research use; not a medical device.
+    Rows stay as they are, those of a memory map, HDF5 data set or zarr array in their file. Training keeps them as
+    float32 at `gan_size` up to 2**25 values (134 MB); of more, it reads those of the next 10 steps, 40 bytes x (1 +
+    `class_steps` / 2) x `batch_size` x values of a row. Columns are learned from at most 5,000 rows with and 5,000
+    without a label, held for `score_weight` alone: 4 bytes a value. A typical patch is the mean of at least 10 patches
+    of at least 5 images. Compiled steps stay in the process (the 32 used last), so a second fit of the same shape
+    starts at once. Research use; not a medical device.
 
     *Rows near real ones.* Where a class has few rows, its samples tend to their average; what two samples of a class
     differ by still holds how images vary. So half of such a difference is added to a real row, and the sum is moved by
@@ -249,12 +250,11 @@ class GANAugmenter(Sampler, NetworkEstimator):
         Parameters
         ----------
         X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_features)
-            Training rows, any real dtype and range.
+            Training rows, any real dtype and range; images may be in a file: anything with `shape`, `dtype` and slices.
         y : array-like of shape (n,), default=None
             Class labels. Without them the GAN is unconditional.
         X_unlabeled : array-like like X, default=None
-            Further rows without a label that the GAN also learns from. With `y`, they also give `transform` class
-            scores (see `score_weight`).
+            Further rows without a label to learn from. With `y`, they also give class scores (see `score_weight`).
 
         Returns
         -------
@@ -328,7 +328,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
             warn_of_range(rows, self._canvas.codec.low, self._canvas.codec.high, type(self).__name__)
         if self.representation == "pixels":
             exact = np.result_type(rows.dtype, np.float32) == np.float32
-            return rows.reshape(len(rows), -1).astype(np.float32 if exact else rows.dtype)
+            return np.asarray(rows).reshape(len(rows), -1).astype(np.float32 if exact else rows.dtype)
         return Representation.of(self).transform(rows, self._canvas, has_pixels(self))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ LEAST_OF_LONGEST = 0.8  # of `gan_size`, that the longest side of a whole part o
 SHORTEST = 8  # side of an image that the networks take
 LARGEST = 512  # side of an image that is tested
 CHUNK_VALUES = 1 << 20  # of encoded rows that are looked at, at a time
+MOST_KEPT = 1 << 25  # values on the canvas that training keeps, 4 bytes each; more are made again when they are drawn
 
 
 class Views(NamedTuple):
@@ -53,15 +54,55 @@ class Canvas:
         encoded = self.codec.encode(rows)
         return Views(encoded, encoded if self.is_whole else resized(encoded, self.shape))
 
-    def draw(self, parts: Sequence[np.ndarray]) -> np.ndarray:
-        """Return all rows of several arrays on the canvas, one after the other, in no more memory than that takes."""
-        drawn = np.empty((sum(map(len, parts)), *self.shape), np.float32)
+    def draw(self, parts: Sequence[np.ndarray]) -> np.ndarray | EncodedRows:
+        """Return all rows of several arrays on the canvas, one after the other, in no more memory than that takes.
+
+        More than `MOST_KEPT` values are made when they are asked for.
+        """
+        rows = EncodedRows(parts, self.shape, math.prod(self.codec.network_shape), lambda some: self.views(some).canvas)
+        return rows if math.prod(rows.shape) > MOST_KEPT else rows[np.arange(len(rows))]
+
+    def whole(self, parts: Sequence[np.ndarray]) -> EncodedRows:
+        """Return all rows of several arrays at their own size, encoded when they are asked for."""
+        shape = self.codec.network_shape
+        return EncodedRows(parts, shape, math.prod(shape), self.codec.encode)
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """Rows of several arrays, one after the other, which `encode` makes when they are asked for.
+
+    `row_shape` is that of an encoded row; `n_values` are those of a row before it is reduced.
+    """
+
+    parts: Sequence[np.ndarray]
+    row_shape: tuple[int, ...]
+    n_values: int
+    encode: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows, and the shape of each."""
+        return len(self), *self.row_shape
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, places: Any) -> np.ndarray:
+        """Return one row, or those of a slice or an array of places, float32."""
+        if isinstance(places, slice):
+            places = np.arange(len(self))[places]
+        if np.ndim(places) == 0:
+            return self[np.array([places])][0]
+        found = np.empty((len(places), *self.row_shape), np.float32)
         offset = 0
-        for rows in parts:
-            for start, stop in chunks(len(rows), math.prod(self.codec.network_shape)):
-                drawn[offset + start : offset + stop] = self.views(rows[start:stop]).canvas
+        for rows in self.parts:
+            here = np.flatnonzero((places >= offset) & (places < offset + len(rows)))
+            for start, stop in chunks(len(here), self.n_values):
+                some = here[start:stop]
+                found[some] = self.encode(rows[places[some] - offset])
             offset += len(rows)
-        return drawn
+        return found
 
 
 def canvas_shape(shape: tuple[int, ...], longest: int) -> tuple[int, ...]:

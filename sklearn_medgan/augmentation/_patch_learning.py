@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ._canvas import EncodedRows
 from ._patches import CHUNK, SIDE, even_contrast, load_dictionary, standardised
 
 SIZE = 6
@@ -27,7 +28,7 @@ LEAST_VARIANCE = 0.1  # added to the variance in each direction before it is eve
 PatchSource = dict[str, np.ndarray] | tuple[str, str]
 
 
-def choose_patches(augmenter: Any, images: np.ndarray, goes_on: bool) -> PatchSource | None:
+def choose_patches(augmenter: Any, images: np.ndarray | EncodedRows, goes_on: bool) -> PatchSource | None:
     """Return the patches that an augmenter learns here, or learned earlier; or what names a dictionary's file.
 
     A file is named by its source and its fingerprint. None: no patches are wanted or found.
@@ -43,7 +44,9 @@ def choose_patches(augmenter: Any, images: np.ndarray, goes_on: bool) -> PatchSo
     return learn_patches(images, int(augmenter.n_patches), check_random_state(augmenter.random_state))
 
 
-def learn_patches(images: np.ndarray, n_patches: int, rng: np.random.RandomState) -> dict[str, np.ndarray] | None:
+def learn_patches(
+    images: np.ndarray | EncodedRows, n_patches: int, rng: np.random.RandomState
+) -> dict[str, np.ndarray] | None:
     """Learn the arrays of a `PatchDictionary`, in half precision; None where no patch is shared by enough images.
 
     Images are float32 (n, height, width, channels); every channel is looked at by itself.
@@ -62,7 +65,7 @@ def learn_patches(images: np.ndarray, n_patches: int, rng: np.random.RandomState
     return {"sides": np.array(SIDES), **{name: array.astype(np.float16) for name, array in found.items()}}
 
 
-def _channels(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _channels(images: np.ndarray | EncodedRows, chosen: np.ndarray) -> np.ndarray:
     """Return every channel of the chosen images as `standardised` makes it, one image after the other."""
     parts = []
     for start in range(0, len(chosen), CHUNK):

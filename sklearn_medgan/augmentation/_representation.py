@@ -186,27 +186,27 @@ class Representation:
     ) -> Representation:
         """Learn from `parts`, rows with one-hot `labels` and rows without, an even choice of each where it has many."""
         chosen = [evenly(len(rows), MOST_ROWS) for rows in parts]
-        joined: list[list[np.ndarray]] = [[] for _ in kinds]
-        n, offset = sum(map(len, chosen)), 0
+        scored = score_weight > 0 and labels.shape[1] > 1 and len(parts) > 1
+        seen: list[list[Moments]] = [[] for _ in kinds]
+        kept = []
         for rows, places in zip(parts, chosen, strict=True):
             for start, stop in chunks(len(places), math.prod(rows.shape[1:])):
                 views = canvas.views(rows[places[start:stop]])
-                for blocks, kind in zip(joined, kinds, strict=True):
-                    found = kind.transform(views)
-                    blocks += [np.empty((n, block.shape[1]), np.float32) for block in found[len(blocks) :]]
-                    for block, part in zip(blocks, found, strict=True):
-                        block[offset : offset + len(part)] = part
-                offset += stop - start
-        weights = weights_of(kinds)
+                found = [kind.transform(views) for kind in kinds]
+                for so_far, blocks in zip(seen, found, strict=True):
+                    so_far += [Moments(block.shape[1]) for block in blocks[len(so_far) :]]
+                    for moment, block in zip(so_far, blocks, strict=True):
+                        moment.add(block)
+                if scored:
+                    kept.append(found)
         moments = [
-            [moments_of(block, weight, len(blocks)) for block in blocks]
-            for blocks, weight in zip(joined, weights, strict=True)
+            [moment.scaled(weight, len(so_far)) for moment in so_far]
+            for so_far, weight in zip(seen, weights_of(kinds), strict=True)
         ]
-        labels = labels[chosen[0]]
-        if not (score_weight > 0 and labels.shape[1] > 1 and len(parts) > 1):
+        if not scored:
             return cls(kinds, moments)
-        columns = [c for blocks, learned in zip(joined, moments, strict=True) for c in standardised(blocks, learned)]
-        return cls(kinds, moments, ClassScores.learn(np.concatenate(columns, axis=1), labels, score_weight))
+        columns = np.concatenate([joined(found, moments) for found in kept])
+        return cls(kinds, moments, ClassScores.learn(columns, labels[chosen[0]], score_weight))
 
     def width(self, with_pixels: bool) -> int:
         """Return the number of columns."""
@@ -289,13 +289,41 @@ def weights_of(kinds: Sequence[Columns]) -> list[float]:
     return [kind.weight for kind in kinds] if has_trunk(kinds) else [1.0] * len(kinds)
 
 
-def moments_of(block: np.ndarray, total: float, n_beside: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return location and weight of each column; `n_beside` blocks have the square of `total` as variance together."""
-    n_parts = max(1, block.shape[1] // COLUMNS_AT_ONCE)
-    spread = np.concatenate([part.std(0, dtype=np.float64) for part in np.array_split(block, n_parts, axis=1)])
-    spread[spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)] = np.inf  # a constant column carries nothing
-    weight = total / (spread * np.sqrt(n_beside * block.shape[1]))
-    return block.mean(0, dtype=np.float64).astype(np.float32), weight.astype(np.float32)
+class Moments:
+    """Mean and spread of columns whose rows come some at a time, float64.
+
+    Sums of squares about the mean are joined by eq. 2.1 of Chan, Golub and LeVeque 1983, "Algorithms for computing the
+    sample variance", doi 10.1080/00031305.1983.10483115.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.n, self.mean, self.squares = 0, np.zeros(width), np.zeros(width)
+
+    def add(self, block: np.ndarray) -> None:
+        """Take further rows, float32 (n, width)."""
+        n, n_before = len(block), self.n
+        self.n += n
+        for start in range(0, block.shape[1], COLUMNS_AT_ONCE):
+            part = slice(start, start + COLUMNS_AT_ONCE)
+            rows = block[:, part].astype(np.float64)
+            mean = rows.mean(0)
+            self.squares[part] += np.square(rows - mean).sum(0)
+            step = mean - self.mean[part]
+            self.squares[part] += np.square(step) * (n * n_before / self.n)
+            self.mean[part] += step * (n / self.n)
+
+    def scaled(self, total: float, n_beside: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return location and weight; `n_beside` blocks have the square of `total` as variance together."""
+        spread = np.sqrt(self.squares / self.n)
+        spread[spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)] = np.inf  # a constant column carries nothing
+        weight = total / (spread * np.sqrt(n_beside * len(spread)))
+        return self.mean.astype(np.float32), weight.astype(np.float32)
+
+
+def joined(found: Sequence[list[np.ndarray]], moments: Sequence[list[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray:
+    """Return the standardised blocks of all kinds side by side."""
+    parts = [part for blocks, learned in zip(found, moments, strict=True) for part in standardised(blocks, learned)]
+    return np.concatenate(parts, axis=1)
 
 
 def standardised(blocks: list[np.ndarray], moments: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._base import warn_caller
+from ._canvas import EncodedRows
 from ._convergence import advice_on
 from ._enlargement import learn_detail
 from ._labels import drawing_probabilities
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
     from ..gan.training import Data, Hyper
 
 
-def training_data(encoded: np.ndarray, labels: np.ndarray) -> Data:
-    """Return encoded rows as tensors, the first of them with one-hot `labels`."""
+def training_data(encoded: np.ndarray | EncodedRows, labels: np.ndarray) -> Data:
+    """Return encoded rows, the first of them with one-hot `labels`: as tensors, where they are in memory."""
     from keras import ops
 
     from ..gan.training import Data
 
     labels = np.concatenate([labels, np.zeros((len(encoded) - len(labels), labels.shape[1]), np.float32)])
-    return Data(*map(ops.convert_to_tensor, (encoded, labels, drawing_probabilities(labels))))
+    data = Data(encoded, labels, drawing_probabilities(labels))
+    return data if isinstance(encoded, EncodedRows) else Data(*map(ops.convert_to_tensor, data))
 
 
 def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) -> dict[str, Any]:
@@ -37,26 +39,7 @@ def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) ->
     if canvas.is_whole or augmenter.adversarial_weight == 0 or sum(map(len, parts)) < FEWEST_IMAGES:
         return {}
     rng = check_random_state(augmenter.random_state)
-    return learn_detail(EncodedRows(canvas.codec, parts), canvas.shape[:2], rng)
-
-
-class EncodedRows:
-    """Rows of several arrays, one after the other, each encoded when it is asked for."""
-
-    def __init__(self, codec: Any, parts: Sequence[np.ndarray]) -> None:
-        self.codec, self.parts = codec, parts
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return sum(map(len, self.parts))
-
-    def __getitem__(self, place: int) -> np.ndarray:
-        """Return one row, float32 (height, width, channels)."""
-        for rows in self.parts:
-            if place < len(rows):
-                return self.codec.encode(rows[place : place + 1])[0]
-            place -= len(rows)
-        raise IndexError("There are fewer rows.")
+    return learn_detail(canvas.whole(parts), canvas.shape[:2], rng)
 
 
 def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:

@@ -134,7 +134,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     Notes
     -----
     The intensity scale (smallest to largest training value) is learned at `fit`. A saved estimator holds no training
-    image. Restored images look more certain than they are: see `uncertainty`. Research use; not a medical device.
+    image. Images may stay in a file, as a memory map or anything with `shape`, `dtype` and slices (h5py, zarr,
+    `datasets.LazyImages`): training reads each image of a batch, and `transform` returns an array in memory. Restored
+    images look more certain than they are: see `uncertainty`. Research use; not a medical device.
 
     References
     ----------

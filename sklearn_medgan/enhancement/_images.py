@@ -219,7 +219,8 @@ class ImageRestoration(Restoration):
         """Return raw images restored, in their dtype."""
         restored = self._apply(rows, method)
         for channel in self._constant_channels:
-            restored[..., channel] = rows[..., channel] if self.scale == 1 else self.constant[channel]
+            for image, before in zip(restored, rows, strict=True):
+                image[..., channel] = before[..., channel] if self.scale == 1 else self.constant[channel]
         return restored
 
     def _apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
@@ -229,7 +230,7 @@ class ImageRestoration(Restoration):
             return restored
         if method.name == "nothing" and self.scale == 1:
             return rows.copy()
-        return self._filter_all(rows, method)
+        return self._filter_all(rows, method, rows.dtype)
 
     def apply_encoded(self, poor: Encoded, method: Method) -> list[np.ndarray]:
         """Return enlarged images in fractions of the scale restored."""
@@ -241,7 +242,7 @@ class ImageRestoration(Restoration):
         """Return raw images as [restored, spread, correction], in fractions of the scale."""
         restored, spread, correction = self.restore_all(rows, method.network, with_spread=True)
         if method.name != "network":
-            restored = self.codec.encode(self._filter_all(rows.astype(np.float64), method))
+            restored = self.codec.encode(self._filter_all(rows, method, np.dtype(np.float64)))
         else:
             self._leave_spared(map(self.codec.encode, rows), restored, method.spared)
         return [restored, spread, correction]
@@ -258,13 +259,13 @@ class ImageRestoration(Restoration):
         """Return an enlarged image in fractions of the scale through a filter."""
         return _filters.run_filter(name, strength, image, self.usual_noise)
 
-    def _filter_all(self, images: np.ndarray, method: Method) -> np.ndarray:
-        """Raw images through a filter, in their dtype."""
+    def _filter_all(self, images: np.ndarray, method: Method, dtype: np.dtype) -> np.ndarray:
+        """Raw images through a filter, in a dtype."""
         results = []
         for image in images:
             source = self._enlarged(self.codec.encode(image)).astype(np.float32)
             filtered = self.filtered(source, method.name, method.strength)
-            results.append(cast(self.codec.decode(filtered), images.dtype))
+            results.append(cast(self.codec.decode(filtered), dtype))
         return np.stack(results)
 
     def restore(self, image: np.ndarray, network: Restorer, with_spread: bool = False) -> list[np.ndarray]:

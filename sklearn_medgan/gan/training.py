@@ -63,6 +63,19 @@ class Configuration:
     beta_1: float = 0.0
 
     @property
+    def n_class_updates(self) -> int:
+        """Return how many updates of the class head alone a step makes.
+
+        Without an adversary there is one more, so that an ablation makes as many.
+        """
+        return self.class_steps + (not self.adversarial)
+
+    @property
+    def class_batch_size(self) -> int:
+        """Return the rows of such an update: half teach as much as all of them (docs/benchmarks.md)."""
+        return max(1, self.batch_size // 2)
+
+    @property
     def two_phase(self) -> bool:
         """Tell whether batch normalisation in the discriminator mixes rows, which rules the one-pass step out."""
         return self.architecture == "dcgan"
@@ -80,9 +93,12 @@ class Hyper(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Encoded rows, one-hot labels (zeros: none), and the cumulative probability with which rows are drawn."""
+    """Encoded rows, one-hot labels (zeros: none), and the cumulative probability with which rows are drawn.
 
-    rows: np.ndarray
+    Rows are an array, or anything that gives those of an array of places.
+    """
+
+    rows: Any
     labels: np.ndarray
     cumulative: np.ndarray
 
@@ -116,6 +132,7 @@ class GANProgram(Program):
         numbers = spec(2, dtype="int32"), spec(dtype="int32")
         types = state, spec(len(METRICS)), data, hyper, *numbers
         self.advance = Compiled(self._advance, types, workers=workers)
+        self.uniforms = Compiled(self._uniforms, numbers)
         g, d, n_inputs = state.generator, state.discriminator, config.latent_dim + config.n_classes
         self.generate = ByRows(self._generate, (g.ema, g.buffers), (n_inputs,), INFERENCE_BATCH)
         n = IMAGES_TO_COLUMNS if len(config.shape) == 3 else INFERENCE_BATCH
@@ -162,11 +179,23 @@ class GANProgram(Program):
     def _draw(self, data: Data, seed: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw `n` real rows and their labels, noise, and a key for what follows; a worker takes its share of them."""
         dtype, share = data.rows.dtype, self.workers.share
-        keys = backend.split_key(seed, 3)
-        uniform = backend.uniform(keys[0], (n,), 0.0, 1.0, data.cumulative.dtype)
+        uniform, of_noise, key = self._keyed_uniform(seed, n, data.cumulative.dtype)
         picks = ops.searchsorted(data.cumulative, share(uniform))
-        noise = share(backend.normal(keys[1], (n, self.config.latent_dim), dtype))
-        return ops.take(data.rows, picks, 0), ops.take(data.labels, picks, 0), noise, keys[2]
+        noise = share(backend.normal(of_noise, (n, self.config.latent_dim), dtype))
+        return ops.take(data.rows, picks, 0), ops.take(data.labels, picks, 0), noise, key
+
+    def _keyed_uniform(self, seed: Tensor, n: int, dtype: Any = "float32") -> tuple[Tensor, Tensor, Tensor]:
+        """Return numbers of [0, 1) that `n` rows are drawn by, and two more keys."""
+        keys = backend.split_key(seed, 3)
+        return backend.uniform(keys[0], (n,), 0.0, 1.0, dtype), keys[1], keys[2]
+
+    def _uniforms(self, seed: Tensor, step: Tensor) -> Tensor:
+        """Return all numbers that a step draws rows by."""
+        config, seed = self.config, backend.fold_in(seed, step)
+        parts = [self._keyed_uniform(seed, config.batch_size)[0]] if config.adversarial else []
+        for i in range(config.n_class_updates):
+            parts.append(self._keyed_uniform(backend.fold_in(seed, i + 1), config.class_batch_size)[0])
+        return ops.concatenate(parts)
 
     def _step(self, state: State, data: Data, hyper: Hyper, seed: Tensor) -> tuple[State, dict[str, Tensor]]:
         """Update both players, then `class_steps` of the class head alone."""
@@ -217,13 +246,8 @@ class GANProgram(Program):
         )
 
     def _class_updates(self, d: Player, data: Data, hyper: Hyper, seed: Tensor) -> tuple[Player, Tensor]:
-        """Update the discriminator by its class head alone, on batches of their own, half as large.
-
-        Half the rows teach as much an update as all of them (docs/benchmarks.md). Without an adversary there is one
-        more update, so that an ablation makes as many.
-        """
-        n = max(1, self.config.batch_size // 2)
-        n_updates = self.config.class_steps + (not self.config.adversarial)
+        """Update the discriminator by its class head alone, on batches of their own."""
+        n, n_updates = self.config.class_batch_size, self.config.n_class_updates
         value = ops.zeros((), d.weights.dtype)
         if n_updates == 0:
             return d, value
@@ -312,8 +336,28 @@ def padded(data: Data) -> Data:
     return Data(rows, labels, ops.pad(data.cumulative, [(0, extra)], constant_values=2.0))
 
 
+def as_tensors(data: Data, workers: Workers) -> Data:
+    """Return data as a step takes it."""
+    return workers.placed(Data(*map(ops.convert_to_tensor, data if backend.ANY_LENGTH else padded(data))))
+
+
+def drawn(program: GANProgram, data: Data, key: np.ndarray, step: int, n_steps: int) -> Data:
+    """Return the rows that the next steps draw, as data from which they draw the same.
+
+    Each number that a step will draw becomes the end of a row's interval, so that it finds the row which it would have
+    found among all.
+    """
+    numbers = [program.uniforms(key, np.int32(step + i)) for i in range(n_steps)]
+    uniforms = np.unique(np.concatenate([ops.convert_to_numpy(part) for part in numbers]))
+    places = np.searchsorted(data.cumulative, uniforms)
+    return as_tensors(Data(data.rows[places], data.labels[places], uniforms), program.workers)
+
+
 def train(program: GANProgram, state: State, data: Data, hyper: Hyper, seed: int, run: Run) -> Outcome:
-    """Advance a GAN's `state` by the steps of `run`; see `loop`."""
+    """Advance a GAN's `state` by the steps of `run`; see `loop`.
+
+    Rows that are no array are asked for before each interval: those that it draws.
+    """
     config, workers = program.config, program.workers
     if workers.n > 1 and config.two_phase:
         raise ValueError(
@@ -321,16 +365,18 @@ def train(program: GANProgram, state: State, data: Data, hyper: Hyper, seed: int
             "Train it on one device, or choose architecture='conv' or 'dense'."
         )
     check_shares(workers, config.batch_size, halved=config.class_steps > 0 or not config.adversarial)
-    check_alike(workers, (state, data.rows[:: 1 + len(data.rows) // 1000], *data[1:], hyper, seed, run.max_iter))
-    constant_data = Data(*map(ops.convert_to_tensor, data if backend.ANY_LENGTH else padded(data)))
-    constant_data = workers.placed(constant_data)
+    if workers.n_processes > 1:
+        check_alike(workers, (state, data.rows[:: 1 + len(data.rows) // 1000], *data[1:], hyper, seed, run.max_iter))
+    kept = as_tensors(data, workers) if hasattr(data.rows, "dtype") else None
     constants = Hyper(*(ops.convert_to_tensor(value, "float32") for value in hyper))
     key = np.array([seed, 0], np.int32)
 
     def plan(step: int, n_steps: int, progress: float) -> tuple[float, Advance]:
+        at_hand = kept or drawn(program, data, key, step, n_steps)
+
         def advance(state: State, sums: Tensor, start: int, stop: int, rate: float) -> tuple[State, Tensor]:
             now = constants._replace(learning_rate=ops.convert_to_tensor(rate, "float32"))
-            return program.advance(state, sums, constant_data, now, key, np.int32(stop - start))
+            return program.advance(state, sums, at_hand, now, key, np.int32(stop - start))
 
         return hyper.learning_rate, advance
 

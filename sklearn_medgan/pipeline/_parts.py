@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from .._allocation import dose_counts, synthetic_weights
 from .._containers import join_rows
+from .._lazy import LazyImages
 from .._sklearn_compat import _check_method_params, _check_sample_weight, _safe_indexing
 from ._rows import draw_rows, seed_parts
 
@@ -36,9 +37,9 @@ class Parts(NamedTuple):
 
     def fit_classifier(self, X: ArrayLike, y: np.ndarray, dose: float, params: Mapping[str, Any]) -> Any:
         """Fit a clone of the classifier on real rows and a dose of synthetic ones, as columns of the augmenter."""
-        X_all, y_all = self._add_rows(X, y, dose)
+        X_new, y_all = self._new_rows(X, y, dose)
         params = self._weigh_rows(X, y, y_all, params)
-        return clone(self.estimator).fit(transform(self.augmenter, X_all), y_all, **params)
+        return clone(self.estimator).fit(self._columns(X, X_new), y_all, **params)
 
     def predict_doses(
         self,
@@ -56,14 +57,22 @@ class Parts(NamedTuple):
         columns = transform(self.augmenter, _safe_indexing(X, test))
         return np.stack([self.fit_classifier(X_train, y_train, dose, params).predict(columns) for dose in doses])
 
-    def _add_rows(self, X: ArrayLike, y: np.ndarray, dose: float) -> tuple[ArrayLike, np.ndarray]:
-        """Real rows with synthetic ones behind them, and their labels."""
+    def _new_rows(self, X: ArrayLike, y: np.ndarray, dose: float) -> tuple[ArrayLike | None, np.ndarray]:
+        """Synthetic rows, None where there are none, and the labels of the real ones and of these."""
         counts = dose_counts(y, dose)
         if not any(counts.values()):
-            return X, y
+            return None, y
         labels = np.repeat(np.unique(y), list(counts.values()))
         X_new, y_new = draw_rows(self.augmenter, X, y, labels, self.seed)
-        return join_rows(X, X_new), np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
+        return X_new, np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
+
+    def _columns(self, X: Any, X_new: ArrayLike | None) -> Any:
+        """Columns of real rows with those of synthetic ones behind them; rows that are not in memory stay there."""
+        if X_new is None:
+            return transform(self.augmenter, X)
+        if isinstance(X, LazyImages) and hasattr(self.augmenter, "transform"):
+            return join_rows(transform(self.augmenter, X), transform(self.augmenter, X_new))
+        return transform(self.augmenter, join_rows(X, X_new))
 
     def _weigh_rows(
         self, X: ArrayLike, y: np.ndarray, y_all: np.ndarray, params: Mapping[str, Any]
