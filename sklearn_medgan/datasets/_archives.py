@@ -127,8 +127,13 @@ def split_names(path: Path) -> list[str]:
     return [] if split is None else np.unique(split.astype(str)).tolist()
 
 
-def read_npz(path: Path, subset: str, image_shape: Sequence[int] | None) -> dict[str, Any]:
+def read_npz(path: Path, subset: str, image_shape: Sequence[int] | None, lazy: bool) -> dict[str, Any]:
     """Return the columns of the Bunch from either form of an npz file."""
+    if lazy:
+        raise ValueError(
+            f"lazy=True reads image files one by one; {path} is an npz file, which is unpacked whole. Save its images "
+            "with numpy.save, and open that file with numpy.load(path, mmap_mode='r')."
+        )
     with _opened(path) as archive:
         read = _read_plain if _image_keys(archive) == ["X"] else _read_medmnist
         columns = read(archive, subset)

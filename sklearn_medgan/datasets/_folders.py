@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._lazy import LazyImages
 from ._images import IMAGE_SUFFIXES, read_stack
+from ._lazy_files import ImageFiles
 from ._stacks import check_alike, check_stack, resized
 
 LAYOUT = "images directly in it, or one subfolder per class with images directly in each"
@@ -27,10 +29,10 @@ class _Listing(NamedTuple):
     others: list[Path]
 
 
-def read_folder(path: Path, subset: str, image_shape: Sequence[int] | None) -> dict[str, Any]:
+def read_folder(path: Path, subset: str, image_shape: Sequence[int] | None, lazy: bool) -> dict[str, Any]:
     """Return the columns of the Bunch from a folder; its subfolders, where there are any, are the classes."""
     classes = list_folder(path, stacklevel=5)
-    columns = _read_files([file for files in classes.values() for file in files], path, subset, image_shape)
+    columns = _read_files([file for files in classes.values() for file in files], path, subset, image_shape, lazy)
     if None not in classes:
         label_of = {str(file): label for label, files in enumerate(classes.values()) for file in files}
         columns["target"] = np.array([label_of[name] for name in columns["filenames"]], dtype=np.int64)
@@ -38,9 +40,9 @@ def read_folder(path: Path, subset: str, image_shape: Sequence[int] | None) -> d
     return columns
 
 
-def read_file(path: Path, subset: str, image_shape: Sequence[int] | None) -> dict[str, Any]:
+def read_file(path: Path, subset: str, image_shape: Sequence[int] | None, lazy: bool) -> dict[str, Any]:
     """Return the columns of the Bunch from one image file."""
-    return _read_files([path], path, subset, image_shape)
+    return _read_files([path], path, subset, image_shape, lazy)
 
 
 def list_folder(path: Path, *, stacklevel: int = 2) -> dict[str | None, list[Path]]:
@@ -102,13 +104,20 @@ def _few(entries: list[Path], folder: Path) -> str:
     return ", ".join(names) + (", ..." if len(entries) > N_EXAMPLES else "")
 
 
-def _read_files(files: list[Path], path: Path, subset: str, image_shape: Sequence[int] | None) -> dict[str, Any]:
+def _read_files(
+    files: list[Path], path: Path, subset: str, image_shape: Sequence[int] | None, lazy: bool
+) -> dict[str, Any]:
     """The columns of the Bunch from image files, pages as rows."""
     if subset != "all":
         raise ValueError(
             f"subset was expected to be 'all' for {path}; got {subset!r}. Folders and image files have no splits: "
             "load the folder of one split, or save an npz file with a split array."
         )
+    unknown = dict.fromkeys(("target", "target_names", "groups", "split", "spacing"))
+    if lazy:
+        source = ImageFiles(files, path, image_shape)
+        owners = np.repeat(np.arange(len(files)), np.diff(source.ends, prepend=0))
+        return {"data": LazyImages(source), "filenames": [str(files[owner]) for owner in owners], **unknown}
     stacks = {}
     for file in files:
         stack = read_stack(file)
@@ -118,5 +127,5 @@ def _read_files(files: list[Path], path: Path, subset: str, image_shape: Sequenc
     return {
         "data": np.concatenate(list(stacks.values())),
         "filenames": [name for name, stack in stacks.items() for _ in stack],
-        **dict.fromkeys(("target", "target_names", "groups", "split", "spacing")),
+        **unknown,
     }

@@ -24,6 +24,7 @@ _READERS = {".npz": read_npz} | dict.fromkeys(IMAGE_SUFFIXES, read_file)
         "path": [str, os.PathLike],
         "subset": [str],
         "image_shape": [tuple, list, None],
+        "lazy": ["boolean"],
         "return_X_y": ["boolean"],
     },
     prefer_skip_nested_validation=True,
@@ -33,6 +34,7 @@ def load_images(
     *,
     subset: str = "all",
     image_shape: Sequence[int] | None = None,
+    lazy: bool = False,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray | None]:
     """Load your own images, with labels, groups and splits where they are known.
@@ -66,6 +68,10 @@ def load_images(
     image_shape : tuple of int (height, width), default=None
         Resize images of another shape to this one, smoothed where reduced, and rounded and clipped to their dtype.
         None keeps every pixel, and takes images of equal shape only.
+    lazy : bool, default=False
+        Leave the images in their files, and decode each when it is asked for: `data` is a :class:`LazyImages`, which
+        the estimators of this package read some at a time. A file of another shape or dtype than the first one is an
+        error when it is read. Folders and image files only.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
@@ -73,7 +79,7 @@ def load_images(
     -------
     data : :class:`~sklearn.utils.Bunch`
         data : ndarray of shape (n_samples, height, width) or (n_samples, height, width, channels)
-            The images, dtype and values as stored unless resized.
+            The images, dtype and values as stored unless resized; a :class:`LazyImages` with ``lazy=True``.
         target : ndarray of shape (n_samples,), int64, or None
             Label of each image, as stored; text labels and names of subfolders become their index in
             `target_names`. None if there are no labels.
@@ -99,10 +105,10 @@ def load_images(
     FileNotFoundError
         If there is no such file or folder.
     ValueError
-        If an ``.npz`` file holds neither form, would need pickle, or has arrays of unequal length; if a file is of
-        another kind, is cut short, or cannot be read exactly; if a folder or one of its classes holds no image, if
-        it is nested deeper, or holds images both directly and in subfolders; if images differ in channels, dtype or,
-        without `image_shape`, in shape; if there is no split called `subset`.
+        If an ``.npz`` file holds neither form, would need pickle, has arrays of unequal length, or is to be lazy; if a
+        file is of another kind, is cut short, or cannot be read exactly; if a folder or one of its classes holds no
+        image, if it is nested deeper, or holds images both directly and in subfolders; if images differ in channels,
+        dtype or, without `image_shape`, in shape; if there is no split called `subset`.
 
     Warns
     -----
@@ -129,10 +135,15 @@ def load_images(
     >>> scans = load_images(folder, image_shape=(8, 8))
     >>> scans.data.shape, scans.target, scans.target_names
     ((3, 8, 8), array([0, 0, 1]), ['healthy', 'ill'])
+
+    More images than memory holds:
+
+    >>> load_images(folder, lazy=True).data
+    LazyImages of shape (3, 16, 16), uint8
     """
     path = Path(path)
     check_image_size(image_shape)
-    columns = _reader(path)(path, subset, image_shape)
+    columns = _reader(path)(path, subset, image_shape, lazy)
     data, target = columns["data"], columns["target"]
     if return_X_y:
         return data, target
@@ -141,7 +152,7 @@ def load_images(
     return Bunch(**columns, path=str(path), DESCR=found)
 
 
-def _reader(path: Path) -> Callable[[Path, str, Sequence[int] | None], dict[str, Any]]:
+def _reader(path: Path) -> Callable[[Path, str, Sequence[int] | None, bool], dict[str, Any]]:
     """The function that reads what is at the path."""
     if not path.exists():
         raise FileNotFoundError(
