@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+# By which each is told how many threads to start. PyTorch reads OMP_NUM_THREADS itself.
+THREADS = {"tensorflow": ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "jax": ("NPROC",)}
 SETTING = "the environment variable KERAS_BACKEND (or 'backend' in keras.json)"
 
 _forked_while_running: str | None = None
@@ -58,6 +60,21 @@ def check_backend() -> None:
             "ever. Start processes with the method 'spawn' (multiprocessing.get_context('spawn')), or use joblib's "
             "default backend 'loky'."
         )
+
+
+def share_cores() -> None:
+    """Leave the library this process's share of the cores, where it is a worker of joblib, Dask or multiprocessing.
+
+    These tell it to the libraries of NumPy by `OMP_NUM_THREADS` (joblib: the number of cores over that of workers, or
+    ``inner_max_num_threads``), which TensorFlow and JAX do not read: they would take all cores in every worker. What is
+    set already stays, and so does a library that runs.
+    """
+    import multiprocessing
+
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    if multiprocessing.parent_process() is not None and share.isdecimal():
+        for name in THREADS.get(backend_name(), ()):
+            os.environ.setdefault(name, share)
 
 
 def _running() -> str | None:

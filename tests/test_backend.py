@@ -1,16 +1,53 @@
-"""Which library computes, and what is said where it cannot."""
+"""Which library computes, what is said where it cannot, and what workers of joblib load and take."""
 
+import ast
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
+import textwrap
 
 import keras
 import pytest
 
 from sklearn_medgan import _backend
-from sklearn_medgan._backend import backend_name, check_backend, choose_backend
+from sklearn_medgan._backend import backend_name, check_backend, choose_backend, share_cores
+
+WORKERS = textwrap.dedent(
+    """
+    import os, sys
+    from joblib import Parallel, delayed, parallel_config
+
+    def look():
+        from sklearn_medgan._backend import share_cores
+        share_cores()
+        return [os.environ.get(name) for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")]
+
+    with parallel_config("loky", inner_max_num_threads=3):
+        print(Parallel(2)(delayed(look)() for _ in range(2)))
+    """
+)
+PIXELS = textwrap.dedent(
+    """
+    import os, sys
+    import numpy as np
+    from sklearn.svm import SVC
+    from sklearn_medgan.benchmark import diagnostic_benchmark
+    from sklearn_medgan.benchmark._arms import light_arms
+
+    class Spy(SVC):
+        def predict(self, X):
+            with open({log!r}, "a") as file:
+                print([os.getpid(), "tensorflow" in sys.modules, "keras" in sys.modules], file=file)
+            return super().predict(X)
+
+    X, y = np.random.RandomState(0).randint(0, 200, (40, 8, 8)).astype(np.uint8), np.arange(40) % 2
+    arms = {{"pixels": light_arms()["pixels"]}}
+    diagnostic_benchmark(X, y, arms=arms, classifiers={{"svc": Spy()}}, n_splits=2, seeds=(0, 1), n_jobs=2)
+    print(os.getpid())
+    """
+)
 
 
 def test_the_backend_is_that_of_keras_once_it_is_imported(monkeypatch):
@@ -85,3 +122,42 @@ def test_what_ran_before_a_fork_is_refused_after_it(monkeypatch):
     monkeypatch.setattr(_backend, "_forked_while_running", backend_name())
     with pytest.raises(RuntimeError, match=r"ran before this process was forked.*'spawn'"):
         check_backend()
+
+
+def run_python(code, **environment):
+    """Return what a process of its own prints, in which no number of threads is set but those of `environment`."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**kept, **environment})
+    return done.stdout.strip()
+
+
+def test_tensorflow_takes_the_share_of_a_worker():
+    assert ast.literal_eval(run_python(WORKERS, KERAS_BACKEND="tensorflow")) == 2 * [["3", "3"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_worker", "expected"),
+    [
+        ("tensorflow", True, {"TF_NUM_INTRAOP_THREADS": "5", "TF_NUM_INTEROP_THREADS": "3"}),
+        ("jax", True, {"TF_NUM_INTRAOP_THREADS": "5", "NPROC": "3"}),
+        ("torch", True, {"TF_NUM_INTRAOP_THREADS": "5"}),
+        ("tensorflow", False, {"TF_NUM_INTRAOP_THREADS": "5"}),
+    ],
+)
+def test_what_the_user_set_stays_and_other_processes_are_not_touched(monkeypatch, name, is_worker, expected):
+    environment = {"OMP_NUM_THREADS": "3", "TF_NUM_INTRAOP_THREADS": "5"}
+    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr(_backend, "backend_name", lambda: name)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: object() if is_worker else None)
+    share_cores()
+    assert environment == {"OMP_NUM_THREADS": "3", **expected}
+
+
+@pytest.mark.slow
+def test_workers_that_need_no_network_load_none(tmp_path):
+    main = int(run_python(PIXELS.format(log=str(tmp_path / "log"))))
+    lines = [ast.literal_eval(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert len(lines) >= 4
+    assert main not in {process for process, *_ in lines}
+    assert not any(tensorflow or keras for _, tensorflow, keras in lines)

@@ -1,5 +1,6 @@
 """The GAN engine: networks, objectives, augmentation and the training step. Importing it imports Keras."""
 
-from .._backend import check_backend
+from .._backend import check_backend, share_cores
 
 check_backend()
+share_cores()
