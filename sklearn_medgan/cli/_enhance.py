@@ -35,7 +35,7 @@ FIT_DEFAULTS = {
     "image_size": None,
     "save": None,
 }
-MOST_VALUES = 2**23  # pixels times channels that are held, and restored at a time
+MOST_VALUES = 2**23  # pixels times channels that are restored at a time
 PICTURED = 4  # images
 SECONDS_A_LINE = 10.0  # between lines of progress
 DISCLAIMER = "Restored images look more certain than they are. Research use; not a medical device."
@@ -54,7 +54,7 @@ def run(options: Namespace, session: Session) -> int:
     session.write("Loading scikit-learn and the images ...")
     settings, job = check_options(options), plan(Path(options.source), Path(options.out))
     check_outputs(options, job, session.staging)
-    job.read(ahead=options.model is None)
+    job.read()
     session.write(f"{options.source}: {job.describe()}.")
     if options.model is not None:
         shape = model_summary(Path(options.model), "GANEnhancer")["fitted"]["image_shape_"]
@@ -112,8 +112,8 @@ class Job(ABC):
         """Return every path that is read."""
 
     @abstractmethod
-    def read(self, ahead: bool) -> None:
-        """Read what tells what there is; all of it if `ahead`, so that what is bad is known before the training."""
+    def read(self) -> None:
+        """Read everything once, so that what is bad is known before the training."""
 
     @abstractmethod
     def examples(self) -> tuple[np.ndarray, list[str]]:
@@ -133,16 +133,12 @@ class Job(ABC):
     def check_channels(self, n_channels: int, model: str) -> None:
         """Raise ValueError unless all images have as many channels as those of the model, or to learn from."""
         for (shape, _), members in self.stacks.items():
-            check_channels(shape, getattr(members[0][0], "source", members[0][0]), n_channels, model)
-
-
-def check_channels(shape: tuple[int, ...], name: object, n_channels: int, model: str) -> None:
-    """Raise ValueError unless images of a shape, called `name`, have as many channels as those of the model."""
-    if (*shape, 1)[2] != n_channels:
-        raise ValueError(
-            f"{name} has images of {(*shape, 1)[2]} channel(s), those of {model} have {n_channels}. Convert one of the "
-            "two."
-        )
+            if (*shape, 1)[2] != n_channels:
+                name = getattr(members[0][0], "source", members[0][0])
+                raise ValueError(
+                    f"{name} has images of {(*shape, 1)[2]} channel(s), those of {model} have {n_channels}. Convert "
+                    "one of the two."
+                )
 
 
 @dataclass(frozen=True)
@@ -156,11 +152,10 @@ class File:
 
 @dataclass
 class ImageFiles(Job):
-    """One image file, or those of a folder, which are read as they are restored."""
+    """One image file, or those of a folder."""
 
     files: list[File]
     stacks: dict[tuple, list] = field(default_factory=dict)
-    expected: tuple[int, str] | None = None  # channels, and of what model
 
     def outputs(self, uncertainty: bool) -> list[Path]:
         return [file.out for file in self.files] + [file.uncertainty for file in self.files if uncertainty]
@@ -168,31 +163,13 @@ class ImageFiles(Job):
     def inputs(self) -> list[Path]:
         return [file.source for file in self.files]
 
-    def read(self, ahead: bool) -> None:
-        for file in self.files if ahead else self.files[:1]:
-            self._checked(file)
-
-    def _checked(self, file: File) -> np.ndarray:
-        """The images of a file, noted among `stacks`."""
-        with reading(file.source):
-            stack = read_stack(file.source)
-        check_images(stack, file.source)
-        check_holds(file.out, stack)
-        if self.expected is not None:
-            check_channels(stack.shape[1:], file.source, *self.expected)
-        self.stacks.setdefault((stack.shape[1:], stack.dtype.name), []).append((file, len(stack)))
-        return stack
-
-    def describe(self) -> str:
-        n_read = sum(len(members) for members in self.stacks.values())
-        if n_read == len(self.files):
-            return super().describe()
-        ((shape, dtype),) = self.stacks
-        return f"{len(self.files)} file(s), the first of them {'x'.join(map(str, shape))} {dtype}"
-
-    def check_channels(self, n_channels: int, model: str) -> None:
-        super().check_channels(n_channels, model)
-        self.expected = n_channels, model
+    def read(self) -> None:
+        for file in self.files:
+            with reading(file.source):
+                stack = read_stack(file.source)
+            check_images(stack, file.source)
+            check_holds(file.out, stack)
+            self.stacks.setdefault((stack.shape[1:], stack.dtype.name), []).append((file, len(stack)))
 
     def examples(self) -> tuple[np.ndarray, list[str]]:
         members = next(iter(self.stacks.values()))[:PICTURED]
@@ -200,27 +177,25 @@ class ImageFiles(Job):
         return np.concatenate([read_stack(file.source) for file, _ in members])[:PICTURED], names[:PICTURED]
 
     def restore(self, restorer: Restorer, staging: Staging) -> None:
-        for files, stacks in self._batches():
+        for files in self._batches():
+            stacks = [read_stack(file.source) for file in files]
             ends = np.cumsum([len(stack) for stack in stacks])[:-1]
             for part, restored in restorer(np.concatenate(stacks), files[0].source).items():
                 for file, stack in zip(files, np.split(restored, ends), strict=True):
                     write_stack(staging.path(getattr(file, part)), stack)
 
-    def _batches(self) -> Iterator[tuple[tuple[File, ...], tuple[np.ndarray, ...]]]:
-        """Files and their images, of one shape and dtype each time; no more are held than fit into memory with ease."""
-        self.stacks.clear()
-        held: dict[tuple, list[tuple[File, np.ndarray]]] = {}
-
-        def size(kind: tuple) -> int:
-            return sum(stack.size for _, stack in held[kind])
-
-        for file in self.files:
-            stack = self._checked(file)
-            while held and sum(map(size, held)) + stack.size > MOST_VALUES:
-                yield tuple(zip(*held.pop(max(held, key=size)), strict=True))
-            held.setdefault((stack.shape[1:], stack.dtype), []).append((file, stack))
-        for batch in held.values():
-            yield tuple(zip(*batch, strict=True))
+    def _batches(self) -> Iterator[list[File]]:
+        """Files of equal shape and dtype, as many as fit into memory with ease."""
+        for (shape, _), members in self.stacks.items():
+            batch: list[File] = []
+            n = 0
+            for file, pages in members:
+                if batch and (n + pages) * np.prod(shape) > MOST_VALUES:
+                    yield batch
+                    batch, n = [], 0
+                batch.append(file)
+                n += pages
+            yield batch
 
 
 @dataclass
@@ -243,7 +218,7 @@ class ImageArchive(Job):
     def inputs(self) -> list[Path]:
         return [self.source]
 
-    def read(self, ahead: bool) -> None:
+    def read(self) -> None:
         with reading(self.source):
             self.arrays, self.keys = read_image_arrays(self.source)
         for key in self.keys:

@@ -145,24 +145,6 @@ def test_a_folder_keeps_its_classes_names_and_sizes(fake, good, tmp_path, monkey
     assert fake.last.n_calls == 2 * (4 if at_once == 1 else 3)  # images of one shape and dtype go together
 
 
-def test_a_model_restores_a_folder_while_it_is_read(fake, tmp_path, monkeypatch, capsys):
-    for number in range(9):
-        png(tmp_path / "in" / f"{number}.png", image(number, (16, 16) if number != 4 else (12, 16)))
-    monkeypatch.setattr(_enhance, "MOST_VALUES", 2 * 16 * 16)
-    done, read_stack, write_stack = [], _enhance.read_stack, _enhance.write_stack
-    monkeypatch.setattr(_enhance, "read_stack", lambda path: (done.append(path.name), read_stack(path))[1])
-    monkeypatch.setattr(_enhance, "write_stack", lambda path, stack: (done.append("out"), write_stack(path, stack))[1])
-    model = fake_model(monkeypatch, tmp_path, (16, 16, 1))
-    assert enhance(tmp_path / "in", tmp_path / "out", "--model", model) == 0
-    assert f"{tmp_path / 'in'}: 9 file(s), the first of them 16x16 uint8." in capsys.readouterr().out
-    assert [name for name in done if name != "out"] == ["0.png", *(f"{number}.png" for number in range(9))]
-    read_before = [done[: i + 1].count("out") for i, name in enumerate(done) if name != "out"][1:]
-    assert all(n_read - n_written <= 3 for n_read, n_written in enumerate(read_before, 1))  # two held, one just read
-    for number in range(9):
-        shape = (16, 16) if number != 4 else (12, 16)
-        assert np.array_equal(read(tmp_path / "out" / f"{number}.png"), 100 - image(number, shape))
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_an_archive_comes_back_with_its_other_arrays(fake, good, tmp_path, dtype):
     arrays = {
