@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from lazy_arrays import CountedRows
 from sklearn.model_selection import KFold, ShuffleSplit
-from sklearn.utils import _safe_indexing
 from tiny import random_images
 
 from sklearn_medgan import _lazy
 from sklearn_medgan._containers import as_rows, join_rows
 from sklearn_medgan._lazy import LazyImages, is_lazy
+from sklearn_medgan._sklearn_compat import _safe_indexing
 
 VALUES = random_images(40, 9, 8)
 

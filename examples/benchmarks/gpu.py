@@ -23,6 +23,7 @@ from pathlib import Path
 from shutil import which
 
 import numpy as np
+from measures import BARE, noise, seconds, typical
 
 # Runs a script of PyTorch on the card as it is: tensors are made there, and the clock waits for it.
 ON_CARD = """
@@ -35,28 +36,15 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def seconds(function, *args) -> float:
-    """Wall time of a call."""
-    started = time.perf_counter()
-    function(*args)
-    return time.perf_counter() - started
-
-
-def noise(n: int, side: int) -> np.ndarray:
-    """Return uint8 images (n, side, side)."""
-    return np.random.RandomState(0).randint(0, 256, (n, side, side), dtype=np.uint8)
-
-
 def step(side: int, steps: int, rounds: int) -> dict:
     """Milliseconds a training step, and seconds of the first fit of one step, compilation included."""
     from sklearn_medgan import GANAugmenter
 
-    X = noise(512, side)
-    plain = {"n_patches": 0, "backbone": None, "representation": "pixels", "gan_size": side}
+    X = noise(512, side, side)
 
     def fit(n: int) -> float:
-        augmenter = GANAugmenter(max_iter=n, width=32, batch_size=64, random_state=0, **plain)
-        return seconds(augmenter.fit, X, np.arange(512) % 2)
+        augmenter = GANAugmenter(max_iter=n, width=32, batch_size=64, random_state=0, gan_size=side, **BARE)
+        return seconds(lambda: augmenter.fit(X, np.arange(512) % 2))
 
     first = fit(1)
     fit(20)
@@ -75,12 +63,11 @@ def restorer(rounds: int) -> dict:
     """Megapixels a second of the enhancer, at the defaults; weights do not change its speed."""
     from sklearn_medgan import GANEnhancer
 
-    images, large = noise(64, 256), noise(1, 4096)
+    images, large = noise(64, 256, 256), noise(1, 4096, 4096)
     enhancer = GANEnhancer(degradation="noise", max_iter=5, guard=False, random_state=0).fit(images[:16])
     found = {}
     for name, X in {"64 of 256x256": images, "one of 4096x4096": large}.items():
-        enhancer.transform(X)
-        found[name] = X.size / 1e6 / statistics.median(seconds(enhancer.transform, X) for _ in range(rounds))
+        found[name] = X.size / 1e6 / typical(lambda X=X: enhancer.transform(X), rounds)
     return found
 
 
@@ -89,10 +76,10 @@ def samples() -> float:
     from sklearn_medgan import GANAugmenter
 
     augmenter = GANAugmenter(max_iter=1, n_patches=0, backbone=None, random_state=0).fit(
-        noise(64, 32), np.arange(64) % 2
+        noise(64, 32, 32), np.arange(64) % 2
     )
     augmenter.sample(100)
-    return 20_000 / seconds(augmenter.sample, 20_000)
+    return 20_000 / seconds(lambda: augmenter.sample(20_000))
 
 
 def accuracy(folder: Path, name: str) -> dict:

@@ -12,7 +12,13 @@ import pytest
 
 BACKENDS = ("tensorflow", "jax", "torch")
 FOLDER = Path(__file__).parent
-pairs = pytest.mark.parametrize("other", BACKENDS[1:])
+pairs = pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(not importlib.util.find_spec(name), reason=f"{name} is missing"))
+        for name in BACKENDS[1:]
+    ],
+)
 pytestmark = [pytest.mark.backend, pytest.mark.slow]
 
 
