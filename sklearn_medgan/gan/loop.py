@@ -95,6 +95,7 @@ class _Training:
             rate, advance = plan(int(self.state.step), n_steps, max(self.done / self.max_iter, self.pace.spent))
             self.state, rate = listeners.before_entry(self.state, rate)
             end, values = self._take_interval(advance, n_steps, rate)
+            del advance  # and with it the rows of this interval, before those of the next are read
             if values:
                 self._record(values)
                 self.state = listeners.after_entry(self.state, values)
