@@ -144,7 +144,7 @@ def default_fit(n: int, side: int, mapped: bool = False) -> dict:
 
     small = noise(8, 16, 16)
     GANAugmenter(max_iter=1).fit(small, np.arange(8) % 2).transform(small)
-    with tempfile.TemporaryDirectory(dir=".") if mapped else contextlib.nullcontext() as folder:
+    with tempfile.TemporaryDirectory() if mapped else contextlib.nullcontext() as folder:
         file = np.memmap(Path(folder) / "images", np.uint8, "w+", shape=(n, side, side)) if mapped else None
         X, augmenter, memory = noise(n, side, side, out=file), GANAugmenter(random_state=0), Memory()
         fit = seconds(lambda: augmenter.fit(X, np.arange(n) % 2))

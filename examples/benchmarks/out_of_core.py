@@ -3,7 +3,7 @@
     python examples/benchmarks/out_of_core.py                      # 1,000 to 200,000 images of 64x64, uint8
     python examples/benchmarks/out_of_core.py --sparse --images 1000 1000000
 
-The file is made beside this process: HDF5 where h5py is installed, else a memory map. With --sparse it is a memory map
+The file is a temporary one: HDF5 where h5py is installed, else a memory map. With --sparse it is a memory map
 of which the first 5,000 images are written; all others are zeros that take no place on the disk. Each line is measured
 in a process of its own, after a first fit of tiny images: what is stated comes on top of the idle process. Memory is
 what the process itself holds (Linux: RssAnon), so pages of a file that was mapped do not count. A step's time is the
@@ -17,34 +17,14 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
+from measures import Memory
 
 SIZES = [1_000, 20_000, 200_000]
 AT_ONCE = 5_000  # images that are written at a time
-
-
-class Memory(threading.Thread):
-    """Watches how much memory the process holds: `peak`, in MB above the beginning."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak, self.idle = 0.0, self.now()
-
-    @staticmethod
-    def now() -> float:
-        """Return the anonymous memory of the process in MB."""
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        return int(status.split("RssAnon:")[1].split()[0]) / 1000
-
-    def run(self) -> None:
-        """Look 50 times a second."""
-        while True:
-            self.peak = max(self.peak, self.now() - self.idle)
-            time.sleep(0.02)
 
 
 def write(path: Path, n: int, side: int, sparse: bool) -> None:
@@ -84,7 +64,6 @@ def measure(path: Path, n: int, side: int, max_iter: int, backbone: str | None) 
     else:
         X = np.memmap(path, np.uint8, "r", shape=(n, side, side))
     clock, memory = Clock(), Memory()
-    memory.start()
     started = time.perf_counter()
     GANAugmenter(random_state=0, max_iter=max_iter, backbone=backbone, callbacks=[clock]).fit(X, np.arange(n) % 2)
     seconds = time.perf_counter() - started
@@ -106,7 +85,9 @@ def main() -> None:
     parser.add_argument("--max-iter", type=int, default=100)
     parser.add_argument("--no-backbone", action="store_true", help="without columns of a pretrained network")
     parser.add_argument("--sparse", action="store_true", help="a memory map of which most is not written")
-    parser.add_argument("--folder", default=".", help="where the files are made, and removed again")
+    parser.add_argument(
+        "--folder", help="where the files are made, and removed again; default: the system's for temporary files"
+    )
     parser.add_argument("--line", help=argparse.SUPPRESS)
     options = parser.parse_args()
     backbone = None if options.no_backbone else "auto"
