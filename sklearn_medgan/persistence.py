@@ -46,7 +46,10 @@ RECORDS = {
     "class scores": ".augmentation._class_scores:ClassScores",
     "restoration of images": ".enhancement._images:ImageRestoration",
     "restoration of tables": ".enhancement._tables:TableRestoration",
+    "restoration of unpaired images": ".enhancement._unpaired:UnpairedRestoration",
+    "site shift": ".enhancement._unpaired:SiteShift",
     "tone mapping": ".enhancement._tone:ToneMapping",
+    "tone curve": ".enhancement._tone:ToneCurve",
     "error model": ".enhancement._error_model:ErrorModel",
     "error scaling": ".enhancement._calibration:Scaling",
 }

@@ -10,34 +10,34 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from .._base import NetworkEstimator, caller_depth, warn_caller
 from .._containers import Form
 from .._sklearn_compat import _check_feature_names_in, _fit_context
-from .._validation import check_rows, check_same_length
+from .._validation import check_rows
 from ._configuration import CONSTRAINTS, Settings
-from ._guard import harm, mean_psnr
-from ._held_out import HeldOutRows, hold_out
-from ._images import ImageRestoration
+from ._guard import harm
+from ._held_out import HeldOutRows
 from ._pairs import PairSource
-from ._restoration import Method, Restoration
+from ._restoration import Method
 from ._sampling import ErrorSampler
 from ._shrinkage import Restorer, Shrunk
-from ._tables import TableRestoration
+from ._supervision import (
+    EVIDENCE,
+    check_labels,
+    check_reference,
+    check_same_network,
+    check_target,
+    restoration_of,
+    supervision_of,
+)
 
 if TYPE_CHECKING:
     from keras import Model
     from numpy.random import RandomState
 
     from ..gan.restoration import RestorerConfiguration, RestorerProgram
-
-RESTORATIONS: dict[str, type[Restoration]] = {
-    "stack": ImageRestoration,
-    "flat": ImageRestoration,
-    "table": TableRestoration,
-}
 
 
 def _has_names(estimator: GANEnhancer) -> bool:
@@ -61,6 +61,10 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     image_shape : tuple (height, width) or (height, width, channels), default=None
         Shape of an image where rows are flat, (n, height x width x channels). Image stacks need none; flat rows without
         it are a table, for which this is a dense denoiser.
+    supervision : {"auto", "degradation", "paired", "unpaired"}, default="auto"
+        What there is to learn from. "auto" goes by what `fit` gets: with `target`, pairs ("paired"); with `reference`,
+        poor images and good ones of others ("unpaired"); else good images, which are degraded here ("degradation").
+        Unpaired, what made images poor is learned as well, so `degradation` and `scale` stay at their defaults.
     degradation : str, list of str, dict, or callable, default="auto"
         How good images become poor: a name of `sklearn_medgan.degradations.DEGRADATIONS` ("noise", "poisson", "rician",
         "blur", "motion_blur", "downscale", "low_contrast", "jpeg", "low_dose_ct"), or a list of them applied in turn.
@@ -113,6 +117,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     generator_, discriminator_ : keras.Model
         The trained networks with averaged weights; `discriminator_` is None where ``adversarial_weight=0``.
     guard_report_ : dict
+        `supervision` (what was learned from) and `evidence` (what methods were compared on, in words);
         `chosen` ("network" or the name of what is done instead), `psnr` and (with labels) `balanced_accuracy` of
         methods on `n_held_out` images, `strength` of each filter as tuned on training images. `psnr_clean` and
         `balanced_accuracy_clean` are those where the same images come in undegraded; None with `target`, with
@@ -155,11 +160,13 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
+    _config: RestorerConfiguration
 
     def __init__(
         self,
         *,
         image_shape: tuple[int, ...] | None = None,
+        supervision: str = "auto",
         degradation: Any = "auto",
         scale: int = 1,
         adversarial_weight: float = 0.0,
@@ -179,6 +186,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         verbose: int = 0,
     ) -> None:
         self.image_shape = image_shape
+        self.supervision = supervision
         self.degradation = degradation
         self.scale = scale
         self.adversarial_weight = adversarial_weight
@@ -198,17 +206,23 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None, *, target: ArrayLike | None = None) -> GANEnhancer:
+    def fit(
+        self, X: ArrayLike, y: Any = None, *, target: ArrayLike | None = None, reference: ArrayLike | None = None
+    ) -> GANEnhancer:
         """Learn to restore rows like these.
 
         Parameters
         ----------
         X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_features)
-            Good images, any real dtype and range; with `target`, poor ones.
+            Good images, any real dtype and range; with `target` or `reference`, poor ones.
         y : array-like of shape (n,), default=None
-            Class labels. Only `guard` looks at them, so the enhancer works ahead of a classifier.
+            Class labels of `X`. Only `guard` looks at them, so the enhancer works ahead of a classifier.
         target : array-like, default=None
             The good version of each row of `X`, of the same form; its sides are `scale` times as long.
+        reference : array-like, default=None
+            Good images of other patients, another scanner or site: at least 8 of any size, with the channels of `X` and
+            in its units. Units count as other ones where the central 99 % of the values of the two do not overlap,
+            where they are more than four times as wide in one, or go below 0 by a third of their width in one alone.
 
         Returns
         -------
@@ -220,31 +234,35 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
             For rows, targets or parameters that cannot be used; an earlier fit is then still intact.
         """
         with self._all_or_nothing():
-            return self._fit(X, y, target)
+            return self._fit(X, y, target, reference)
 
-    def _fit(self, X: ArrayLike, y: Any, target: ArrayLike | None) -> GANEnhancer:
+    def _fit(self, X: ArrayLike, y: Any, target: ArrayLike | None, reference: ArrayLike | None) -> GANEnhancer:
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=not goes_on, any_size=goes_on)
-        labels, settings, kind = _check_labels(X, y), Settings.of(self), RESTORATIONS[form.kind]
+        labels, settings = check_labels(X, y), Settings.of(self)
+        supervision = supervision_of(self.supervision, target, reference)
+        kind = restoration_of(supervision, form, settings)
         self._form, self.image_shape_ = form, form.image_shape
         rows = kind.shaped(rows, form)
-        good = _check_target(target, rows, form, settings)
+        good = check_target(self, target, rows, form, settings), check_reference(self, reference, rows, form)
         config = kind.network_for(settings, form)
         if goes_on:
-            _check_same_network(self, config)
+            earlier = self._config, self._restoration.scale, self.guard_report_.get("supervision", supervision)
+            check_same_network(earlier, (config, self.scale, supervision))
             self._restoration.warn_of_units(rows, caller_depth())
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=4)
         of_split, of_learning, of_pairs, of_assessment = map(np.random.RandomState, seeds)
-        restoration = self._restoration if goes_on else kind.begin(rows if good is None else good, settings)
+        scaled_by = next((images for images in good if images is not None), rows)
+        restoration = self._restoration if goes_on else kind.begin(scaled_by, settings)
         restoration = restoration.adjusted(settings)
-        held, kept = hold_out(len(rows), labels, of_split)
-        parts = HeldOutRows(rows, good, labels, held, kept, restoration.degrading(settings), of_assessment)
+        parts = HeldOutRows.split(rows, labels, good, restoration.degrading(settings), of_split, of_assessment)
         if not goes_on:
             restoration = restoration.learn(parts, of_learning)
+            parts = dataclasses.replace(parts, degrading=restoration.degrading(settings))
         self._restoration, self._config = restoration, config
         self._train(restoration.pairs(parts, int(self.patch_size), of_pairs), goes_on, rng)
-        self._assess(parts)
+        self._assess(parts, supervision)
         self._sampling_rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
         return self
 
@@ -260,10 +278,10 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         outcome = train_restorer(program, state, pairs, rate, float(self.adversarial_weight), run)
         self._keep(outcome, "of the enhancer", "Lower learning_rate.")
 
-    def _assess(self, parts: HeldOutRows) -> None:
+    def _assess(self, parts: HeldOutRows, supervision: str) -> None:
         """Choose the method by what it does to held-out rows, and calibrate the spread of its errors there."""
         report, self._error_model = self._restoration.assess(parts, self._network, self.guard)
-        self.guard_report_ = report
+        self.guard_report_ = {"supervision": supervision, "evidence": EVIDENCE[supervision], **report}
         if report["chosen"] != "network":
             warn_caller(harm(report))
 
@@ -320,37 +338,6 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
             result.index = X.index  # type: ignore[union-attr]
         return result
 
-    def score(self, X: ArrayLike, y: Any = None, *, target: ArrayLike | None = None) -> float:
-        """Return the mean peak signal-to-noise ratio of `transform`, in dB; the peak is the scale learned at `fit`.
-
-        Parameters
-        ----------
-        X : array-like
-            Poor rows; without `target`, good rows, which are degraded as at `fit` (always alike) and restored.
-        y : None
-            Ignored.
-        target : array-like, default=None
-            The good version of each row.
-
-        Returns
-        -------
-        decibels : float
-            Higher is better.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError, TypeError
-            For rows that `transform` refuses, and targets that are not theirs.
-        """
-        rows, form = self._checked(X)
-        restoration, settings = self._restoration, Settings.of(self)
-        given, degrading = _check_target(target, rows, form, settings), restoration.degrading(settings)
-        poor, good = restoration.examples(rows, given, degrading, np.random.RandomState(0))
-        restored = restoration.apply_encoded(poor, self._method())
-        return mean_psnr(restoration.visible(restored), restoration.visible(good))
-
     @available_if(_has_names)
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns of `transform`, for flat images and tables.
@@ -396,49 +383,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         return tags
 
 
-def _check_labels(X: ArrayLike, y: Any) -> np.ndarray | None:
-    """Class labels that the guard may use, or None."""
-    if y is None:
-        return None
-    check_same_length(X, y)
-    labels = np.asarray(y)
-    classes = labels.ndim == 1 and type_of_target(labels) in ("binary", "multiclass")
-    return labels if classes else None
-
-
 def _run(program: RestorerProgram, weights: np.ndarray, rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:
     """Encoded rows as the network restores them; see `_shrinkage.Restorer`."""
     from keras import ops
 
     outputs = program.restore_with_spread(weights, rows) if with_spread else [program.restore(weights, rows)]
     return [ops.convert_to_numpy(output) for output in outputs]
-
-
-def _check_same_network(enhancer: GANEnhancer, config: RestorerConfiguration) -> None:
-    """A fit that goes on needs the network of the earlier one."""
-    earlier, scale = enhancer._config, enhancer._restoration.scale
-    if (config, enhancer.scale) != (earlier, scale):
-        raise ValueError(
-            f"warm_start=True goes on with the network of the earlier fit, {earlier} with scale={scale}; the "
-            f"parameters now ask for {config} with scale={enhancer.scale}. Set warm_start=False, or the parameters "
-            "back."
-        )
-
-
-def _check_target(target: ArrayLike | None, rows: np.ndarray, form: Form, settings: Settings) -> np.ndarray | None:
-    """Checked good versions of raw rows, or None."""
-    if target is None:
-        return None
-    expected, image_shape = RESTORATIONS[form.kind].target_of(rows.shape, form, settings)
-    try:
-        probe = GANEnhancer(image_shape=image_shape)
-        good, other = check_rows(probe, target, image_shape=image_shape, reset=True, fewest=1)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"target: {error}") from error
-    good = RESTORATIONS[other.kind].shaped(good, other)
-    if good.shape != expected:
-        raise ValueError(
-            f"target must hold the good version of each row of X, enlarged by scale={settings.scale}: expected an "
-            f"array of shape {expected}; got {good.shape}. Pass the same rows in the same order."
-        )
-    return good

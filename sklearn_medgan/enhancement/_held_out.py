@@ -51,7 +51,8 @@ class HeldOutRows:
     """Raw rows of a fit, of which some are held out from training.
 
     `target` are their good versions where these were given, `labels` their classes; `held` and `kept` are the numbers
-    of the rows held out and of those trained on. `degrading` makes good rows poor, by chance of `rng`.
+    of the rows held out and of those trained on. `degrading` makes good rows poor, by chance of `rng`. Where good and
+    poor rows are those of different patients, these are the good ones, and `poor` holds the others.
     """
 
     rows: np.ndarray
@@ -61,6 +62,24 @@ class HeldOutRows:
     kept: np.ndarray
     degrading: Degrading
     rng: np.random.RandomState
+    poor: HeldOutRows | None = None
+
+    @classmethod
+    def split(
+        cls,
+        rows: np.ndarray,
+        labels: np.ndarray | None,
+        good: tuple[np.ndarray | None, np.ndarray | None],
+        degrading: Degrading,
+        of_split: np.random.RandomState,
+        rng: np.random.RandomState,
+    ) -> HeldOutRows:
+        """Return rows of which some are held out by chance; `good` are their targets, and the good ones of others."""
+        target, reference = good
+        parts = cls(rows, target, labels, *hold_out(len(rows), labels, of_split), degrading, rng)
+        if reference is None:
+            return parts
+        return cls(reference, None, None, *hold_out(len(reference), None, of_split), degrading, rng, parts)
 
     def part(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return some rows and their targets, copies."""
@@ -185,7 +204,7 @@ def assess_images(restoration: Any, rows: HeldOutRows, network: Restorer, guard:
     if guard:
         tuned = restoration.examples(*rows.part(rows.kept[: _guard.TUNED_ON]), rows.degrading, rows.rng)
         poor_middles, good_middles = map(_guard.middles, tuned)
-        report["strength"] = _guard.tune(poor_middles, good_middles, restoration.usual_noise)
+        report["strength"] = restoration.tuned(poor_middles, good_middles)
         report["shrinkage"] = images.shrinkage * restoration.span
         report["spared"] = images.spared * restoration.span
         report.update(_compare(restoration, rows, images, good, report["strength"]))

@@ -22,6 +22,8 @@ from ._tiling import GROUP, SMALL, Job, enlarge, jobs, padded, reflect, run, tri
 from ._tone import WORTHWHILE, ToneMapping, coarse
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .._containers import Form
     from ..gan.restoration import RestorerConfiguration
 
@@ -90,7 +92,7 @@ class ImageRestoration(Restoration):
         """Return what makes good images poor, and how far it reaches."""
         return _configuration.degrading_of_images(settings, self.codec.span)
 
-    def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> ImageRestoration:
+    def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> Self:
         """Return this with the tone mapping, where one helps, and the noise of good images."""
         restoration = replace(self, tone=self._learn_tone(rows, rng))
         if not restoration.takes_good(rows.target):
@@ -139,6 +141,10 @@ class ImageRestoration(Restoration):
         else:
             good, poor = [self.encode(image) for image in target], [self.codec.encode(image) for image in rows]
         return [self._enlarged(image).astype(np.float32) for image in poor], good
+
+    def tuned(self, poor: _guard.Images, good: _guard.Images) -> dict[str, float]:
+        """Return the strength of every method that the network is compared with, as it was best on training images."""
+        return _guard.tune(poor, good, self.usual_noise)
 
     def assess(self, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
         """Compare the network, nothing and filters on the images held out, and learn how the chosen one errs."""

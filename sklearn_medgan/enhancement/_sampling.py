@@ -1,4 +1,4 @@
-"""What an enhancer says of its own errors: draws of plausible truths, and their spread."""
+"""What an enhancer says of its own errors: their size, draws of plausible truths, and their spread."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._containers import Form, cast
 from .._parameters import check_whole
+from ._configuration import Settings
 from ._error_model import ErrorModel
+from ._guard import mean_psnr
 from ._restoration import Method, Restoration
+from ._supervision import check_target
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
 
 
 class ErrorSampler:
-    """`sample` and `uncertainty` of an estimator that has learned a restoration and how it errs."""
+    """`score`, `sample` and `uncertainty` of an estimator that has learned a restoration and how it errs."""
 
     _restoration: Restoration
     _error_model: ErrorModel
@@ -36,6 +39,37 @@ class ErrorSampler:
     def _method(self) -> Method:
         """What restores."""
         raise NotImplementedError
+
+    def score(self, X: ArrayLike, y: Any = None, *, target: ArrayLike | None = None) -> float:
+        """Return the mean peak signal-to-noise ratio of `transform`, in dB; the peak is the scale learned at `fit`.
+
+        Parameters
+        ----------
+        X : array-like
+            Poor rows; without `target`, good rows, which are degraded as at `fit` (always alike) and restored.
+        y : None
+            Ignored.
+        target : array-like, default=None
+            The good version of each row.
+
+        Returns
+        -------
+        decibels : float
+            Higher is better.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            For rows that `transform` refuses, and targets that are not theirs.
+        """
+        rows, form = self._checked(X)
+        restoration, settings = self._restoration, Settings.of(self)
+        given, degrading = check_target(self, target, rows, form, settings), restoration.degrading(settings)
+        poor, good = restoration.examples(rows, given, degrading, np.random.RandomState(0))
+        restored = restoration.apply_encoded(poor, self._method())
+        return mean_psnr(restoration.visible(restored), restoration.visible(good))
 
     def sample(self, X: ArrayLike, n_samples: int = 1, *, random_state: int | RandomState | None = None) -> np.ndarray:
         """Draw different plausible enhancements of the same rows.

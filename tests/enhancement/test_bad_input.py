@@ -14,6 +14,9 @@ RNG = np.random.RandomState(0)
 STACK = RNG.randint(0, 256, (6, 16, 18)).astype(np.uint8)
 FLAT = STACK.reshape(6, -1)
 TABLE = RNG.normal(size=(14, 5))
+MORE = RNG.randint(0, 256, (9, 16, 18)).astype(np.uint8)
+OTHERS = RNG.randint(20, 200, (8, 20, 17)).astype(np.uint8)
+HOUNSFIELD = RNG.randint(-1000, 1500, (8, 16, 18)).astype(np.int16)
 
 
 def enhancer(**changed):
@@ -85,6 +88,31 @@ FITS = {
     "target of a table with fewer columns": ({}, TABLE, {"target": TABLE[:, :3]}, ValueError,
                                              r"target must hold.*expected.*\(14, 5\); got \(14, 3\)"),
     "sparse target": ({}, TABLE, {"target": sparse.csr_matrix(TABLE)}, TypeError, "target: Sparse"),
+    # images of others
+    "target and reference": ({}, MORE, {"target": MORE, "reference": OTHERS}, ValueError,
+                             r"target= .*or reference= .*got both\. Leave one out"),
+    "pairs without target": ({"supervision": "paired"}, STACK, {}, ValueError,
+                             "'paired' needs target=.*got neither target= nor reference="),
+    "unpaired with target": ({"supervision": "unpaired"}, MORE, {"target": MORE}, ValueError,
+                             "'unpaired' needs reference=.*got target="),
+    "good images with reference": ({"supervision": "degradation"}, MORE, {"reference": OTHERS}, ValueError,
+                                   "'degradation' learns from good images alone.*got reference="),
+    "a supervision of no name": ({"supervision": "none"}, STACK, {}, ValueError, "'supervision' parameter"),
+    "reference of other channels": ({}, MORE, {"reference": np.repeat(OTHERS[..., None], 3, -1)}, ValueError,
+                                    r"as many channels as X: expected 1; got 3.*Convert.*sizes may differ"),
+    "flat reference of a stack": ({}, MORE, {"reference": FLAT}, ValueError, r"reference must be.*\(6, 288\)"),
+    "NaN in the reference": ({}, MORE, {"reference": with_value(OTHERS, np.nan)}, ValueError, "reference: Input .*NaN"),
+    "reference of few": ({}, MORE, {"reference": OTHERS[:7]}, ValueError, "at least 8 images on a side; got 9 .* 7 in"),
+    "few poor images": ({}, STACK, {"reference": OTHERS}, ValueError, "at least 8 images on a side; got 6 in X and 8"),
+    "reference that is X": ({}, MORE, {"reference": MORE.astype(float)}, ValueError, "holds the images of X.*X alone"),
+    "bytes and Hounsfield units": ({}, MORE, {"reference": HOUNSFIELD}, ValueError,
+                                   "same units; the central 99 % of X range from .* to .*, of reference from -9"),
+    "bytes and soft tissue": ({}, MORE, {"reference": HOUNSFIELD % 400 - 160}, ValueError, "far below 0.*nothing is"),
+    "fractions and bytes": ({}, MORE / 255.0, {"reference": OTHERS}, ValueError, "same units.*4 times as wide"),
+    "ranges apart": ({}, MORE, {"reference": MORE + 1000.0}, ValueError, "same units.*must overlap"),
+    "reference with a table": ({}, TABLE, {"reference": TABLE}, ValueError, "'unpaired' is for images; got a table"),
+    "reference and enlargement": ({"scale": 2}, MORE, {"reference": OTHERS}, ValueError, "scale=1; got 'auto' and 2"),
+    "reference and a degradation": ({"degradation": "blur"}, MORE, {"reference": OTHERS}, ValueError, "got 'blur' and"),
     # degradations
     "an unknown degradation": ({"degradation": "nose"}, STACK, {}, ValueError,
                                "Unknown degradation 'nose'; did you mean 'noise'.*Known are.*'blur'.*'poisson'"),

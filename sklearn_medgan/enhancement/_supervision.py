@@ -1,0 +1,188 @@
+"""What `fit` is given, checked: how it learns from that, and what restores such rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.multiclass import type_of_target
+
+from .._validation import check_rows, check_same_length, n_dimensions
+from ._images import ImageRestoration
+from ._restoration import Restoration
+from ._tables import TableRestoration
+from ._unpaired import UnpairedRestoration
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from .._containers import Form
+    from ._configuration import Settings
+
+IMAGES: dict[str, type[Restoration]] = {
+    "degradation": ImageRestoration,
+    "paired": ImageRestoration,
+    "unpaired": UnpairedRestoration,
+}
+TABLES: dict[str, type[Restoration]] = {"degradation": TableRestoration, "paired": TableRestoration}
+NEEDS = {
+    "degradation": "learns from good images alone, X, which it degrades itself",
+    "paired": "needs target=, the good version of each row of X",
+    "unpaired": "needs reference=, good images of others than X shows",
+}
+EVIDENCE = {
+    "degradation": "rows of X held out, and poor versions of them as degradation= makes them",
+    "paired": "rows of X held out, and their targets",
+    "unpaired": "rows of reference held out, and poor versions of them by the shift learned from reference to X",
+}
+FEWEST_UNPAIRED = 8  # images on a side
+CENTRAL = (0.5, 99.5)  # percentiles between which a range is compared with another
+LOOKED_AT = 64  # images of each side, evenly spread
+MOST_TIMES_AS_WIDE = 4.0
+LARGEST_NEGATIVE = 1 / 3  # of a range, where the other has no negative value: noise around 0 goes less far
+
+
+def supervision_of(asked: str, target: Any, reference: Any) -> str:
+    """Return how to learn; ValueError where what was given contradicts that, or itself."""
+    if target is not None and reference is not None:
+        raise ValueError(
+            "fit expected target= (the good versions of the same rows) or reference= (good images of others); got "
+            "both. Leave one out."
+        )
+    given = "paired" if target is not None else "degradation" if reference is None else "unpaired"
+    if asked in ("auto", given):
+        return given
+    what = {"paired": "target=", "unpaired": "reference=", "degradation": "neither target= nor reference="}[given]
+    raise ValueError(
+        f"supervision={asked!r} {NEEDS[asked]}; got {what}. Pass what it learns from, or supervision='auto'."
+    )
+
+
+def restoration_of(supervision: str, form: Form, settings: Settings) -> type[Restoration]:
+    """Return what restores rows of such a form; ValueError where they cannot be learned from in this way."""
+    kinds = _kinds(form)
+    if supervision not in kinds:
+        raise ValueError(
+            f"supervision={supervision!r} is for images; got a table, for which GANEnhancer takes good rows, or pairs "
+            "(target=). Pass image stacks, or flat images with image_shape=(height, width)."
+        )
+    if supervision not in TABLES and (settings.scale != 1 or settings.degradation != "auto"):
+        raise ValueError(
+            f"supervision={supervision!r} learns from the images how they are poor, and keeps their size: expected "
+            f"degradation='auto' and scale=1; got {settings.degradation!r} and {settings.scale}. Leave both out."
+        )
+    return kinds[supervision]
+
+
+def _kinds(form: Form) -> dict[str, type[Restoration]]:
+    return TABLES if form.kind == "table" else IMAGES
+
+
+def check_labels(X: ArrayLike, y: Any) -> np.ndarray | None:
+    """Return class labels that the guard may use, or None."""
+    if y is None:
+        return None
+    check_same_length(X, y)
+    labels = np.asarray(y)
+    classes = labels.ndim == 1 and type_of_target(labels) in ("binary", "multiclass")
+    return labels if classes else None
+
+
+def check_same_network(earlier: tuple[Any, ...], asked: tuple[Any, ...]) -> None:
+    """Raise ValueError unless a fit that goes on has the network, the scale and the supervision of the earlier one."""
+    if asked != earlier:
+        was, now = ("{} with scale={} and supervision={!r}".format(*each) for each in (earlier, asked))
+        raise ValueError(
+            f"warm_start=True goes on with the network of the earlier fit, {was}; the parameters now ask for {now}. "
+            "Set warm_start=False, or the parameters back."
+        )
+
+
+def check_target(
+    estimator: BaseEstimator, target: ArrayLike | None, rows: np.ndarray, form: Form, settings: Settings
+) -> np.ndarray | None:
+    """Return checked good versions of raw rows, or None."""
+    if target is None:
+        return None
+    expected, image_shape = _kinds(form)["paired"].target_of(rows.shape, form, settings)
+    good = _check_more(estimator, "target", target, image_shape)
+    if good.shape != expected:
+        raise ValueError(
+            f"target must hold the good version of each row of X, enlarged by scale={settings.scale}: expected an "
+            f"array of shape {expected}; got {good.shape}. Pass the same rows in the same order."
+        )
+    return good
+
+
+def _check_more(estimator: BaseEstimator, name: str, rows: Any, image_shape: Any) -> np.ndarray:
+    """Raw rows beside X, checked in their own name."""
+    try:
+        probe = type(estimator)(image_shape=image_shape)
+        checked, form = check_rows(probe, rows, image_shape=image_shape, reset=True, fewest=1)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{name}: {error}") from error
+    return _kinds(form)["paired"].shaped(checked, form)
+
+
+# --------------------------------------------------------------------------------------- images of others, unpaired
+
+
+def check_reference(
+    estimator: BaseEstimator, reference: ArrayLike | None, rows: np.ndarray, form: Form
+) -> np.ndarray | None:
+    """Return checked good images of others, of as many channels and in the units of raw `rows`, or None."""
+    if reference is None:
+        return None
+    flat = n_dimensions(reference) == 2
+    if flat and form.kind == "stack":
+        raise ValueError(
+            f"reference must be an image stack as X is; got an array of shape {np.shape(reference)}. Reshape it to "
+            "(n, height, width[, channels])."
+        )
+    good = _check_more(estimator, "reference", reference, form.image_shape if flat else None)
+    if good.shape[-1] != rows.shape[-1]:
+        raise ValueError(
+            f"reference must have as many channels as X: expected {rows.shape[-1]}; got {good.shape[-1]} (images of "
+            f"shape {good.shape[1:]}). Convert one of the two; sizes may differ."
+        )
+    if min(len(rows), len(good)) < FEWEST_UNPAIRED:
+        raise ValueError(
+            f"Unpaired training needs at least {FEWEST_UNPAIRED} images on a side; got {len(rows)} in X and "
+            f"{len(good)} in reference. Pass more images."
+        )
+    if good.shape == rows.shape and all(np.array_equal(a, b) for a, b in zip(good, rows, strict=True)):
+        raise ValueError(
+            "reference holds the images of X: there is nothing to learn. Pass good images as reference, or good images "
+            "as X alone."
+        )
+    check_same_units(rows, good)
+    return good
+
+
+def check_same_units(rows: np.ndarray, good: np.ndarray) -> None:
+    """Raise ValueError where two sets of images can hardly be in the same units.
+
+    By the central 99 % of the values of each: where the two ranges do not overlap, where one is more than four times as
+    wide as the other, or where one goes below 0 by more than a third of its width and the other not at all.
+    """
+    ranges = [np.percentile(_some(images), CENTRAL) for images in (rows, good)]
+    (low, high), (other_low, other_high) = ranges
+    widths = [float(high - low), float(other_high - other_low)]
+    signed = [bool(-r[0] > LARGEST_NEGATIVE * w) for r, w in zip(ranges, widths, strict=True)]
+    below = [bool(r[0] < 0) for r in ranges]
+    apart = low > other_high or other_low > high
+    if apart or max(widths) > MOST_TIMES_AS_WIDE * min(widths) or signed[0] > below[1] or signed[1] > below[0]:
+        raise ValueError(
+            f"X and reference must be in the same units; the central 99 % of X range from {low:g} to {high:g}, of "
+            f"reference from {other_low:g} to {other_high:g}. Such ranges must overlap, neither be more than "
+            f"{MOST_TIMES_AS_WIDE:g} times as wide as the other, and both or neither go far below 0. Convert one of "
+            "the two: nothing is rescaled by itself."
+        )
+
+
+def _some(images: np.ndarray) -> np.ndarray:
+    """Values of images evenly spread over a stack, on a grid of at most some 100 pixels a side."""
+    places = np.unique(np.linspace(0, len(images) - 1, LOOKED_AT).astype(int))
+    step = max(1, max(images.shape[1:3]) // 100)
+    return np.stack([np.asarray(images[i])[::step, ::step] for i in places]).astype(np.float64)
