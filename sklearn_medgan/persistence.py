@@ -47,6 +47,8 @@ RECORDS = {
     "restoration of images": ".enhancement._images:ImageRestoration",
     "restoration of tables": ".enhancement._tables:TableRestoration",
     "restoration of unpaired images": ".enhancement._unpaired:UnpairedRestoration",
+    "restoration of noisy images": ".enhancement._self_supervised:NoisyRestoration",
+    "noise curve": ".enhancement._self_supervised:NoiseCurve",
     "site shift": ".enhancement._unpaired:SiteShift",
     "tone mapping": ".enhancement._tone:ToneMapping",
     "tone curve": ".enhancement._tone:ToneCurve",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CONSTRAINTS: dict[str, list] = {
     "image_shape": [tuple, list, None],
-    "supervision": [StrOptions({"auto", "degradation", "paired", "unpaired"})],
+    "supervision": [StrOptions({"auto", "degradation", "paired", "unpaired", "self"})],
     "degradation": [str, list, tuple, Mapping, callable],
     "scale": [Interval(Integral, 1, 4, closed="both")],
     "adversarial_weight": [Interval(Real, 0, None, closed="left")],

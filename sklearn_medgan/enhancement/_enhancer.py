@@ -61,10 +61,11 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     image_shape : tuple (height, width) or (height, width, channels), default=None
         Shape of an image where rows are flat, (n, height x width x channels). Image stacks need none; flat rows without
         it are a table, for which this is a dense denoiser.
-    supervision : {"auto", "degradation", "paired", "unpaired"}, default="auto"
+    supervision : {"auto", "degradation", "paired", "unpaired", "self"}, default="auto"
         What there is to learn from. "auto" goes by what `fit` gets: with `target`, pairs ("paired"); with `reference`,
         poor images and good ones of others ("unpaired"); else good images, which are degraded here ("degradation").
-        Unpaired, what made images poor is learned as well, so `degradation` and `scale` stay at their defaults.
+        "self", only on request: noisy images alone, whose noise is independent from pixel to pixel. In the last two
+        what made images poor is learned as well, so `degradation` and `scale` stay at their defaults.
     degradation : str, list of str, dict, or callable, default="auto"
         How good images become poor: a name of `sklearn_medgan.degradations.DEGRADATIONS` ("noise", "poisson", "rician",
         "blur", "motion_blur", "downscale", "low_contrast", "jpeg", "low_dose_ct"), or a list of them applied in turn.

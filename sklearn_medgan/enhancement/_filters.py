@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+GAIN = 6.0  # of the mask of `mixed_difference`: the root of the sum of its squares
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.5)  # times the estimated noise
 GOOD_LOOKED_AT = 32  # training images of which the usual noise is learned
 USUAL_QUANTILE = 0.95
@@ -18,11 +19,18 @@ def estimate_noise(image: np.ndarray) -> float:
 
     Immerkaer 1996, Computer Vision and Image Understanding 64, eq. 5.
     """
+    return float(np.sqrt(np.pi / 2.0) * np.abs(mixed_difference(image)).mean() / GAIN)
+
+
+def mixed_difference(image: np.ndarray) -> np.ndarray:
+    """Return the second difference down and across of an image, without its border: little of it but noise.
+
+    White noise of deviation 1 has deviation `GAIN` there.
+    """
     from scipy.ndimage import convolve
 
     mask = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])[..., None]
-    response = np.abs(convolve(image, mask)[1:-1, 1:-1])
-    return float(np.sqrt(np.pi / 2.0) * response.mean() / 6.0)
+    return convolve(image, mask)[1:-1, 1:-1]
 
 
 def usual_noise(good: list[np.ndarray]) -> float:

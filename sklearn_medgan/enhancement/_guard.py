@@ -185,6 +185,11 @@ def compare(
 def harm(report: dict[str, Any]) -> str:
     """Return the warning that goes with a report by which the network was not chosen."""
     chosen, figures = report["chosen"], report["psnr"]
+    if not figures:
+        return (
+            f"GANEnhancer found no noise in these images, or hardly any (standard deviation {report['noise']:.3g}), so "
+            "transform changes nothing. To learn from good images leave out supervision='self'."
+        )
     found = {
         "balanced accuracy": report["balanced_accuracy"],
         "of rows that were good already": report["balanced_accuracy_clean"],

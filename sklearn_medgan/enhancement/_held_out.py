@@ -95,10 +95,10 @@ class HeldOutRows:
 
 
 class Assessment(NamedTuple):
-    """What was learned from held-out rows: the `guard_report_`, and how the chosen method errs."""
+    """What was learned from held-out rows: the `guard_report_`, and how the chosen method errs, if that is known."""
 
     report: dict[str, Any]
-    error_model: ErrorModel
+    error_model: ErrorModel | None
 
 
 def hold_out(n: int, labels: np.ndarray | None, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:

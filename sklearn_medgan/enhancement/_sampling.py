@@ -26,7 +26,7 @@ class ErrorSampler:
     """`score`, `sample` and `uncertainty` of an estimator that has learned a restoration and how it errs."""
 
     _restoration: Restoration
-    _error_model: ErrorModel
+    _error_model: ErrorModel | None
     _sampling_rng: RandomState
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -46,7 +46,8 @@ class ErrorSampler:
         Parameters
         ----------
         X : array-like
-            Poor rows; without `target`, good rows, which are degraded as at `fit` (always alike) and restored.
+            Poor rows; without `target`, good rows, which are degraded as at `fit` (always alike) and restored. After
+            ``supervision="self"`` there has to be a target.
         y : None
             Ignored.
         target : array-like, default=None
@@ -99,7 +100,8 @@ class ErrorSampler:
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            For rows that `transform` refuses, `n_samples` below 1 and a `random_state` that is none.
+            For rows that `transform` refuses, `n_samples` below 1 and a `random_state` that is none; and after
+            ``supervision="self"``, which saw no good image to know its errors by.
         """
         check_is_fitted(self)
         check_whole("n_samples", n_samples)
@@ -110,16 +112,25 @@ class ErrorSampler:
 
     def _draws(self, X: ArrayLike, n: int, rng: RandomState) -> tuple[Form, Iterator[np.ndarray]]:
         """The form of `X`, and `n` draws one by one, float64 in its units."""
-        restoration = self._restoration
+        restoration, model = self._restoration, self._calibrated()
         form, restored, spread = self._enhanced_and_spread(X)
-        errors = (self._error_model.draw(spread.shape, rng) * spread for _ in range(n))
+        errors = (model.draw(spread.shape, rng) * spread for _ in range(n))
         return form, (restoration.in_shape(restoration.decode_draw(restored + error), form) for error in errors)
 
     def _enhanced_and_spread(self, X: ArrayLike) -> tuple[Form, np.ndarray, np.ndarray]:
         """Form, restored rows in network units as transform has them, and the scaled spread of their error."""
         rows, form = self._checked(X)
         restored, spread, correction = self._restoration.apply_with_spread(rows, self._method())
-        return form, restored, self._error_model.scaled(spread, correction)
+        return form, restored, self._calibrated().scaled(spread, correction)
+
+    def _calibrated(self) -> ErrorModel:
+        """How it errs; ValueError where that is not known."""
+        if self._error_model is None:
+            raise ValueError(
+                "sample and uncertainty need errors against good images, and this GANEnhancer learned from noisy "
+                "images alone (supervision='self'). Learn from good images, or from pairs (target=)."
+            )
+        return self._error_model
 
     def uncertainty(self, X: ArrayLike, n_samples: int | None = 16) -> np.ndarray:
         """Return the standard deviation of the error of `transform`, for every pixel.
@@ -147,14 +158,14 @@ class ErrorSampler:
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            For rows that `transform` refuses, and `n_samples` below 2.
+            For rows that `transform` refuses, for `n_samples` below 2, and after ``supervision="self"``.
         """
         if n_samples is not None:
             check_whole("n_samples", n_samples, fewest=2)
         form, _, spread = self._enhanced_and_spread(X)
-        relative: Any = self._error_model.deviation
+        relative: Any = self._calibrated().deviation
         if n_samples is not None:
             rng = np.random.RandomState(0)
-            relative = self._error_model.deviation_of_draws(spread.shape[1:], n_samples, rng)
+            relative = self._calibrated().deviation_of_draws(spread.shape[1:], n_samples, rng)
         restoration = self._restoration
         return restoration.in_shape(restoration.in_units(spread * relative).astype(np.float32), form)

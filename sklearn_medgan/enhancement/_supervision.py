@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import type_of_target
 from .._validation import check_rows, check_same_length, n_dimensions
 from ._images import ImageRestoration
 from ._restoration import Restoration
+from ._self_supervised import NoisyRestoration
 from ._tables import TableRestoration
 from ._unpaired import UnpairedRestoration
 
@@ -24,17 +25,20 @@ IMAGES: dict[str, type[Restoration]] = {
     "degradation": ImageRestoration,
     "paired": ImageRestoration,
     "unpaired": UnpairedRestoration,
+    "self": NoisyRestoration,
 }
 TABLES: dict[str, type[Restoration]] = {"degradation": TableRestoration, "paired": TableRestoration}
 NEEDS = {
     "degradation": "learns from good images alone, X, which it degrades itself",
     "paired": "needs target=, the good version of each row of X",
     "unpaired": "needs reference=, good images of others than X shows",
+    "self": "learns from noisy images alone, X",
 }
 EVIDENCE = {
     "degradation": "rows of X held out, and poor versions of them as degradation= makes them",
     "paired": "rows of X held out, and their targets",
     "unpaired": "rows of reference held out, and poor versions of them by the shift learned from reference to X",
+    "self": "noisy rows of X held out, by pixels left out of what a method saw; no good image was seen",
 }
 FEWEST_UNPAIRED = 8  # images on a side
 CENTRAL = (0.5, 99.5)  # percentiles between which a range is compared with another
@@ -53,6 +57,8 @@ def supervision_of(asked: str, target: Any, reference: Any) -> str:
     given = "paired" if target is not None else "degradation" if reference is None else "unpaired"
     if asked in ("auto", given):
         return given
+    if asked == "self" and given == "degradation":
+        return asked
     what = {"paired": "target=", "unpaired": "reference=", "degradation": "neither target= nor reference="}[given]
     raise ValueError(
         f"supervision={asked!r} {NEEDS[asked]}; got {what}. Pass what it learns from, or supervision='auto'."
