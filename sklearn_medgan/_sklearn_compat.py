@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from sklearn.base import _fit_context  # validates parameters ahead of `fit`
 from sklearn.utils import _safe_indexing  # rows of any container
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params  # one wording of errors
+from sklearn.utils._param_validation import (  # one wording of errors
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    validate_params,
+)
 from sklearn.utils._user_interface import _print_elapsed_time  # `verbose` of a pipeline
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import (
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HasMethods",
     "Interval",
+    "Options",
     "StrOptions",
     "_check_feature_names_in",
     "_check_method_params",

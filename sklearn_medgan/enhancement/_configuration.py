@@ -11,7 +11,7 @@ import numpy as np
 
 from .._codecs import TableCodec
 from .._parameters import check_range
-from .._sklearn_compat import Interval, StrOptions
+from .._sklearn_compat import Interval, Options, StrOptions
 from ..degradations import resolve
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ CONSTRAINTS: dict[str, list] = {
     "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     "guard": ["boolean"],
     "tile_size": [Interval(Integral, 64, None, closed="left")],
+    "n_views": [Options(Integral, {1, 2, 4, 8})],
     "pretrained": [StrOptions({"auto"}), "boolean"],
     "warm_start": ["boolean"],
     "callbacks": [list, None],
@@ -70,6 +71,7 @@ class Settings:
     max_iter: Any
     learning_rate: Any
     tile_size: int
+    n_views: int
     pretrained: Any
 
     @classmethod
@@ -142,7 +144,7 @@ def network_of_table(settings: Settings, form: Form) -> RestorerConfiguration:
 
 
 def _check_no_image_is_meant(settings: Settings) -> None:
-    absent = {"scale": 1, "adversarial_weight": 0}
+    absent = {"scale": 1, "adversarial_weight": 0, "n_views": 1}
     spatial = [name for name, value in absent.items() if getattr(settings, name) != value]
     degradation = settings.degradation
     noise = degradation in ("auto", "noise", ["noise"], ("noise",)) or (

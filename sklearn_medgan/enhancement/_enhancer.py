@@ -22,7 +22,7 @@ from ._held_out import HeldOutRows
 from ._pairs import PairSource
 from ._restoration import Method
 from ._sampling import ErrorSampler
-from ._shrinkage import Restorer, Shrunk
+from ._shrinkage import Restorer, Shrunk, averaged
 from ._supervision import (
     EVIDENCE,
     check_labels,
@@ -101,6 +101,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     tile_size : int, default=512
         Largest side of an image that goes through the network as a whole. Larger ones are cut into overlapping tiles
         of four fifths of it. Two images or tiles are under way at a time.
+    n_views : {1, 2, 4, 8}, default=1
+        Turned and mirrored views of an image that are restored and averaged, which takes so many times as long
+        (self-ensemble; Timofte et al. 2016, arXiv 1511.02228, section 2.5).
     pretrained : "auto" or bool, default="auto"
         Whether training begins with weights that ship with the package, for images, ``width=32`` and ``depth=8``: they
         learned from photographs and drawn images, none medical. "auto": where they exist; True: else an error.
@@ -180,6 +183,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         learning_rate: float | str = "auto",
         guard: bool = True,
         tile_size: int = 512,
+        n_views: int = 1,
         pretrained: bool | str = "auto",
         warm_start: bool = False,
         callbacks: list | None = None,
@@ -200,6 +204,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         self.learning_rate = learning_rate
         self.guard = guard
         self.tile_size = tile_size
+        self.n_views = n_views
         self.pretrained = pretrained
         self.warm_start = warm_start
         self.callbacks = callbacks
@@ -288,7 +293,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
 
     @property
     def _network(self) -> Restorer:
-        return functools.partial(_run, self._program(), self._state.generator.ema)
+        return averaged(functools.partial(_run, self._program(), self._state.generator.ema), int(self.n_views))
 
     def _method(self) -> Method:
         """What the guard chose."""

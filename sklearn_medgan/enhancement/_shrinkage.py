@@ -18,6 +18,8 @@ from ._guard import mean_psnr
 
 REACH = 2  # pixels on each side that the mean square is taken over
 VALUES_AT_ONCE = 1 << 18  # of an image that are compared at once, so that no float copy of a large one is made
+# Symmetries of the square: whether mirrored, and quarter turns. Two views are opposite, four all turns.
+VIEWS = tuple((mirrored, turns) for mirrored in (False, True) for turns in (0, 2, 1, 3))
 SHRINKAGES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)  # times the root mean square of the corrections
 
 # What restores: rows, and whether the spread of their errors is wanted, to [restored] or [restored, spread].
@@ -35,6 +37,21 @@ class Shrunk:
         """Return what the network gives: [restored], or [restored, spread]."""
         restored, *spread = self.network(rows, with_spread)
         return [shrink(rows, restored, self.size), *spread]
+
+
+def averaged(network: Restorer, n_views: int) -> Restorer:
+    """Return a restorer that averages over the first `n_views` of the eight symmetries of the square."""
+
+    def over_views(rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:
+        sums: list[np.ndarray] = []
+        for mirrored, turns in VIEWS[:n_views]:
+            view = np.rot90(rows[:, :, ::-1] if mirrored else rows, turns, (1, 2))
+            back = [np.rot90(part, -turns, (1, 2)) for part in network(np.ascontiguousarray(view), with_spread)]
+            parts = [part[:, :, ::-1] if mirrored else part for part in back]
+            sums = [a + b for a, b in zip(sums, parts, strict=True)] if sums else parts
+        return [total / np.float32(n_views) for total in sums]
+
+    return network if n_views == 1 else over_views
 
 
 def respond(network: Restorer, rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:

@@ -157,6 +157,8 @@ FITS = {
                                                "multiple of 8 and of scale=3; got 16"),
     "a tiny patch": ({"patch_size": 8}, STACK, {}, ValueError, "'patch_size' parameter"),
     "a tiny tile": ({"tile_size": 16}, STACK, {}, ValueError, "'tile_size' parameter"),
+    "three views": ({"n_views": 3}, STACK, {}, ValueError, "'n_views' parameter"),
+    "views of a table": ({"n_views": 8}, TABLE, {}, ValueError, "n_views=8 is for images; got a table"),
     "no depth": ({"depth": 0}, STACK, {}, ValueError, "'depth' parameter"),
     "no steps": ({"max_iter": 0}, STACK, {}, ValueError, "'max_iter' parameter"),
     "no time": ({"max_time": 0}, STACK, {}, ValueError, "'max_time' parameter"),

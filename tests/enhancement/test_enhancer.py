@@ -98,6 +98,14 @@ def test_warm_start_keeps_the_scale_and_takes_other_sizes(on_stack):
     assert (model._restoration.codec.low, model._restoration.codec.high) == (STACK.min(), STACK.max())
 
 
+def test_with_eight_views_a_turned_image_is_restored_as_it_was_before_turned(on_stack):
+    images = 255 * np.random.RandomState(5).rand(2, 16, 24)  # sides that 8 divides: nothing is padded
+    model = copy.deepcopy(on_stack).set_params(n_views=8)
+    for turned in (lambda x: np.rot90(x, 1, (1, 2)), lambda x: x[:, ::-1]):
+        np.testing.assert_allclose(model.transform(turned(images)), turned(model.transform(images)), atol=1e-3)
+    assert np.abs(on_stack.transform(images[:, ::-1]) - on_stack.transform(images)[:, ::-1]).max() > 0.01
+
+
 def test_warm_start_takes_another_tile_size(on_stack):
     model = copy.deepcopy(on_stack).set_params(warm_start=True, tile_size=1024).fit(STACK)
     assert (on_stack._restoration.tile, model._restoration.tile) == (512, 1024)

@@ -10,6 +10,7 @@ from sklearn_medgan.enhancement._shrinkage import (
     REACH,
     VALUES_AT_ONCE,
     Shrunk,
+    averaged,
     learn_shrinkage,
     local_mean,
     shrink,
@@ -92,3 +93,20 @@ def test_change_of_a_large_image_is_taken_without_a_float_copy():
         tracemalloc.stop()
     assert found == pytest.approx(np.sqrt(((before / 1.0 - after) ** 2).mean()), rel=1e-6)
     assert peak < 3 * 4 * VALUES_AT_ONCE < 4 * before.size
+
+
+def test_eight_views_treat_all_symmetries_alike():
+    def uneven(rows, with_spread):
+        """Moves an image to the right, and is surer of its top."""
+        spread = np.broadcast_to(np.linspace(0, 1, rows.shape[1])[:, None, None], rows.shape)
+        return [np.roll(rows, 1, axis=2), spread] if with_spread else [np.roll(rows, 1, axis=2)]
+
+    rows = RNG.rand(2, 6, 8, 1)
+    restored, spread = averaged(uneven, 8)(rows, True)
+    # What moves it right in one view moves it left, up or down in others.
+    everywhere = np.mean([np.roll(rows, step, axis) for axis in (1, 2) for step in (1, -1)], axis=0)
+    np.testing.assert_allclose(restored, everywhere, rtol=1e-12)
+    np.testing.assert_allclose(spread, 0.5, rtol=1e-12)  # a ramp and its mirror image
+    np.testing.assert_array_equal(averaged(uneven, 8)(rows, False)[0], restored)
+    np.testing.assert_allclose(averaged(uneven, 2)(rows, False)[0], (np.roll(rows, 1, 2) + np.roll(rows, -1, 2)) / 2)
+    assert averaged(uneven, 1) is uneven
