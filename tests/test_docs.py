@@ -15,6 +15,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "docs/index.md",
     "docs/user_guide.md",
+    "docs/restoration.md",
     "docs/datasets.md",
     "docs/degradations.md",
     "docs/metrics.md",
@@ -71,6 +72,14 @@ def test_code_of_the_user_guide_runs_in_order(small):
     n_fitted = {name: names[name]["clf"].shape_fit_[0] for name in ("columns_only", "with_rows")}
     assert n_fitted["columns_only"] == len(names["X"])
     assert n_fitted["with_rows"] == len(names["y_res"]) > 90
+
+
+def test_code_of_the_restoration_page_runs_in_order(small):
+    names = {}
+    for source in blocks("docs/restoration.md", "python"):
+        run("docs/restoration.md", source, names)
+    found = [names[name].guard_report_["supervision"] for name in ("of_good", "paired", "unpaired", "alone")]
+    assert found == ["degradation", "paired", "unpaired", "self"]
 
 
 def test_code_of_the_degradations_page_runs():

@@ -175,6 +175,9 @@ TASKS = {
         {"clean": (noisy(0), 1.0), **{f"sigma {s}": (noisy(s), float(s)) for s in (15, 25, 50)}},
         DENOISERS,
     ),
+    # Noise of one level, removed by what was learned from noisy images alone, or from good ones as many steps.
+    "alone": ("cxr_256_enhance.npz", None, {"supervision": "self"}, {"sigma 25": (noisy(25), 25.0)}, {}),
+    "known noise": ("cxr_256_enhance.npz", None, {"degradation": {"noise": 25}}, {"sigma 25": (noisy(25), 25.0)}, {}),
     "mr": (
         "mr_brain_256_enhance.npz",
         None,
@@ -301,13 +304,16 @@ def measure(folder: Path, task: str, a, done: set, write) -> None:
             seconds = (time.perf_counter() - started) / len(poor)
             write(task, test, name, quality(restored, truth, border), seconds, {"strength": strength})
         if (task, test, "GANEnhancer") not in done and a.only != "classical":
-            enhancer = enhancer or fitted(train, settings, a)
+            alone = settings.get("supervision") == "self"
+            seen = np.stack(poor_of(train, degrade, 1)).astype(np.float32) if alone else train
+            enhancer = enhancer or fitted(seen, settings, a)
             enhancer.transform(poor[0][None])
             started = time.perf_counter()
             restored = [enhancer.transform(image[None])[0] for image in poor]
             seconds = (time.perf_counter() - started) / len(poor)
             found = {"steps": enhancer.n_iter_, "chosen": enhancer.guard_report_["chosen"]}
-            found.update(calibration(enhancer, poor[:JUDGED], restored[:JUDGED], truth[:JUDGED]))
+            if not alone:
+                found.update(calibration(enhancer, poor[:JUDGED], restored[:JUDGED], truth[:JUDGED]))
             write(task, test, "GANEnhancer", quality(restored, truth, border), seconds, found)
 
 
@@ -336,7 +342,7 @@ def fitted(train, settings, a, known={}):  # noqa: B006 - tasks with the same tr
 
     key = f"{settings} {train.shape} {train.sum()}"
     if key not in known:
-        settings = {**settings, **json.loads(a.settings), "max_iter": 10**6, "max_time": a.max_time}
+        settings = {"max_iter": 10**6, "max_time": a.max_time, **settings, **json.loads(a.settings)}
         known[key] = GANEnhancer(random_state=a.seed, **settings).fit(train)
     return known[key]
 

@@ -1,4 +1,4 @@
-"""The command `medgan enhance`: restore image files with a saved model, or with one learned from good images first."""
+"""The command `medgan enhance`: restore image files with a saved model, or with one learned from images first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ._session import Session, about, reading
 from ._staging import Staging
 from ._streams import printable
 
-# What --good takes besides images, where the option is not given; --model takes none of them.
+# What learning takes besides images, where the option is not given; --model takes none of them.
 FIT_DEFAULTS = {
     "degradation": "auto",
     "scale": 1,
@@ -34,6 +34,14 @@ FIT_DEFAULTS = {
     "seed": 0,
     "image_size": None,
     "save": None,
+}
+LEARNED = ("degradation", "scale")  # what --reference and --self take none of
+# What was learned from -> what methods were compared on.
+COMPARED_ON = {
+    "degradation": "good images held out and degraded",
+    "paired": "pairs held out",
+    "unpaired": "images of the reference held out and made poor as the others are",
+    "self": "noisy images held out, by pixels left out",
 }
 MOST_VALUES = 2**23  # pixels times channels that are restored at a time
 PICTURED = 4  # images
@@ -63,10 +71,9 @@ def run(options: Namespace, session: Session) -> int:
         with reading(options.model):
             enhancer = load(options.model)
     else:
-        good = load_good(options, job)
-        session.write(f"{options.good}: {len(good)} good images of {kind_of(good)}.")
+        name, rows, reference = load_rows(options, job, session)
         session.load_backend()
-        enhancer = fit(settings, good, options.good, session)
+        enhancer = fit(settings, rows, reference, name, session)
     session.write(verdict(enhancer.guard_report_))
     job.restore(Restorer(enhancer, options.uncertainty, session), session.staging)
     if options.picture is not None:
@@ -79,8 +86,16 @@ def run(options: Namespace, session: Session) -> int:
 
 def check_options(options: Namespace) -> dict[str, Any]:
     """Return the settings of the fit; an error where options do not go together or name nothing."""
-    if options.good is None:
+    if options.model is not None:
         refuse_fit_options(options, FIT_DEFAULTS)
+    way = "--self" if options.alone else "--reference" if options.reference is not None else None
+    pointless = [name for name in LEARNED if getattr(options, name) is not None]
+    if way and pointless:
+        raise ValueError(
+            f"--{pointless[0]} is for --good; {way} learns from IN how images are poor, and keeps their size."
+        )
+    if options.alone and options.uncertainty:
+        raise ValueError("--uncertainty needs good images to know errors by; --self learns without any. Leave it out.")
     if options.picture is not None:
         if Path(options.picture).suffix.lower() != ".png":
             raise ValueError(f"--picture was expected to end in .png; got {options.picture}.")
@@ -90,6 +105,7 @@ def check_options(options: Namespace) -> dict[str, Any]:
     settings: dict[str, Any] = {**FIT_DEFAULTS, **given}
     names = [name.strip() for name in settings["degradation"].split(",")]
     settings["degradation"] = names[0] if len(names) == 1 else names
+    settings["supervision"] = "self" if options.alone else "auto"
     with about("--degradation"):
         resolve(settings["degradation"])
     return settings
@@ -275,7 +291,7 @@ def _plan_folder(source: Path, out: Path) -> ImageFiles:
 def check_outputs(options: Namespace, job: Job, staging: Staging) -> None:
     """Raise an error unless every output can be written, is written once, and replaces nothing unasked."""
     outputs = [*job.outputs(options.uncertainty), *_given(options.picture, options.save)]
-    inputs = [*job.inputs(), *_given(options.good, options.model)]
+    inputs = [*job.inputs(), *_given(options.good, options.reference, options.model)]
     staging.reserve_all(outputs, inputs, force=options.force)
 
 
@@ -286,31 +302,45 @@ def _given(*paths: str | None) -> list[Path]:
 # --------------------------------------------------------------------------------------------------------- the model
 
 
-def load_good(options: Namespace, job: Job) -> np.ndarray:
-    """Return the images to learn from, of as many channels as those to restore."""
-    with about("--good"):
-        good = read_images(options.good, size=options.image_size).data
-    job.check_channels((*good.shape, 1)[3], f"--good {options.good}")
-    return good
+def load_rows(options: Namespace, job: Job, session: Session) -> tuple[str, np.ndarray, np.ndarray | None]:
+    """Return what to learn from, of as many channels as what is to be restored: its name, the rows, the reference."""
+
+    def read(name: str, path: str, what: str) -> np.ndarray:
+        with about(name):
+            images = read_images(path, size=options.image_size).data
+        job.check_channels((*images.shape, 1)[3], f"{name} {path}")
+        session.write(f"{path}: {len(images)} {what} images of {kind_of(images)}.")
+        return images
+
+    if options.good is not None:
+        return f"--good {options.good}", read("--good", options.good, "good"), None
+    rows = read("IN", options.source, "noisy" if options.alone else "poor")
+    if options.alone:
+        return f"--self {options.source}", rows, None
+    return f"--reference {options.reference}", rows, read("--reference", options.reference, "good")
 
 
-def fit(settings: dict[str, Any], good: np.ndarray, name: str, session: Session) -> GANEnhancer:
-    """Return an enhancer that has learned from good images."""
-    parameters = {key: settings[key] for key in ("degradation", "scale", "max_time", "max_iter")}
+def fit(
+    settings: dict[str, Any], rows: np.ndarray, reference: np.ndarray | None, name: str, session: Session
+) -> GANEnhancer:
+    """Return an enhancer that has learned from these images."""
+    parameters = {key: settings[key] for key in ("supervision", "degradation", "scale", "max_time", "max_iter")}
     enhancer = GANEnhancer(**parameters, random_state=settings["seed"], verbose=1)
     session.write(f"Learning to restore, for up to {settings['max_time']:.0f} s (--max-time) ...")
-    session.learn(enhancer, f"--good {name}", good)
+    session.learn(enhancer, name, rows, **({} if reference is None else {"reference": reference}))
     return enhancer
 
 
 def verdict(report: dict[str, Any]) -> str:
     """Return what the guard found at `fit`, in one sentence."""
-    chosen, psnr = report["chosen"], report["psnr"]
+    chosen, psnr, supervision = report["chosen"], report["psnr"], report.get("supervision", "degradation")
+    if not psnr and chosen == "nothing":
+        return "No noise was found in the images: they stay as they are."
     if not psnr:
         return "The network was fitted with guard=False: it was not compared with doing nothing."
     used = "the network" if chosen == "network" else f"{chosen!r} instead ({psnr[chosen]:.1f} dB)"
     return (
-        f"On {report['n_held_out']} good images held out and degraded, the network reaches {psnr['network']:.1f} dB, "
+        f"On {report['n_held_out']} {COMPARED_ON[supervision]}, the network reaches {psnr['network']:.1f} dB, "
         f"doing nothing {psnr['nothing']:.1f} dB; images are restored by {used}."
     )
 
@@ -341,9 +371,10 @@ def draw(enhancer: Any, images: np.ndarray, names: list[str], path: Path) -> Non
     from ..plotting._axes import grid_size
     from ..plotting._enhancement import EnhancementDisplay
 
-    n, n_columns = len(images), 3  # poor, enhanced, uncertainty
+    n, calibrated = len(images), enhancer.guard_report_.get("supervision") != "self"
+    n_columns = 2 + calibrated  # poor, enhanced, uncertainty
     labels = [printable(name).replace("$", r"\$") for name in names]  # no formulas
     figure = Figure(figsize=grid_size(n, n_columns, images.shape[2] / images.shape[1]), layout="constrained")
     axes = figure.subplots(n, n_columns, squeeze=False)
-    EnhancementDisplay.from_estimator(enhancer, images, display_labels=labels, ax=axes)
+    EnhancementDisplay.from_estimator(enhancer, images, uncertainty=calibrated, display_labels=labels, ax=axes)
     figure.savefig(path, dpi=120, bbox_inches="tight")

@@ -160,10 +160,11 @@ def _add_benchmark_files(compare: Any) -> None:
 def _add_enhance(commands: Any) -> None:
     enhance = commands.add_parser(
         "enhance",
-        help="restore poor images with a saved model, or one learned from good images",
+        help="restore poor images with a saved model, or one learned from images",
         description="Restore poor images: noisy, blurred, of low dose or low resolution. The model is a saved one, or "
-        "is learned first from good images of the same kind, which it degrades itself. Research use; not a medical "
-        "device.",
+        "is learned first: from good images of the same kind, which it degrades itself (--good); from IN and good "
+        "images of others, as of another scanner (--reference); or from IN alone, where all of it is noisy (--self). "
+        "Research use; not a medical device.",
     )
     enhance.add_argument(
         "source",
@@ -175,12 +176,23 @@ def _add_enhance(commands: Any) -> None:
     model = enhance.add_mutually_exclusive_group(required=True)
     model.add_argument("--model", metavar="FILE", help="a GANEnhancer that sklearn_medgan.save or --save wrote")
     model.add_argument("--good", metavar="PATH", help="good images to learn from: file or folder, as IN")
-    fit = enhance.add_argument_group("learning from --good")
+    model.add_argument(
+        "--reference", metavar="PATH", help="good images of others, to learn from beside IN: file or folder, as IN"
+    )
+    model.add_argument(
+        "--self",
+        dest="alone",
+        action="store_true",
+        help="learn from IN alone: noisy images, whose pixels err independently",
+    )
+    fit = enhance.add_argument_group("learning")
     _add_image_size(fit)
     fit.add_argument(
-        "--degradation", metavar="NAME[,NAME]", help="how images are poor: noise, blur, low_dose_ct, ... (auto)"
+        "--degradation",
+        metavar="NAME[,NAME]",
+        help="how images are poor, for --good: noise, blur, low_dose_ct, ... (auto)",
     )
-    fit.add_argument("--scale", metavar="N", type=_whole(1, 4), help="enlarge this many times (1)")
+    fit.add_argument("--scale", metavar="N", type=_whole(1, 4), help="enlarge this many times, for --good (1)")
     fit.add_argument(
         "--max-time", metavar="SECONDS", type=_above_zero("a number of seconds"), help="stop learning then (300)"
     )

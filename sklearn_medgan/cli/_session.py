@@ -179,11 +179,11 @@ class Session:
         (write or self.write)(f"Loading {TITLES[backend_name()]} ...")
         import_backend()
 
-    def learn(self, estimator: Any, name: object, *rows: Any) -> None:
-        """Fit an estimator on rows (and labels) that are called `name`."""
+    def learn(self, estimator: Any, name: object, *rows: Any, **more: Any) -> None:
+        """Fit an estimator on rows (and labels, and more of `fit`) that are called `name`."""
         started = time.monotonic()
         with about(name):
-            estimator.fit(*rows)
+            estimator.fit(*rows, **more)
         self.interrupt.check()  # which training has swallowed
         self.write(f"Learned in {time.monotonic() - started:.0f} s and {estimator.n_iter_} steps.")
 

@@ -327,7 +327,8 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         Warns
         -----
         UserWarning
-            Where the values seem to be in other units than at `fit`.
+            Where values are hardly in the units of `fit`, with both ranges: more than 1 % lie beyond the range seen
+            there by 0.6 of its width (noise may go so far), or all fill a small part of it, as 0 to 1 of 0 to 255.
 
         Raises
         ------

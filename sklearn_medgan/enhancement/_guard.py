@@ -188,7 +188,7 @@ def harm(report: dict[str, Any]) -> str:
     if not figures:
         return (
             f"GANEnhancer found no noise in these images, or hardly any (standard deviation {report['noise']:.3g}), so "
-            "transform changes nothing. To learn from good images leave out supervision='self'."
+            "transform changes nothing. If they are good images, learn from them as such: supervision='auto'."
         )
     found = {
         "balanced accuracy": report["balanced_accuracy"],

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .._containers import Form
     from ..gan.restoration import RestorerConfiguration
 
-NOISE_BEYOND = 1.0  # learned ranges that values of poor images may lie beyond, for noise
+NOISE_BEYOND = 0.6  # learned ranges that values of poor images may lie beyond, for noise: -1 to 1 is not 0 to 1
 PART = 0.8  # of the largest image that goes through the network as a whole: sides of the parts of a larger one
 TONE_LEARNED_ON, DRAWS_OF_TONE = 32, 12  # images, and draws of so many once it is worthwhile
 

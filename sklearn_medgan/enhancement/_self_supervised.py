@@ -137,9 +137,9 @@ class NoisyRestoration(ImageRestoration):
         structured = correlation(images)
         if structured > MOST_AT_HALF_SIZE:
             warn_caller(
-                "supervision='self' removes noise that is independent from pixel to pixel. Means of 2x2 pixels of "
-                f"these images hold {structured:.1f} times as much noise as such noise would leave there: it is "
-                "correlated, as after reconstruction, interpolation or compression, or too weak to be told from "
+                "What is learned from noisy images alone removes noise that is independent from pixel to pixel. Means "
+                f"of 2x2 pixels of these images hold {structured:.1f} times as much noise as that would leave there: "
+                "it is correlated, as after reconstruction, interpolation or compression, or too weak to be told from "
                 "structure. Expect that it stays. Use images as the detector gave them, or good images.",
                 UserWarning,
             )

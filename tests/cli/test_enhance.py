@@ -25,16 +25,18 @@ class Inverter:
     last = None
     interrupted = False
 
-    def __init__(self, *, degradation, scale, max_time, max_iter, random_state, verbose):
+    def __init__(self, *, supervision, degradation, scale, max_time, max_iter, random_state, verbose):
         self.parameters = dict(
             degradation=degradation, max_time=max_time, max_iter=max_iter, random_state=random_state, verbose=verbose
         )
+        self.supervision = supervision
         self.scale, self.n_calls, self.n_iter_ = scale, 0, 7
         psnr = {"network": 27.25, "nothing": 20.0, "median": 31.5}
         self.guard_report_ = {"chosen": "network", "psnr": psnr, "n_held_out": 5}
         Inverter.last = self
 
-    def fit(self, X):
+    def fit(self, X, reference=None):
+        self.reference = reference
         if len(X) < 2:
             raise ValueError("too few")
         if self.interrupted:
@@ -201,10 +203,33 @@ def test_without_options_the_fit_is_blind_and_bounded(fake, good, tmp_path):
     [
         ("median", {"network": 19.0, "nothing": 20.0, "median": 31.5}, "restored by 'median' instead (31.5 dB)."),
         ("network", {}, "guard=False"),
+        ("nothing", {}, "No noise was found"),
     ],
 )
 def test_the_verdict_names_what_is_used(chosen, psnr, words):
     assert words in _enhance.verdict({"chosen": chosen, "psnr": psnr, "n_held_out": 5})
+
+
+def test_the_verdict_names_what_methods_were_compared_on():
+    report = {"chosen": "network", "psnr": {"network": 25.0, "nothing": 22.0}, "n_held_out": 5, "supervision": "self"}
+    assert "5 noisy images held out, by pixels left out" in _enhance.verdict(report)
+
+
+def test_noisy_images_are_learned_from_alone(fake, good, tmp_path, capsys):
+    assert enhance(good, tmp_path / "b.npz", "--self") == 0
+    assert (fake.last.supervision, fake.last.reference) == ("self", None)
+    assert np.array_equal(fake.last.good, np.zeros((4, 16, 16)))
+    assert "4 noisy images of 16x16 uint8" in capsys.readouterr().out
+
+
+def test_poor_images_are_learned_from_beside_good_ones_of_others(fake, good, tmp_path):
+    stack = images(3, (20, 24), np.uint8, 1)
+    for k in range(3):
+        png(tmp_path / "poor" / f"{k}.png", stack[k])
+    assert enhance(tmp_path / "poor", tmp_path / "out", "--reference", good) == 0
+    assert fake.last.supervision == "auto"
+    assert np.array_equal(fake.last.good, stack)
+    assert np.array_equal(fake.last.reference, np.zeros((4, 16, 16)))
 
 
 def test_good_images_of_several_sizes_are_resized(fake, tmp_path):
@@ -262,8 +287,21 @@ def _prepare(tmp_path):
 
 
 BAD = {
-    "neither": ("a.png", "b.png", [], "one of the arguments --model --good is required"),
+    "neither": ("a.png", "b.png", [], "the arguments --model --good --reference --self is req"),
     "both": ("a.png", "b.png", ["--good", "good.npz", "--model", "m"], "not allowed with"),
+    "two ways to learn": ("a.png", "b.png", ["--good", "good.npz", "--self"], "not allowed with"),
+    "degradation and --self": (
+        "a.png",
+        "b.png",
+        ["--self", "--degradation", "blur"],
+        "--degradation is for --good; --self",
+    ),
+    "scale and reference": ("a.png", "b.png", ["--reference", "good.npz", "--scale", "2"], "--scale is for --good"),
+    "uncertainty and --self": ("a.png", "b.png", ["--self", "--uncertainty"], "--uncertainty needs good images"),
+    "no reference": ("a.png", "b.png", ["--reference", "gone"], "--reference: load_images expected a file or folder"),
+    "onto the reference": ("single.npz", "good.npz", ["--reference", "good.npz", "--force"], "is read from"),
+    "reference channels": ("colour.png", "b.png", ["--reference", "good.npz"], "those of --reference good.npz have 1"),
+    "several sizes alone": ("sizes", "out", ["--self"], "Pass --image-size N to resize them"),
     "fit option with a model": ("a.png", "b.png", ["--model", "m", "--max-iter", "3"], "--max-iter is for fitting"),
     "save with a model": ("a.png", "b.png", ["--model", "m", "--save", "n"], "--save is for fitting"),
     "time": ("a.png", "b.png", ["--good", "good.npz", "--max-time", "inf"], "--max-time: expected a number of"),
@@ -317,7 +355,9 @@ def test_bad_input_is_one_line_and_code_2_and_leaves_nothing(case, fake, good, t
 
 
 def fake_model(monkeypatch, tmp_path, image_shape, estimator="GANEnhancer"):
-    model = Inverter(degradation="auto", scale=1, max_time=None, max_iter=1, random_state=0, verbose=0)
+    model = Inverter(
+        supervision="auto", degradation="auto", scale=1, max_time=None, max_iter=1, random_state=0, verbose=0
+    )
     model.image_shape_ = image_shape
     summary = {"estimator": estimator, "fitted": {"image_shape_": image_shape}, "parameters": {}}
     monkeypatch.setattr(_inputs, "read_summary", lambda path, attributes: summary)

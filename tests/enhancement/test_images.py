@@ -310,6 +310,12 @@ def test_images_of_other_units_are_told_of(on_stack, method):
     assert told[0].filename == __file__
 
 
+def test_fractions_and_signed_fractions_are_told_apart_but_noise_is_not(on_floats):
+    with pytest.warns(UserWarning, match=r"from 7\S+ to 0\.99\S+; these range from -0\.99\S+ to 0\.99"):
+        on_floats.transform(2 * FLOATS - 1)
+    on_floats.transform(FLOATS + 0.2 * RNG.standard_normal(FLOATS.shape))  # warnings are errors
+
+
 def test_fit_that_goes_on_tells_of_other_units(on_stack):
     model = copy.deepcopy(on_stack).set_params(warm_start=True)
     with pytest.warns(UserWarning, match="in the units of fit"):
