@@ -212,8 +212,9 @@ def resolve(degradation: Step | Sequence[Step]) -> tuple[Function, int | None]:
     >>> resolve("nose")
     Traceback (most recent call last):
     ...
-    ValueError: Unknown degradation 'nose'; did you mean 'noise'? Known are 'auto', 'blur', 'downscale', 'jpeg', \
-'low_contrast', 'low_dose_ct', 'motion_blur', 'noise', 'poisson', 'rician'.
+    ValueError: Unknown degradation 'nose'; did you mean 'noise'? Known are 'auto', 'bias_field', 'blur', \
+'defocus', 'downscale', 'ghosting', 'jpeg', 'low_contrast', 'low_dose_ct', 'motion_blur', 'noise', 'poisson', \
+'rician', 'rings', 'speckle', 'stain', 'streaks', 'undersampling'.
     """
     several = isinstance(degradation, list | tuple) and not _is_name_with_parameters(degradation)
     if several and not degradation:

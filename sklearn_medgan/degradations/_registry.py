@@ -9,12 +9,14 @@ from math import ceil
 import numpy as np
 
 from .._parameters import check_range, check_whole
-from ._blur import gaussian_blur, gaussian_radius, motion_blur
+from ._blur import defocus_blur, defocus_reach, gaussian_blur, gaussian_radius, motion_blur
 from ._checks import Level
 from ._intensity import jpeg, low_contrast
-from ._noise import gaussian_noise, poisson_noise, rician_noise
+from ._magnetic_resonance import bias_field, ghosting, k_space_undersampling
+from ._noise import gaussian_noise, poisson_noise, rician_noise, speckle
 from ._resolution import downscale
-from ._tomography import low_dose_ct
+from ._stain import stain_variation
+from ._tomography import ct_rings, ct_streaks, low_dose_ct
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ def _gaussian_reach(sigma: Level = (0.0, 2.0)) -> int:
     return int(gaussian_radius(check_range("sigma", sigma)[1]))
 
 
+def _defocus_reach(radius: Level = (0.0, 3.0)) -> int:
+    return defocus_reach(check_range("radius", radius)[1])
+
+
 def _motion_reach(length: Level = (1.0, 9.0), angle: object = None) -> int:
     return ceil((check_range("length", length, 1.0)[1] - 1) / 2)
 
@@ -59,7 +65,9 @@ DEGRADATIONS = {
     "noise": Degradation(gaussian_noise, reach=0),
     "poisson": Degradation(poisson_noise, reach=0),
     "rician": Degradation(rician_noise, reach=0),
+    "speckle": Degradation(speckle, reach=0),  # drawn apart from the image
     "blur": Degradation(gaussian_blur, reach=_gaussian_reach(), reach_at=_gaussian_reach),
+    "defocus": Degradation(defocus_blur, reach=_defocus_reach(), reach_at=_defocus_reach),
     "motion_blur": Degradation(motion_blur, reach=_motion_reach(), reach_at=_motion_reach),
     # In pixels of the large image, for crops that begin at a multiple of the factor.
     "downscale": Degradation(downscale, reach=_downscale_reach(), reach_at=_downscale_reach),
@@ -67,4 +75,10 @@ DEGRADATIONS = {
     # Blocks of 8x8 count from the corner of the image, so a crop has other blocks.
     "jpeg": Degradation(jpeg, reach=None),
     "low_dose_ct": Degradation(low_dose_ct, reach=None),
+    "rings": Degradation(ct_rings, reach=None),
+    "streaks": Degradation(ct_streaks, reach=None),
+    "bias_field": Degradation(bias_field, reach=None),
+    "ghosting": Degradation(ghosting, reach=None),
+    "undersampling": Degradation(k_space_undersampling, reach=None),
+    "stain": Degradation(stain_variation, reach=0),
 }

@@ -53,6 +53,14 @@ LEVEL_OF = {
     "low_contrast": "gain",
     "jpeg": "quality",
     "low_dose_ct": "photons",
+    "speckle": "looks",
+    "defocus": "radius",
+    "rings": "gain_error",
+    "streaks": "n_views",
+    "bias_field": "nonuniformity",
+    "ghosting": "intensity",
+    "undersampling": "acceleration",
+    "stain": "sigma",
 }
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
 

@@ -68,7 +68,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         what made images poor is learned as well, so `degradation` and `scale` stay at their defaults.
     degradation : str, list of str, dict, or callable, default="auto"
         How good images become poor: a name of `sklearn_medgan.degradations.DEGRADATIONS` ("noise", "poisson", "rician",
-        "blur", "motion_blur", "downscale", "low_contrast", "jpeg", "low_dose_ct"), or a list of them applied in turn.
+        "blur", "defocus", "motion_blur", "downscale", "low_contrast", "jpeg"; of ultrasound "speckle", of CT
+        "low_dose_ct", "rings", "streaks", of MR "bias_field", "ghosting", "undersampling", of stained tissue in colour
+        "stain"), or a list of them applied in turn.
         Each image draws its own level from a wide range, so the network needs no level at `transform`. A dict gives
         levels, a number or a pair (low, high): {"noise": 25} is a standard deviation of 25 in the units of the images,
         {"blur": (0, 2)} pixels. A callable ``f(images, rng)`` gets float images (n, height, width, channels) in

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from pictures import uniform
-from scipy import ndimage
+from scipy import ndimage, special
 
 from sklearn_medgan import degradations as dg
 
@@ -50,3 +50,27 @@ def test_motion_blur_runs_along_its_angle(angle):
     up, right = 20 - np.arange(41)[:, None], np.arange(41) - 20
     covariance = np.sum(spread * up * right), np.sum(spread * (right**2 - up**2))
     assert np.rad2deg(np.arctan2(2 * covariance[0], covariance[1]) / 2) % 180 == pytest.approx(angle, abs=1)
+
+
+@pytest.mark.parametrize("radius", [0.8, 2.0, 3.3, 6.5])
+def test_defocus_is_a_disc_of_its_radius(radius):
+    side, fine = 17, 41  # each pixel of the oracle is made of 41 x 41 points
+    point = np.zeros((1, side, side, 1))
+    point[0, side // 2, side // 2] = 1
+    spread = dg.defocus_blur(point, 0, radius=radius)[0, :, :, 0]
+    offset = (np.arange(side * fine) + 0.5) / fine - side / 2
+    disc = (np.hypot(offset, offset[:, None]) <= radius).reshape(side, fine, side, fine).mean(axis=(1, 3))
+    assert spread.sum() == pytest.approx(1)
+    # The soft edge takes the distance of a pixel's middle for its share.
+    np.testing.assert_allclose(spread, disc / (np.pi * radius**2), atol=0.12 / (np.pi * radius**2))
+    assert np.abs(spread - disc / disc.sum()).sum() < 0.13
+
+
+@pytest.mark.parametrize("frequency", [0.02, 0.05, 0.08, 0.11])
+def test_defocus_has_the_transfer_function_of_a_disc(frequency):
+    radius, place = 5.0, np.arange(-100, 101)
+    wave = np.broadcast_to(np.cos(2 * np.pi * frequency * place), (20, 201))[None, :, :, None]
+    contrast = dg.defocus_blur(wave, 0, radius=radius)[0, 10, 100, 0]
+    x = 2 * np.pi * radius * frequency
+    assert contrast == pytest.approx(2 * special.j1(x) / x, abs=0.01)
+    assert contrast > 0 or frequency > 0.61 / radius - 0.02  # first zero at 0.61 / radius

@@ -96,7 +96,7 @@ def test_parameters_given_with_a_name_are_used():
     [
         ("nosie", ValueError, "Unknown degradation 'nosie'; did you mean 'noise'.*'low_dose_ct'"),
         (["noise", "Blur"], ValueError, "Unknown degradation 'Blur'; did you mean 'blur'"),
-        ("xyz", ValueError, r"Unknown degradation 'xyz'\. Known are 'auto', 'blur'"),
+        ("xyz", ValueError, r"Unknown degradation 'xyz'\. Known are 'auto', 'bias_field'"),
         ([], ValueError, "at least one; got \\[\\]"),
         (3, TypeError, "a name, a pair .* got 3"),
         (None, TypeError, "got None"),
@@ -122,6 +122,6 @@ def test_a_bad_level_is_found_when_the_reach_is_asked_for():
 def test_degradations_pickle(degradation):
     function, reach = dg.resolve(degradation)
     again = pickle.loads(pickle.dumps(function))
-    images = uniform((2, 16, 16, 1))
+    images = uniform((2, 16, 16, 3))
     np.testing.assert_array_equal(again(images, 0), function(images, 0))
     assert getattr(again, "reach", None) == reach

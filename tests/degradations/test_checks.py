@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pictures import uniform
 from scipy import stats
@@ -13,17 +13,23 @@ from scipy import stats
 from sklearn_medgan import degradations as dg
 
 FUNCTIONS = {name: entry.function for name, entry in dg.DEGRADATIONS.items()}
+NEW = ["speckle", "defocus", "rings", "streaks", "bias_field", "ghosting", "undersampling", "stain"]
+COLOUR = (3, 20, 24, 3)
 RANDOM = sorted(set(FUNCTIONS) - {"downscale"})
 by_name = pytest.mark.parametrize("name", sorted(FUNCTIONS))
 
 
 @given(
     name=st.sampled_from(sorted(FUNCTIONS)),
-    shape=st.tuples(st.integers(0, 3), st.integers(8, 13), st.integers(8, 13), st.integers(1, 4)),
+    shape=st.tuples(st.integers(0, 3), st.integers(1, 13), st.integers(1, 13), st.integers(1, 4)),
     dtype=st.sampled_from([np.float32, np.float64]),
     seed=st.integers(0, 2**31 - 1),
 )
+@example(name="defocus", shape=(1, 3, 512, 1), dtype=np.float32, seed=0)
+@example(name="rings", shape=(1, 512, 3, 1), dtype=np.float32, seed=0)
+@example(name="ghosting", shape=(1, 511, 512, 1), dtype=np.float32, seed=0)
 def test_shape_and_dtype_are_kept_and_the_input_is_not_touched(name, shape, dtype, seed):
+    shape = (*shape[:3], 3) if name == "stain" else shape
     images = uniform(shape, dtype, seed, low=-0.5, high=1.5)
     before = images.copy()
     images.flags.writeable = False
@@ -38,7 +44,7 @@ def test_shape_and_dtype_are_kept_and_the_input_is_not_touched(name, shape, dtyp
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_the_seed_decides_and_the_global_state_stays(name):
-    images, state = uniform(), np.random.get_state()[1].copy()  # noqa: NPY002
+    images, state = uniform(COLOUR), np.random.get_state()[1].copy()  # noqa: NPY002
     first, again, other = (FUNCTIONS[name](images, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-3
@@ -47,13 +53,13 @@ def test_the_seed_decides_and_the_global_state_stays(name):
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_a_random_state_goes_on(name):
-    rng, images = np.random.RandomState(0), uniform()
+    rng, images = np.random.RandomState(0), uniform(COLOUR)
     assert np.abs(FUNCTIONS[name](images, rng) - FUNCTIONS[name](images, rng)).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_equal_images_are_degraded_each_in_its_own_way(name):
-    degraded = FUNCTIONS[name](np.repeat(uniform((1, 16, 16, 1)), 4, axis=0), 0)
+    degraded = FUNCTIONS[name](np.repeat(uniform((1, 16, 16, 3)), 4, axis=0), 0)
     differences = [np.abs(degraded[i] - degraded[j]).max() for i in range(4) for j in range(i)]
     assert min(differences) > 1e-4
 
@@ -69,8 +75,16 @@ def test_float32_differs_from_float64_by_rounding_where_nothing_is_drawn(name):
         "low_contrast": {"gain": 0.5, "gamma": 1.2, "offset": 0.2},
         "jpeg": {"quality": 50},
         "low_dose_ct": {"photons": 1e12},
+        "speckle": {"dynamic_range": 1e9},
+        "defocus": {"radius": 2.2},
+        "rings": {"gain_error": 0.01},
+        "streaks": {"n_views": 20},
+        "bias_field": {"nonuniformity": 0.5},
+        "ghosting": {"intensity": 0.1},
+        "undersampling": {"acceleration": 3},
+        "stain": {"sigma": 0.2},
     }[name]
-    images = np.rint(uniform() * 255) / 255
+    images = np.rint(uniform(COLOUR) * 255) / 255
     single, double = (FUNCTIONS[name](images.astype(d), 0, **levels) for d in (np.float32, np.float64))
     np.testing.assert_allclose(single, double, atol=1e-5)
 
@@ -108,6 +122,24 @@ def test_a_bad_level_is_named(bad):
         ("low_dose_ct", {"photons": 0}),
         ("low_dose_ct", {"attenuation": 0}),
         ("low_dose_ct", {"n_angles": 0}),
+        ("speckle", {"looks": 0}),
+        ("speckle", {"correlation_length": -1}),
+        ("speckle", {"dynamic_range": 0}),
+        ("defocus", {"radius": -1}),
+        ("rings", {"gain_error": -0.1}),
+        ("rings", {"attenuation": 0}),
+        ("streaks", {"n_views": (0, 20)}),
+        ("streaks", {"n_views": 181}),
+        ("bias_field", {"nonuniformity": 2}),
+        ("bias_field", {"order": 0}),
+        ("ghosting", {"intensity": 1.1}),
+        ("ghosting", {"period": 1}),
+        ("ghosting", {"axis": 2}),
+        ("undersampling", {"acceleration": 0.5}),
+        ("undersampling", {"centre_fraction": 1.1}),
+        ("undersampling", {"axis": "down"}),
+        ("stain", {"sigma": -0.1}),
+        ("stain", {"offset": -0.1}),
         ("downscale", {"factor": 1.5}),
         ("downscale", {"factor": 0}),
     ],
@@ -115,7 +147,14 @@ def test_a_bad_level_is_named(bad):
 def test_levels_have_limits(name, level):
     (parameter,) = level
     with pytest.raises(ValueError, match=rf"{parameter} must be .*; got .*Pass"):
-        FUNCTIONS[name](uniform(), 0, **level)
+        FUNCTIONS[name](uniform(COLOUR), 0, **level)
+
+
+@pytest.mark.parametrize("name", sorted(set(NEW) - {"stain"}))
+def test_grey_images_of_three_channels_stay_grey(name):
+    grey = np.repeat(uniform((2, 20, 24, 1)), 3, axis=3)
+    degraded = FUNCTIONS[name](grey, 0)
+    np.testing.assert_allclose(degraded, np.repeat(degraded[..., :1], 3, axis=3), atol=1e-12)
 
 
 @by_name

@@ -43,3 +43,35 @@ def test_noise_of_neighbouring_pixels_and_channels_is_independent(name):
     pairs = [(noise[:, 1:], noise[:, :-1]), (noise[:, :, 1:], noise[:, :, :-1]), (noise[..., 0], noise[..., 1])]
     for left, right in pairs:
         assert abs((left * right).mean()) < 5 / np.sqrt(left.size)
+
+
+@pytest.mark.parametrize("length", [0, 1.2])
+@pytest.mark.parametrize("looks", [1, 4])
+def test_fully_developed_speckle_has_its_signal_to_noise_ratio(looks, length):
+    noisy = dg.speckle(constant(0.5, n=100), 0, looks=looks, correlation_length=length)
+    # Independent samples are fewer by the area of a grain.
+    precision = 5 * np.sqrt(max(1, 4 * np.pi * length**2) / noisy.size)
+    assert noisy.mean() == pytest.approx(0.5, rel=precision)
+    assert noisy.mean() / noisy.std() == pytest.approx(1.913 * np.sqrt(looks), rel=precision)
+
+
+def test_speckle_of_one_look_has_a_rayleigh_distribution():
+    noisy = dg.speckle(constant(0.7), 0, looks=1, correlation_length=0)
+    rayleigh = stats.rayleigh(scale=0.7 * np.sqrt(2 / np.pi))  # of mean 0.7
+    assert stats.kstest(noisy.ravel(), rayleigh.cdf).pvalue > 0.001
+
+
+def test_the_intensity_of_speckle_is_correlated_over_its_length():
+    images, length = np.ones((300, 32, 40, 1)), 2.0
+    intensity = dg.speckle(images, 0, looks=1, correlation_length=length)[..., 0] ** 2
+    intensity -= intensity.mean()
+    for distance in (1, 2, 4, 9):
+        expected = np.exp(-((distance / length) ** 2) / 2)
+        for shifted in (np.roll(intensity, distance, axis=1), np.roll(intensity, distance, axis=2)):
+            assert np.mean(intensity * shifted) / intensity.var() == pytest.approx(expected, abs=0.03)
+
+
+def test_speckle_of_a_logarithmic_display_is_added_in_decibels():
+    for value in (0.2, 0.9):
+        noise = dg.speckle(constant(value), 0, looks=1, correlation_length=0, dynamic_range=60) - value
+        assert noise.std() * 60 == pytest.approx(10 / np.log(10) * np.pi / np.sqrt(6), rel=0.02)  # 5.57 dB

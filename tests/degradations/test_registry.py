@@ -5,29 +5,33 @@ import pytest
 from pictures import uniform
 
 from sklearn_medgan import degradations as dg
+from sklearn_medgan.enhancement._configuration import LEVEL_OF
 
 FUNCTIONS = {name: entry.function for name, entry in dg.DEGRADATIONS.items()}
 
 
 def test_the_names_are_those_of_the_enhancer():
-    expected = "noise poisson rician blur motion_blur downscale low_contrast jpeg low_dose_ct"
-    assert set(dg.DEGRADATIONS) == set(expected.split())
+    expected = "noise poisson rician blur motion_blur downscale low_contrast jpeg low_dose_ct speckle defocus"
+    expected += " rings streaks bias_field ghosting undersampling stain"
+    assert set(dg.DEGRADATIONS) == set(expected.split()) == set(LEVEL_OF)
 
 
 @pytest.mark.parametrize("name", sorted(name for name, entry in dg.DEGRADATIONS.items() if entry.reach == 0))
 def test_a_pixelwise_degradation_changes_one_pixel_for_one(name):
-    images = uniform((2, 12, 12, 1))
+    images = uniform((2, 12, 12, 3))
     changed = images.copy()
-    changed[-1, -1, -1] += 0.5  # the last one drawn: a Poisson count takes as many draws as it needs
+    changed[-1, -1, -1, -1] += 0.5  # the last one drawn: a Poisson count takes as many draws as it needs
     before, after = (FUNCTIONS[name](batch, 0) for batch in (images * 0.5, changed * 0.5))
     differs = np.argwhere(before != after)
-    assert {tuple(place) for place in differs} <= {(1, 11, 11, 0)}
+    assert {tuple(place) for place in differs} <= {(1, 11, 11, channel) for channel in range(3)}
 
 
 CROPPED = {
     "blur at its widest": ("blur", {"sigma": 2.0}),
     "small blur": ("blur", {"sigma": 0.7}),
     "no blur": ("blur", {"sigma": 0}),
+    "defocus": ("defocus", {"radius": 3.0}),
+    "slight defocus": ("defocus", {"radius": 1.6}),
     "motion": ("motion_blur", {"length": 9.0, "angle": 0}),
     "slanting motion": ("motion_blur", {"length": 6.4, "angle": 30}),
     "downscale": "downscale",
@@ -56,13 +60,13 @@ def test_a_crop_with_the_reach_as_margin_is_degraded_like_the_whole(case):
     assert crop_error(degradation, degradation.reach) < 1e-12
 
 
-@pytest.mark.parametrize("case", ["blur at its widest", "small blur", "motion"])
+@pytest.mark.parametrize("case", ["blur at its widest", "small blur", "defocus", "slight defocus", "motion"])
 def test_a_narrower_margin_would_not_do(case):
     degradation = dg.compose(CROPPED[case])
     assert crop_error(degradation, degradation.reach - 1) > 1e-6
 
 
-@pytest.mark.parametrize("name", ["blur", "motion_blur"])
+@pytest.mark.parametrize("name", ["blur", "defocus", "motion_blur"])
 def test_the_tabled_reach_covers_the_default_levels(name):
     point = np.zeros((300, 41, 41, 1))
     point[:, 20, 20] = 1

@@ -95,3 +95,73 @@ def test_images_scanned_in_chunks_are_still_scanned_alike(monkeypatch):
     spread = noise.std(axis=(1, 2))
     assert len(np.unique(spread)) == 10
     np.testing.assert_allclose(spread, spread.mean(), rtol=0.25)
+
+
+@pytest.mark.parametrize("sides", [(41, 41), (40, 40), (33, 48)])
+def test_rings_are_constant_along_circles_around_the_middle(sides):
+    images = uniform((2, *sides, 2))
+    rings = (dg.ct_rings(images, 0, gain_error=0.02) - images)[0, :, :, 0]
+    # Pixels of one distance from the middle have one value.
+    down, across = (2 * np.arange(side) - side + 1 for side in sides)
+    _, circle = np.unique(np.add.outer(down**2, across**2), return_inverse=True)
+    mean = np.bincount(circle.ravel(), rings.ravel()) / np.bincount(circle.ravel())
+    np.testing.assert_allclose(rings, mean[circle.reshape(sides)], atol=1e-12)
+    assert rings.std() > 0.01
+
+
+def test_rings_are_the_reconstruction_of_a_sinogram_that_is_wrong_in_each_view_alike(monkeypatch):
+    """Against scikit-image's filtered back projection over a full turn, with one detector pixel 1 % off."""
+    wrong = np.zeros((53, 1))
+    wrong[53 // 2 + 12] = 1
+
+    class OneDetector:
+        def standard_normal(self, shape):
+            assert shape == wrong.shape
+            return wrong
+
+    monkeypatch.setattr(_tomography, "checked_rng", lambda images, rng: OneDetector())
+    side = 35
+    rings = dg.ct_rings(np.zeros((1, side, side, 1)), 0, gain_error=0.01, attenuation=3.5)[0, :, :, 0]
+    theta = np.arange(720) / 2
+    sinogram = np.repeat(wrong * 0.01 * side / 3.5, 720, axis=1)
+    expected = iradon(sinogram, theta, output_size=side, circle=False)
+    np.testing.assert_allclose(rings, expected, atol=0.03 * expected.max())
+
+
+def test_rings_grow_with_the_gain_error_and_none_leaves_the_image():
+    images = uniform((3, 21, 30, 2))
+    np.testing.assert_array_equal(dg.ct_rings(images, 0, gain_error=0), images)
+    weak, strong = (dg.ct_rings(images, 0, gain_error=e, attenuation=a) - images for e, a in ((0.01, 4), (0.03, 2)))
+    np.testing.assert_allclose(strong, 6 * weak, atol=1e-12)
+
+
+def test_all_views_leave_the_image_and_fewer_make_more_streaks():
+    images = uniform((2, 21, 30, 2), low=-0.2, high=1.2)
+    np.testing.assert_allclose(dg.ct_streaks(images, 0, n_views=180), images, atol=1e-12)
+    error = [np.std(dg.ct_streaks(disc(n=3), 0, n_views=n) - disc(n=3)) for n in (6, 12, 24, 90)]
+    assert (np.diff(error) < 0).all()
+
+
+def test_streaks_are_the_difference_of_two_reconstructions():
+    image = np.zeros((SIDE, SIDE))
+    image[8, 10] = image[24, 13] = 1
+    image = ndimage.gaussian_filter(image, 1.2)
+    theta = np.arange(180)
+    sinogram = radon(image, theta, circle=False)
+    full, *few = (  # the first of 10 views is one of 18
+        iradon(sinogram[:, first::step], theta[first::step], circle=False, output_size=SIDE)
+        for first, step in [(0, 1), *((first, 18) for first in range(18))]
+    )
+    streaks = dg.ct_streaks(image[None, :, :, None], 0, n_views=10)[0, :, :, 0] - image
+    errors = np.sort([np.abs(streaks - (start - full)).max() for start in few]) / np.abs(streaks).max()
+    assert errors[0] < 0.1  # two projectors
+    assert errors[1] > 0.3
+
+
+def test_a_dense_point_has_no_streaks_up_to_the_views_over_pi():
+    point = np.zeros((1, 129, 129, 1))
+    point[0, 64, 64] = 1
+    streaks = np.abs(dg.ct_streaks(point, 0, n_views=40) - point)[0, :, :, 0]
+    distance = np.hypot(*(np.ogrid[:129, :129][axis] - 64 for axis in (0, 1)))
+    near, far = (streaks[(distance > low) & (distance < high)].max() for low, high in ((2, 8), (30, 60)))
+    assert far > 5 * near

@@ -40,3 +40,29 @@ def test_dict_without_noise_has_no_units():
 def test_degradations_are_known_by_name(degradation):
     model = enhancer(degradation=degradation, max_iter=1).fit(smooth(5))
     assert np.isfinite(model.transform(smooth(2))).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("speckle", (1, 4)),
+        ("defocus", 2),
+        ("rings", 0.01),
+        ("streaks", (20, 40)),
+        ("bias_field", 0.4),
+        ("ghosting", 0.1),
+        ("undersampling", 2),
+        ("stain", 0.2),
+    ],
+)
+def test_artefacts_of_modalities_are_learned_by_name_and_by_level(name, level):
+    X = np.repeat(smooth(5)[..., None], 3, axis=3) if name == "stain" else smooth(5)
+    for degradation in (name, {name: level}):
+        model = enhancer(degradation=degradation, max_iter=2).fit(X)
+        assert np.isfinite(model.transform(X[:2])).all()
+        assert np.isfinite(model.history_["gain"]).all()  # over doing nothing, which is not perfect
+
+
+def test_stain_of_grey_images_is_refused():
+    with pytest.raises(ValueError, match=r"'stain' needs colour images.*got images of 1 channel"):
+        enhancer(degradation="stain").fit(smooth(5))
