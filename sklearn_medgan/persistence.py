@@ -49,7 +49,7 @@ RECORDS = {
     "restoration of unpaired images": ".enhancement._unpaired:UnpairedRestoration",
     "restoration of noisy images": ".enhancement._self_supervised:NoisyRestoration",
     "noise curve": ".enhancement._self_supervised:NoiseCurve",
-    "site shift": ".enhancement._unpaired:SiteShift",
+    "site shift": ".enhancement._site_shift:SiteShift",
     "tone mapping": ".enhancement._tone:ToneMapping",
     "tone curve": ".enhancement._tone:ToneCurve",
     "error model": ".enhancement._error_model:ErrorModel",

@@ -130,6 +130,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         ``scale > 1``, and where contrast is changed as a whole: good images are then no input. `spared` is the change
         (root mean square over an image, in its units) up to which the network leaves an image as it is. `shrinkage` is
         the size of corrections that are applied by half; much smaller ones are mostly the network's own errors.
+        With `reference`, `on_poor` says of poor images held out, after a method: the kernel `distance` of simple
+        features to good images (0 to 2), the correlation of gradients with those before (`content`) as a share of
+        what the learned shift lets expect, and with labels the `balanced_accuracy` of a cross-validation.
     n_features_in_ : int
         Height x width x channels, or the number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -123,8 +123,12 @@ class Diagnosis:
         return all([self.accuracy(kind, name) >= self._least(kind) for kind in self.kinds])
 
     def _least(self, kind: str) -> float:
-        p = self.accuracy(kind, "nothing")
-        return p - np.sqrt(max(p * (1.0 - p), 0.05) / len(self.labels))
+        return lowest_alike(self.accuracy(kind, "nothing"), len(self.labels))
+
+
+def lowest_alike(accuracy: float, n: int) -> float:
+    """Return an accuracy on `n` images less its standard error."""
+    return float(accuracy - np.sqrt(max(accuracy * (1.0 - accuracy), 0.05) / n))
 
 
 def choose(scores: dict[str, float], diagnosis: Diagnosis | None = None) -> str:
@@ -193,6 +197,7 @@ def harm(report: dict[str, Any]) -> str:
     found = {
         "balanced accuracy": report["balanced_accuracy"],
         "of rows that were good already": report["balanced_accuracy_clean"],
+        "on poor rows": report.get("on_poor"),
     }
     accuracies = "; ".join(f"{what}: {values}" for what, values in found.items() if values)
     return (

@@ -37,7 +37,8 @@ NEEDS = {
 EVIDENCE = {
     "degradation": "rows of X held out, and poor versions of them as degradation= makes them",
     "paired": "rows of X held out, and their targets",
-    "unpaired": "rows of reference held out, and poor versions of them by the shift learned from reference to X",
+    "unpaired": "rows of reference held out, and poor versions of them by the shift learned from reference to X; then "
+    "rows of X held out, by their distance to reference, their edges and, with y, a classifier",
     "self": "noisy rows of X held out, by pixels left out of what a method saw; no good image was seen",
 }
 FEWEST_UNPAIRED = 8  # images on a side

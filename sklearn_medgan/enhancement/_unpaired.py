@@ -1,93 +1,255 @@
-"""Poor images and good ones of others: how the good ones become like the poor ones is learned, then undone."""
+"""Poor images and good ones of others: how the good ones become like the poor ones is learned, then undone.
+
+What is smooth, tone and shading, is undone by its inverse; blur and noise by the network, which learns from good images
+made poor by the learned shift. Between the two sets there are no pairs, so on poor images that were held out three
+things are looked at: whether they come nearer to the good ones in simple features, whether their edges stay where they
+were, and, with labels, whether a classifier still tells them apart.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _guard
+from .._codecs import warn_of_range
+from .._containers import cast
+from ..metrics._distributions import kernel_distance
+from . import _filters, _guard
 from ._configuration import Degrading, Settings
-from ._held_out import HeldOutRows
-from ._images import ImageRestoration
-from ._tone import QUANTILES, ToneCurve
+from ._held_out import Assessment, HeldOutRows
+from ._images import NOISE_BEYOND, ImageRestoration
+from ._pairs import DegradedPairs, PairSource
+from ._restoration import Encoded, Method
+from ._shrinkage import Restorer, Shrunk
+from ._site_shift import SiteShift
+from ._tiling import GROUP
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 MAPPING = "intensity mapping"
-LEARNED_ON = 256  # images of each side
-VALUES_AN_IMAGE = 4096
-
-
-def pooled_curve(source: list[np.ndarray], wanted: list[np.ndarray], rng: np.random.RandomState) -> ToneCurve:
-    """Return the increasing change of intensities that gives all `source` images together the histogram of `wanted`."""
-
-    def percentiles(images: list[np.ndarray]) -> np.ndarray:
-        return np.percentile(
-            np.concatenate([rng.choice(image.ravel(), VALUES_AN_IMAGE) for image in images]), QUANTILES
-        )
-
-    points, mapped = percentiles(source), percentiles(wanted)
-    return ToneCurve(points + 1e-4 * np.arange(len(points)), mapped)
-
-
-@dataclass(frozen=True)
-class SiteShift:
-    """A degradation: what turns good images into such as came from another scanner or site."""
-
-    curve: ToneCurve
-
-    @property
-    def reach(self) -> int | None:
-        """Pixels around a pixel that it looks at; None for the whole image."""
-        return 0
-
-    @classmethod
-    def learn(cls, poor: list[np.ndarray], good: list[np.ndarray], rng: np.random.RandomState) -> SiteShift:
-        """Return the shift between images of any size, (height, width, channels) in fractions of the scale."""
-        return cls(pooled_curve(good, poor, rng))
-
-    def __call__(self, images: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        """Return good images (n, height, width, channels) as they would look at the other site."""
-        return self.curve.apply(images)
+LEARNED_ON, MOST_PIXELS = 512, 1 << 22  # images of each side, and pixels of them all
+RENEWED = 4.0  # times that a pixel of the pool is drawn before it is degraded anew
+SMOOTHING = 1.5  # pixels, of what is compared of images
+FARTHEST = 5.0  # standard deviations that a feature counts as away
+LEAST_CONTENT = 0.9  # of the correlation of gradients that images made poor by the learned shift keep
 
 
 @dataclass(frozen=True)
 class UnpairedRestoration(ImageRestoration):
     """Images whose degradation is learned from poor ones, X, and good ones of others, `reference`.
 
-    `shift` makes good images poor; `mapping` is a plain change of intensities from poor to good, which the guard
-    compares.
+    `shift` makes good images poor. Its tone and shading are undone before anything else, so encoded poor images are
+    those that have the tone of good ones. `poor_range` holds the lowest and the highest value of X.
     """
 
     shift: SiteShift | None = None
-    mapping: ToneCurve | None = None
+    poor_range: tuple[float, float] = (np.inf, -np.inf)
+
+    # ---- before training
 
     def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> Self:
-        """Return this with the shift, the mapping, and what an `ImageRestoration` learns of pairs made by them."""
+        """Return this with the shift between the two sets, and the noise of good images."""
         assert rows.poor is not None
-        poor, good = ([self.encode(image) for image in _some(part, rng)] for part in (rows.poor, rows))
-        shift, mapping = SiteShift.learn(poor, good, rng), pooled_curve(poor, good, rng)
-        learned = replace(self, shift=shift, mapping=mapping)
-        return super(UnpairedRestoration, learned).learn(replace(rows, degrading=Degrading(shift, shift.reach)), rng)
+        poor, good = (np.stack([self.encode(image) for image in _some(part, rng)]) for part in (rows.poor, rows))
+        usual = _filters.usual_noise(list(good[: _filters.GOOD_LOOKED_AT]))
+        low, high = (float(self.codec.decode(end)) for end in (poor.min(), poor.max()))
+        return replace(self, shift=SiteShift.learn(poor, good), usual_noise=usual, poor_range=(low, high))
 
     def degrading(self, settings: Settings) -> Degrading:
         """Return the learned shift; before it is learned, nothing."""
-        return Degrading(None, 0) if self.shift is None else Degrading(self.shift, self.shift.reach)
+        return Degrading(self.shift, None)
+
+    def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> PairSource:
+        """Return a source of pairs of patches: of good images, and of the same made poor but for tone and shading."""
+        return ShiftedPairs(rows.good(rows.kept), self.codec.encode, self._made_poor, None, 1, None, patch, rng)
+
+    def _made_poor(self, images: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        assert self.shift is not None
+        return np.stack([self.shift.untoned(image) for image in self.shift(images, rng)])
+
+    # ---- on images held out
+
+    def takes_good(self, target: np.ndarray | None) -> bool:
+        """Return False: what comes in is of the other site."""
+        return False
+
+    def examples(
+        self, rows: np.ndarray, target: np.ndarray | None, degrading: Degrading, rng: np.random.RandomState
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return each image poor, with the tone of good ones, and good."""
+        poor, good = super().examples(rows, target, degrading, rng)
+        return [self._toned(image) for image in poor], good
+
+    def _toned(self, image: np.ndarray) -> np.ndarray:
+        return image if self.shift is None else self.shift.untoned(image)
 
     def tuned(self, poor: _guard.Images, good: _guard.Images) -> dict[str, float]:
-        """Return the strengths of filters, and the mapping of intensities beside them."""
-        return {**super().tuned(poor, good), MAPPING: 1.0}
+        """Return the strengths of filters, which follow the mapping of intensities, and of that alone."""
+        strengths = super().tuned(poor, good)
+        return {MAPPING if name == "nothing" else name: strength for name, strength in strengths.items()}
 
     def filtered(self, image: np.ndarray, name: str, strength: float) -> np.ndarray:
-        """Return an image in fractions of the scale through a filter, or through the mapping of intensities."""
-        if name != MAPPING or self.mapping is None:
-            return super().filtered(image, name, strength)
-        return self.mapping.apply(image)
+        """Return an image in fractions of the scale, of the tone of good ones, through a filter."""
+        return super().filtered(image, "nothing" if name == MAPPING else name, strength)
+
+    def assess(self, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
+        """Compare methods on good images made poor; then, on poor ones, the best of these with doing less."""
+        report, error_model = super().assess(rows, network, guard)
+        if not guard:
+            return Assessment(report, error_model)
+        poor, good = super().examples(*rows.part(rows.held[: _guard.MOST_COMPARED]), rows.degrading, rows.rng)
+        report["psnr"]["nothing"] = _guard.mean_psnr(poor, good)
+        report["on_poor"] = found = self._evidence(rows, report, network)
+        chosen = choose(found, len(rows.poor.held) if rows.poor else 0)
+        error_model = error_model if chosen == report["chosen"] else None  # of another method it was not learned
+        return Assessment({**report, "chosen": chosen}, error_model)
+
+    def _evidence(self, rows: HeldOutRows, report: dict[str, Any], network: Restorer) -> dict[str, dict]:
+        """What poor images that were held out say of the chosen method, the mapping of intensities, and nothing."""
+        assert rows.poor is not None
+        labels, held = rows.poor.labels, rows.poor.held
+        raw = rows.poor.rows[held if labels is not None else held[: _guard.MOST_COMPARED]]
+        good = [self.encode(rows.rows[i]) for i in rows.kept[: 4 * _guard.MOST_COMPARED]]
+        made_poor, _ = self.examples(*rows.part(rows.held[: _guard.MOST_COMPARED]), rows.degrading, rows.rng)
+        shrunk = Shrunk(network, report["shrinkage"] / self.span)
+        found: dict[str, dict[str, float]] = {"distance": {}, "content": {}, "balanced_accuracy": {}}
+        names = dict.fromkeys([report["chosen"], MAPPING, "nothing"])
+        toned = [self._toned(self.encode(image)) for image in raw]
+        for name in names:
+            method = Method(shrunk, name, report["strength"].get(name, 0.0))
+            restored = self.apply_encoded(toned, method)
+            found["distance"][name] = distance(restored, good)
+            if name != "nothing":
+                expected = content(made_poor, self.apply_encoded(made_poor, method))
+                found["content"][name] = content(toned, restored) / max(expected, 1e-6)
+            if labels is not None and (accuracy := _accuracy(restored, labels[held])) is not None:
+                found["balanced_accuracy"][name] = accuracy
+        return found
+
+    # ---- at use
+
+    def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
+        """Warn where values lie far beyond those of both sets, or in a small part of them."""
+        low, high = min(self.codec.low, self.poor_range[0]), max(self.codec.high, self.poor_range[1])
+        warn_of_range(rows, low, high, "GANEnhancer", stacklevel + 2, NOISE_BEYOND)
+
+    def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
+        """Return raw images restored, in their dtype."""
+        if method.name == "nothing":
+            return rows.copy()
+        whole = super().apply
+        return self._in_parts(rows, lambda toned: [cast(whole(toned, method), rows.dtype)])[0]
+
+    def apply_encoded(self, poor: Encoded, method: Method) -> list[np.ndarray]:
+        """Return images in fractions of the scale, of the tone of good ones, restored; by nothing, of that of X."""
+        if method.name == "nothing" and self.shift is not None:
+            return [self.shift.toned(image) for image in poor]
+        return super().apply_encoded(poor, method)
+
+    def apply_with_spread(self, rows: np.ndarray, method: Method) -> list[np.ndarray]:
+        """Return raw images as [restored, spread, correction], in fractions of the scale."""
+        whole = super().apply_with_spread
+        results = self._in_parts(rows, lambda toned: whole(toned, method))
+        return [self.codec.encode(rows), *results[1:]] if method.name == "nothing" else results
+
+    def _in_parts(self, rows: np.ndarray, function: Callable[[np.ndarray], list[np.ndarray]]) -> list[np.ndarray]:
+        """Images that have the tone of good ones through a function, some at a time: they are float copies."""
+        size = int(np.clip(MOST_PIXELS // max(1, rows[0].size), 1, GROUP)) if len(rows) else GROUP
+        parts = []
+        for start in range(0, max(len(rows), 1), size):
+            toned = [self._toned(self.codec.encode(image)) for image in rows[start : start + size]]
+            stack = np.stack(toned) if toned else np.empty(rows.shape)
+            parts.append(function(self.codec.decode(stack).astype(np.float32)))
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+class ShiftedPairs(DegradedPairs):
+    """Pairs from a pool of images of which as many are degraded anew as are used up."""
+
+    def _from_pool(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        renewed = n * self.patch**2 / self.images[0].size * self.images[0].shape[-1] / RENEWED
+        for _ in range(int(np.clip(renewed, 1, n)) - 1):
+            self._renew(self.rng.randint(len(self.images)))
+        return super()._from_pool(n)
 
 
 def _some(rows: HeldOutRows, rng: np.random.RandomState) -> list[np.ndarray]:
     """Some raw images of those that are not held out."""
-    return [rows.rows[i] for i in rows.kept[rng.permutation(len(rows.kept))[:LEARNED_ON]]]
+    most = int(np.clip(MOST_PIXELS // rows.rows[0].size, 8, LEARNED_ON))
+    return [rows.rows[i] for i in rows.kept[rng.permutation(len(rows.kept))[:most]]]
+
+
+# --------------------------------------------------------------------------------------------------------- evidence
+
+
+def features(image: np.ndarray) -> np.ndarray:
+    """Return what is compared of images, whatever their size: quantiles, means of parts, strength of gradients.
+
+    Of the image a little smoothed: that a restored image has less noise than a good one shall not count.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(image, (SMOOTHING, SMOOTHING, 0))
+    quantiles = np.quantile(smooth, np.linspace(0.05, 0.95, 7), axis=(0, 1))
+    parts = [block.mean((0, 1)) for band in np.array_split(smooth, 3) for block in np.array_split(band, 3, axis=1)]
+    return np.concatenate([quantiles.ravel(), np.ravel(parts), [np.log(_gradients(image).std() + 1e-3)]])
+
+
+def distance(images: _guard.Images, good: _guard.Images) -> float:
+    """Return the kernel distance of two sets, in features that are standardised on the good one: 0 to 2."""
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    of_images, of_good = (np.stack([features(image) for image in some]) for some in (images, good))
+    mean, spread = of_good.mean(0), np.maximum(of_good.std(0), 1e-3)
+    rows = (np.clip((some - mean) / spread, -FARTHEST, FARTHEST) for some in (of_good, of_images))
+    found = kernel_distance(*rows, kernel=rbf_kernel, n_subsets=20)
+    assert isinstance(found, float)
+    return found
+
+
+def content(before: _guard.Images, after: _guard.Images) -> float:
+    """Return the mean correlation of the gradients of images before and after, smoothed: of what is kept."""
+    pairs = [(_gradients(b), _gradients(a)) for b, a in zip(before, after, strict=True)]
+    sizes = [np.sqrt((a @ a) * (b @ b)) for a, b in pairs]
+    return float(np.mean([a @ b / size if size > 1e-12 else 1.0 for (a, b), size in zip(pairs, sizes, strict=True)]))
+
+
+def _gradients(image: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(image, (SMOOTHING, SMOOTHING, 0))
+    return np.stack([np.diff(smooth, axis=0)[:, :-1], np.diff(smooth, axis=1)[:-1]]).ravel()
+
+
+def _accuracy(images: _guard.Images, labels: np.ndarray) -> float | None:
+    """Balanced accuracy in a cross-validation of the guard's classifier; None where rows are too few."""
+    from sklearn.model_selection import StratifiedKFold
+
+    if len(labels) < _guard.FEWEST_ROWS or np.unique(labels, return_counts=True)[1].min() < 3:
+        return None
+    folds = StratifiedKFold(3, shuffle=True, random_state=0).split(labels, labels)
+    return float(np.mean([_fold(images, labels, *fold) for fold in folds]))
+
+
+def _fold(images: _guard.Images, labels: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
+    model = _guard.classifier([images[i] for i in train], labels[train])
+    return _guard.accuracy(model, [images[i] for i in test], labels[test])
+
+
+def choose(found: dict[str, dict[str, float]], n: int) -> str:
+    """Return the first method, in the order of `found`, by which poor images come nearer to good ones without harm.
+
+    Harm is a content of less than `LEAST_CONTENT` of what the learned shift lets expect, or a balanced accuracy on `n`
+    images that is lower than untreated by more than a standard error.
+    """
+    contents, accuracies = found["content"], found["balanced_accuracy"]
+    for name, apart in found["distance"].items():
+        least = _guard.lowest_alike(accuracies["nothing"], n) if accuracies else 0.0
+        kept, tells = contents.get(name, 1.0) >= LEAST_CONTENT, accuracies.get(name, 0.0) >= least
+        if kept and tells and apart <= found["distance"]["nothing"]:
+            return name
+    return "nothing"

@@ -1,0 +1,102 @@
+"""Enhancers that learn from poor images and good ones of others."""
+
+import numpy as np
+import pytest
+from enhancers import discs, enhancer, network, noisy, untrained
+
+from sklearn_medgan.enhancement._unpaired import choose, content, distance
+
+POOR = (0.2 + 0.6 * noisy(discs(24), 0.05)).astype(np.float32)
+GOOD = discs(24, seed=1)
+
+
+def stacked(images):
+    return list(images[..., None])
+
+
+def test_content_is_the_correlation_of_edges():
+    images, others = stacked(discs(6)), stacked(np.random.RandomState(0).uniform(size=(6, 24, 24)))
+    assert content(images, images) == pytest.approx(1.0)
+    assert content(images, [0.3 * image + 0.1 for image in images]) == pytest.approx(1.0)
+    assert content(images, [1.0 - image for image in images]) == pytest.approx(-1.0)
+    assert abs(content(images, others)) < 0.3
+    assert content([np.zeros((8, 8, 1))], [np.ones((8, 8, 1))]) == 1.0
+
+
+def test_distance_tells_sites_apart_but_neither_patients_nor_noise():
+    same = distance(stacked(discs(24)), stacked(GOOD))
+    assert abs(same) < 0.1
+    assert distance(stacked(noisy(discs(24), 0.02)), stacked(GOOD)) < 0.2
+    assert distance(stacked(POOR), stacked(GOOD)) > 0.3
+
+
+DISTANCE = {"network": 0.1, "intensity mapping": 0.2, "nothing": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, "network"),
+        ({"distance": {**DISTANCE, "network": 0.6}}, "intensity mapping"),
+        ({"content": {"network": 0.8, "intensity mapping": 0.95}}, "intensity mapping"),
+        ({"distance": {**DISTANCE, "network": 0.6, "intensity mapping": 0.6}}, "nothing"),
+        ({"balanced_accuracy": {"network": 0.6, "intensity mapping": 0.8, "nothing": 0.8}}, "intensity mapping"),
+        ({"balanced_accuracy": {"network": 0.78, "intensity mapping": 0.8, "nothing": 0.8}}, "network"),
+    ],
+    ids=["all well", "farther", "edges lost", "both farther", "told apart worse", "within the error"],
+)
+def test_choice_goes_by_poor_images(changed, expected):
+    found = {"distance": DISTANCE, "content": {"network": 0.95, "intensity mapping": 0.9}, "balanced_accuracy": {}}
+    assert choose({**found, **changed}, 100) == expected
+
+
+@untrained
+def test_report_says_what_poor_images_spoke_for():
+    labels = np.arange(24) % 2
+    model = enhancer(guard=True, pretrained=False).fit(POOR, labels, reference=GOOD)
+    on_poor = model.guard_report_["on_poor"]
+    assert set(on_poor["distance"]) >= {"intensity mapping", "nothing"}
+    assert on_poor["distance"]["intensity mapping"] < on_poor["distance"]["nothing"]
+    assert model.guard_report_["psnr"]["intensity mapping"] > model.guard_report_["psnr"]["nothing"]
+
+
+def fitted(chosen):
+    model = enhancer().fit(POOR, reference=GOOD)
+    model.guard_report_["chosen"] = chosen
+    return model
+
+
+def test_nothing_gives_images_back_bit_by_bit():
+    assert fitted("nothing").transform(POOR).tobytes() == POOR.tobytes()
+
+
+@pytest.mark.parametrize("chosen", ["network", "intensity mapping", "median"])
+def test_result_of_an_image_does_not_depend_on_others_and_has_the_tone_of_good_ones(chosen):
+    model = fitted(chosen)
+    restored = model.transform(POOR)
+    assert restored[3:5].tobytes() == model.transform(POOR[3:5]).tobytes()
+    if chosen != "network":  # of four steps
+        apart = [np.abs(images.mean() - GOOD.mean()) for images in (POOR, restored)]
+        assert apart[1] < 0.3 * apart[0]
+
+
+def test_network_that_invents_edges_is_not_used():
+    model = enhancer().fit(POOR, reference=GOOD)
+    restoration = model._restoration
+    images = restoration.shift(GOOD[:8, ..., None], np.random.RandomState(0))
+    toned = [restoration.shift.untoned(image) for image in images]
+    invented = network(lambda rows: np.random.RandomState(0).uniform(size=rows.shape))
+    kept = content(toned, [invented(image[None], False)[0][0] for image in toned])
+    assert kept < 0.5
+
+
+def test_units_are_those_of_either_side():
+    model = enhancer().fit((0.05 + 0.5 * POOR).astype(np.float32), reference=GOOD)
+    model.transform((0.05 + 0.5 * POOR).astype(np.float32))  # a warning would be an error
+    with pytest.warns(UserWarning, match="units|range"):
+        model.transform(1000 * POOR)
+
+
+def test_score_is_that_of_good_images_made_poor_and_restored():
+    nothing, mapped = fitted("nothing").score(GOOD), fitted("intensity mapping").score(GOOD)
+    assert mapped > nothing
