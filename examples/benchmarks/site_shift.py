@@ -193,10 +193,10 @@ def table(rows, sites):
     rng, found, drawn = np.random.RandomState(0), {}, {}
     for (name, seed), (*_, y, groups) in sites.items():
         _, group = np.unique(groups, return_inverse=True)
-        n_groups = group.max() + 1
-        if name not in drawn or drawn[name].shape[1] != n_groups:  # test rows are the same with each seed
-            drawn[name] = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), N_RESAMPLES)
-        counts = drawn[name]
+        n_groups, rows_tested = group.max() + 1, groups.tobytes()
+        if rows_tested not in drawn:  # seeds that share their test rows share what is drawn of them
+            drawn[rows_tested] = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), N_RESAMPLES)
+        counts = drawn[rows_tested]
         weights = np.concatenate([np.ones((1, len(y))), counts[:, group] + 1e-9])
         for row in rows:
             if (row["set"], row["seed"]) == (name, seed):

@@ -62,7 +62,7 @@ class SiteShift:
     shading: np.ndarray
     limits: tuple[float, float]
     blur: float
-    noise: tuple[float, float, float]
+    noise: tuple[float, ...]
     brightness: np.ndarray
     deviation: np.ndarray
 
@@ -86,9 +86,7 @@ class SiteShift:
         drawn = np.interp(blurred, brightness, deviation) ** 2 * _window(*good.shape[1:3]) ** 2
         drawn = drawn.mean() * np.exp(2 * NOISE_VARIES**2)
         deviation = deviation / np.sqrt(max(drawn, 1e-12))
-        return replace(
-            shift, blur=blur, noise=(noise[0], noise[1], noise[2]), brightness=brightness, deviation=deviation
-        )
+        return replace(shift, blur=blur, noise=tuple(noise), brightness=brightness, deviation=deviation)
 
     def toned(self, image: np.ndarray) -> np.ndarray:
         """Return a good image (height, width, channels) with tone and shading of poor ones, float32."""
