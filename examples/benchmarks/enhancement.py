@@ -303,18 +303,21 @@ def measure(folder: Path, task: str, a, done: set, write) -> None:
             restored = [method(image, sigma, strength) for image in poor]
             seconds = (time.perf_counter() - started) / len(poor)
             write(task, test, name, quality(restored, truth, border), seconds, {"strength": strength})
-        if (task, test, "GANEnhancer") not in done and a.only != "classical":
+        for n_views in a.n_views if a.only != "classical" else ():
+            name = "GANEnhancer" + (f", {n_views} views" if n_views > 1 else "")
+            if (task, test, name) in done:
+                continue
             alone = settings.get("supervision") == "self"
             seen = np.stack(poor_of(train, degrade, 1)).astype(np.float32) if alone else train
             enhancer = enhancer or fitted(seen, settings, a)
-            enhancer.transform(poor[0][None])
+            enhancer.set_params(n_views=n_views).transform(poor[0][None])
             started = time.perf_counter()
             restored = [enhancer.transform(image[None])[0] for image in poor]
             seconds = (time.perf_counter() - started) / len(poor)
             found = {"steps": enhancer.n_iter_, "chosen": enhancer.guard_report_["chosen"]}
-            if not alone:
+            if not alone and n_views == 1:
                 found.update(calibration(enhancer, poor[:JUDGED], restored[:JUDGED], truth[:JUDGED]))
-            write(task, test, "GANEnhancer", quality(restored, truth, border), seconds, found)
+            write(task, test, name, quality(restored, truth, border), seconds, found)
 
 
 def calibration(enhancer, poor, restored, truth) -> dict:
@@ -368,6 +371,7 @@ def main():
     p.add_argument("--max-time", type=float, default=300.0, help="seconds of training a task")
     p.add_argument("--settings", default="{}", help="further parameters of GANEnhancer, as JSON")
     p.add_argument("--only", choices=("classical", "ours"), help="leave the other methods to a later call")
+    p.add_argument("--n-views", nargs="+", type=int, default=[1], help="restore with each number of turned views")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", type=Path, default=Path("enhancement.jsonl"))
     a = p.parse_args()
