@@ -7,32 +7,27 @@ from math import ceil
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import Level, RandomState, checked_rng, draw_levels
+from ._checks import Level, RandomState, checked_rng, documented, draw_levels
 
 
+@documented
 def gaussian_blur(images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0, 2.0)) -> np.ndarray:
     """Blur with a Gaussian, as a wide detector or a thick slice does.
 
+    The point spread is ``exp(-r**2 / (2 * sigma**2))`` at a distance of r pixels; the kernel ends at 4 sigma.
+
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images_and_rng}
     sigma : float or (float, float), default=(0.0, 2.0)
-        Standard deviation in pixels, at least 0. The kernel ends at 4 sigma.
+        Standard deviation in pixels, at least 0.
 
     Returns
     -------
-    blurred : ndarray of the shape and dtype of images
+    blurred : {as_images}
         Beyond the border the nearest pixel is repeated.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `sigma` is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
@@ -56,36 +51,29 @@ def gaussian_blur(images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0, 
     return _correlate(_correlate(images, kernel[:, :, None]), kernel[:, None, :])
 
 
+@documented
 def defocus_blur(images: np.ndarray, rng: RandomState, *, radius: Level = (0.0, 3.0)) -> np.ndarray:
     """Blur with a disc, as a lens out of focus does: each point becomes an image of its round opening.
 
-    The weight of a pixel falls from 1 to 0 within half a pixel on both sides of the radius, and the weights sum to 1.
+    The transfer function is ``2 * J1(x) / x`` with ``x = 2 * pi * radius * f`` at f cycles a pixel. The weight of a
+    pixel falls from 1 to 0 within half a pixel on both sides of the radius.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images_and_rng}
     radius : float or (float, float), default=(0.0, 3.0)
         Radius of the disc in pixels, at least 0; up to 0.5 nothing changes.
 
     Returns
     -------
-    blurred : ndarray of the shape and dtype of images
+    blurred : {as_images}
         Beyond the border the nearest pixel is repeated.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `radius` is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
-    Goodman, "Introduction to Fourier Optics", 3rd edition (2005), section 6.4: the geometrical limit, whose transfer
-    function is 2 J1(2 pi radius f) / (2 pi radius f) at f cycles a pixel.
+    Goodman, "Introduction to Fourier Optics", 3rd edition (2005), section 6.4: the limit of geometrical optics.
 
     Examples
     --------
@@ -102,25 +90,18 @@ def defocus_blur(images: np.ndarray, rng: RandomState, *, radius: Level = (0.0, 
     return _correlate(images, kernel / kernel.sum(axis=(1, 2), keepdims=True))
 
 
-def defocus_reach(radius: float) -> int:
-    """Return the pixels from the middle of a disc to the last that it touches."""
-    return max(ceil(radius - 0.5), 0)
-
-
+@documented
 def motion_blur(
     images: np.ndarray, rng: RandomState, *, length: Level = (1.0, 9.0), angle: Level = (0.0, 180.0)
 ) -> np.ndarray:
     """Blur along a line, as a patient who moves during the exposure does.
 
-    The kernel is a straight line through the middle with soft edges: the weight of a pixel falls from 1 on the line
-    to 0 at a distance of one pixel, and the weights sum to 1.
+    The point spread is a straight line through the middle with soft edges: the weight of a pixel falls from 1 on the
+    line to 0 at a distance of one pixel.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images_and_rng}
     length : float or (float, float), default=(1.0, 9.0)
         Number of pixels that the line covers, at least 1, which changes nothing.
     angle : float or (float, float), default=(0.0, 180.0)
@@ -128,15 +109,10 @@ def motion_blur(
 
     Returns
     -------
-    blurred : ndarray of the shape and dtype of images
+    blurred : {as_images}
         Beyond the border the nearest pixel is repeated.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or a level is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
@@ -165,6 +141,11 @@ def motion_blur(
 def gaussian_radius(sigma: ArrayLike) -> np.ndarray:
     """Return the pixels from the middle of a Gaussian to the end of its kernel, as in scipy.ndimage."""
     return (4 * np.asarray(sigma) + 0.5).astype(int)
+
+
+def defocus_reach(radius: float) -> int:
+    """Return the pixels from the middle of a disc to the last that it touches."""
+    return max(ceil(radius - 0.5), 0)
 
 
 def _correlate(images: np.ndarray, kernels: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ Step = str | tuple[str, Mapping[str, Any]] | Function
 
 @dataclass(frozen=True)
 class _Named:
-    """A degradation of the table with levels of its own."""
+    """A degradation of the table with levels of its own; `reach` and `scale` are those of :func:`compose`."""
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -31,19 +31,17 @@ class _Named:
 
     @property
     def reach(self) -> int | None:
-        """Pixels of margin that a crop needs, as in :class:`Degradation`."""
         entry = DEGRADATIONS[self.name]
         return entry.reach if entry.reach_at is None else entry.reach_at(**self.parameters)
 
     @property
     def scale(self) -> int:
-        """How many times smaller the result is."""
         return self.parameters.get("factor", 2) if self.name == "downscale" else 1
 
 
 @dataclass(frozen=True)
 class Compose:
-    """Steps applied in turn."""
+    """Steps applied in turn: see :func:`compose`."""
 
     steps: tuple[Function, ...]
 
@@ -55,23 +53,21 @@ class Compose:
 
     @property
     def reach(self) -> int | None:
-        """Pixels of margin that a crop needs, as in :class:`Degradation`."""
+        """Pixels of margin that a crop needs; None: the whole image."""
         reaches: list[Any] = [getattr(step, "reach", None) for step in self.steps]
-        if None in reaches:
-            return None
         # After a step that shrinks, a pixel stands for several of the input.
-        sizes = [prod(_scale(earlier) for earlier in self.steps[:i]) for i in range(len(self.steps))]
-        return sum(reach * size for reach, size in zip(reaches, sizes, strict=True))
+        sizes = [prod(map(_scale, self.steps[:i])) for i in range(len(self.steps))]
+        return None if None in reaches else sum(np.multiply(reaches, sizes).tolist())
 
     @property
     def scale(self) -> int:
         """How many times smaller the result is."""
-        return prod(_scale(step) for step in self.steps)
+        return prod(map(_scale, self.steps))
 
 
 @dataclass(frozen=True)
 class Mix:
-    """One of the choices an image, drawn evenly."""
+    """One of the choices for each image: see :func:`mix`."""
 
     choices: tuple[Function, ...]
 
@@ -94,14 +90,14 @@ class Mix:
 
     @property
     def reach(self) -> int | None:
-        """Pixels of margin that a crop needs, as in :class:`Degradation`."""
+        """Pixels of margin that a crop needs; None: the whole image."""
         reaches: list[Any] = [getattr(choice, "reach", None) for choice in self.choices]
         return None if None in reaches else max(reaches)
 
     @property
     def scale(self) -> int:
         """How many times smaller the result is."""
-        return max(_scale(choice) for choice in self.choices)
+        return max(map(_scale, self.choices))
 
 
 def _scale(step: Function) -> int:
@@ -122,8 +118,8 @@ def compose(*steps: Step) -> Compose:
     -------
     degradation : callable
         ``f(images, rng) -> images``. It pickles if its callables do. Attribute `reach`: pixels as in
-        :class:`Degradation`, None if a step is a callable that has no such attribute. Attribute `scale`: how many
-        times smaller its images are.
+        :class:`Degradation`, None if a step is a callable without it. Attribute `scale`: how many times smaller its
+        images are.
 
     Raises
     ------
@@ -158,15 +154,12 @@ def mix(*choices: Step) -> Mix:
 
     Raises
     ------
-    TypeError
-        If a choice is none of these, or a parameter is unknown.
-    ValueError
-        If a name is unknown, or there is no choice.
+    TypeError, ValueError
+        As by :func:`compose`, and without any choice.
 
     References
     ----------
-    Zhang, Liang, Van Gool and Timofte, "Designing a practical degradation model for deep blind image
-    super-resolution", ICCV (2021): training on random mixtures generalises to unknown ones.
+    Zhang et al. 2021, ICCV, "Designing a practical degradation model for deep blind image super-resolution".
 
     Examples
     --------
@@ -186,35 +179,30 @@ def resolve(degradation: Step | Sequence[Step]) -> tuple[Function, int | None]:
     Parameters
     ----------
     degradation : str, (str, dict), list or tuple of these, or callable
-        A name in :data:`DEGRADATIONS`, a name with its parameters, several applied in turn, or a callable
-        ``f(images, rng) -> images``. ``"auto"`` is a blind mix meant for photographs of tissue: a third of the images
-        is blurred (sigma up to 1.5 pixels), then each gets Gaussian noise (sigma up to 0.2) or photon noise.
+        A step of :func:`compose`, or several. ``"auto"`` is a blind mix meant for photographs of tissue: a third of the
+        images is blurred (sigma up to 1.5 pixels), then each gets Gaussian noise (sigma up to 0.2) or photon noise.
 
     Returns
     -------
     function : callable
         ``f(images, rng) -> images``.
     reach : int or None
-        Pixels of margin that a crop needs, as in :class:`Degradation`; None, for a callable without an attribute
+        Pixels of margin that a crop needs, as in :class:`Degradation`; None, also for a callable without an attribute
         `reach`: degrade whole images.
 
     Raises
     ------
-    TypeError
-        If `degradation` is none of these, or a parameter is unknown.
-    ValueError
-        If a name is unknown, or a list is empty.
+    TypeError, ValueError
+        As by :func:`compose`, and for an empty list.
 
     Examples
     --------
     >>> resolve(["blur", "noise"])[1], resolve("jpeg")[1]
     (8, None)
-    >>> resolve("nose")
+    >>> resolve("nose")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: Unknown degradation 'nose'; did you mean 'noise'? Known are 'auto', 'bias_field', 'blur', \
-'defocus', 'downscale', 'ghosting', 'jpeg', 'low_contrast', 'low_dose_ct', 'motion_blur', 'noise', 'poisson', \
-'rician', 'rings', 'speckle', 'stain', 'streaks', 'undersampling'.
+    ValueError: Unknown degradation 'nose'; did you mean 'noise'? Known are 'auto', 'bias_field', 'blur', ...
     """
     several = isinstance(degradation, list | tuple) and not _is_name_with_parameters(degradation)
     if several and not degradation:

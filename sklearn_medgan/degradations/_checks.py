@@ -1,6 +1,10 @@
-"""Checks of images, and a level for each of them."""
+"""What all degradations share: parts of their docstrings, checks of images, and a level for each of them."""
 
 from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -10,6 +14,34 @@ from .._parameters import check_range
 # What `check_random_state` takes, and a level: one number for all images, or a range to draw from.
 RandomState = int | np.random.RandomState | None
 Level = float | tuple[float, float]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# What a name in braces stands for in the docstring of a `documented` function.
+_IMAGES = """images : ndarray of shape (n, height, width, channels), float32 or float64
+    Fractions of the intensity scale, nominally 0 to 1."""
+_RNG = """rng : int, RandomState instance or None
+    Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes."""
+SHARED = {
+    "images": _IMAGES,
+    "rng": _RNG,
+    "images_and_rng": f"{_IMAGES}\n{_RNG}",
+    "signal_and_rng": f"{_IMAGES} 0 must mean no signal.\n{_RNG}",
+    "attenuations_and_rng": f"{_IMAGES} 0 is air, as all around the image.\n{_RNG}",
+    "axis": "axis : {0, 1} or None, default=None\n"
+    "    Axis of phase encoding, along which the artefact lies: 0 down, 1 across. None: each image draws its own.",
+    "factor": "factor : int, default=2\n    How many times smaller or larger, at least 1.",
+    "as_images": "ndarray of the shape and dtype of images",
+    "magnitude": "At least 0: a magnitude has no sign.",
+    "raises": "Raises\n------\nTypeError\n    If `images` is no float32 or float64 array.\nValueError\n"
+    "    If `images` has another shape, or a level is neither a number nor a rising pair, or out of its range.",
+}
+
+
+def documented(function: Function) -> Function:
+    """Put the `SHARED` parts into a function's docstring, where their names stand in braces."""
+    if function.__doc__:  # python -OO has none
+        function.__doc__ = inspect.cleandoc(function.__doc__).format_map(SHARED)
+    return function
 
 
 def checked_rng(images: np.ndarray, rng: RandomState) -> np.random.Generator:

@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._parameters import check_whole
-from ._checks import RandomState, check_images
+from ._checks import RandomState, check_images, documented
 
 
+@documented
 def apply(function: Callable[..., object], images: np.ndarray, rng: RandomState, *, scale: int = 1) -> np.ndarray:
     """Call a degradation that someone else wrote, and check what it returns.
 
@@ -19,10 +20,7 @@ def apply(function: Callable[..., object], images: np.ndarray, rng: RandomState,
     ----------
     function : callable
         ``f(images, rng) -> images``. It gets a copy of the images and a RandomState.
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images_and_rng}
     scale : int, default=1
         How many times smaller the result must be.
 
@@ -47,27 +45,21 @@ def apply(function: Callable[..., object], images: np.ndarray, rng: RandomState,
     check_images(images)
     scale = check_whole("scale", scale)
     degraded = function(images.copy(), check_random_state(rng))
+    called = f"The degradation {getattr(function, '__name__', None) or repr(function)}"
     if not isinstance(degraded, np.ndarray) or degraded.dtype.kind not in "biuf":
         what = f"dtype {degraded.dtype}" if isinstance(degraded, np.ndarray) else type(degraded).__name__
-        raise TypeError(
-            f"{_called(function)} must return a NumPy array of real numbers; got {what}. Return the degraded images."
-        )
+        raise TypeError(f"{called} must return a NumPy array of real numbers; got {what}. Return the degraded images.")
     n, height, width, channels = images.shape
     expected = (n, ceil(height / scale), ceil(width / scale), channels)
     if degraded.shape != expected:
         raise ValueError(
-            f"{_called(function)} must return images of shape {expected} for images of shape {images.shape} and "
+            f"{called} must return images of shape {expected} for images of shape {images.shape} and "
             f"scale={scale}; got shape {degraded.shape}. Keep the number, size and channels of the images, and set "
             "scale to how many times smaller they become."
         )
     if not np.isfinite(degraded).all():
         raise ValueError(
-            f"{_called(function)} must return finite values; got NaN or infinity. Look for a division by zero or a "
+            f"{called} must return finite values; got NaN or infinity. Look for a division by zero or a "
             "logarithm of zero; the images hold fractions of the intensity scale."
         )
     return degraded.astype(images.dtype, copy=False)
-
-
-def _called(function: Callable[..., object]) -> str:
-    """The degradation's name for a message."""
-    return f"The degradation {getattr(function, '__name__', None) or repr(function)}"

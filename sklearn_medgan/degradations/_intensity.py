@@ -6,9 +6,10 @@ import io
 
 import numpy as np
 
-from ._checks import Level, RandomState, checked_rng, draw_levels
+from ._checks import Level, RandomState, checked_rng, documented, draw_levels
 
 
+@documented
 def low_contrast(
     images: np.ndarray,
     rng: RandomState,
@@ -19,15 +20,13 @@ def low_contrast(
 ) -> np.ndarray:
     """Squeeze the grey levels into a part of the scale, as a wrong window or exposure does.
 
-    A pixel of value x becomes ``gain * x**gamma + offset * (1 - gain)``: the result spans a share `gain` of the scale,
-    and `offset` says where in the rest it begins. It never leaves [0, 1], and order among grey levels is kept.
+    A pixel of value x becomes ``gain * x**gamma + offset * (1 - gain)``, within [0, 1] and in the same order.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, clipped to 0 to 1 first: beyond the window nothing is told apart.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images}
+        Clipped to 0 to 1 first: beyond the window nothing is told apart.
+    {rng}
     gain : float or (float, float), default=(0.2, 0.7)
         Share of the scale that is used, 0 to 1.
     gamma : float or (float, float), default=(0.7, 1.5)
@@ -37,15 +36,10 @@ def low_contrast(
 
     Returns
     -------
-    dull : ndarray of the shape and dtype of images
+    dull : {as_images}
         Within 0 to 1.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or a level is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
@@ -63,41 +57,33 @@ def low_contrast(
     span = draw_levels("gain", gain, n, generator, highest=1.0)
     exponent = draw_levels("gamma", gamma, n, generator, lowest=0.1, highest=10.0)
     start = draw_levels("offset", offset, n, generator, highest=1.0) * (1 - span)
-    dull = np.clip(images, 0, 1) ** exponent.astype(images.dtype)
-    dull *= span.astype(images.dtype)
-    dull += start.astype(images.dtype)
-    return dull
+    exponent, span, start = (level.astype(images.dtype) for level in (exponent, span, start))
+    return span * np.clip(images, 0, 1) ** exponent + start
 
 
+@documented
 def jpeg(images: np.ndarray, rng: RandomState, *, quality: Level = (10, 90)) -> np.ndarray:
     """Compress with JPEG and decompress: blocks of 8x8 pixels and ringing at edges.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale; clipped to 0 to 1 and rounded to the 256 levels that JPEG stores. Three
-        channels are taken for red, green and blue, whose colour is stored at half the resolution; any other number is
-        compressed a channel at a time.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images}
+        Clipped to 0 to 1 and rounded to the 256 levels that JPEG stores. Three channels are taken for red, green and
+        blue, whose colour is stored at half the resolution; any other number is compressed a channel at a time.
+    {rng}
     quality : int or (int, int), default=(10, 90)
         As in the JPEG library, 1 (poorest) to 100; what is drawn is rounded to a whole number.
 
     Returns
     -------
-    compressed : ndarray of the shape and dtype of images
+    compressed : {as_images}
         Multiples of 1/255 within 0 to 1.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `quality` is neither a number nor a rising pair within 1 to 100.
+    {raises}
 
     References
     ----------
-    Wallace, "The JPEG still picture compression standard", Communications of the ACM 34 (1991).
+    Wallace 1991, Communications of the ACM 34.
 
     Examples
     --------
@@ -112,13 +98,9 @@ def jpeg(images: np.ndarray, rng: RandomState, *, quality: Level = (10, 90)) -> 
     bytes_ = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
     compressed = np.empty_like(images)
     for image, level, out in zip(bytes_, levels, compressed, strict=True):
-        if image.shape[2] == 3:
-            out[:] = _through_jpeg(image, level)
-        else:
-            for channel in range(image.shape[2]):
-                out[..., channel] = _through_jpeg(image[..., channel], level)
-    compressed /= 255
-    return compressed
+        for part in [slice(None)] if image.shape[2] == 3 else range(image.shape[2]):
+            out[..., part] = _through_jpeg(image[..., part], level)
+    return compressed / 255
 
 
 def _through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:

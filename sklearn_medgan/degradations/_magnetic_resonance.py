@@ -12,48 +12,37 @@ from numpy.polynomial import legendre
 from scipy import fft
 
 from .._parameters import check_whole
-from ._checks import Level, RandomState, checked_rng, draw_levels
+from ._checks import Level, RandomState, checked_rng, documented, draw_levels
 
 
+@documented
 def bias_field(
     images: np.ndarray, rng: RandomState, *, nonuniformity: Level = (0.2, 1.0), order: int = 3
 ) -> np.ndarray:
     """Multiply by a smooth field, as the uneven sensitivity of a receiver coil does.
 
-    The logarithm of the field is a random polynomial, the same for all channels, of mean 0 over the image.
+    The field is ``exp(p(x, y))``, where p is a random polynomial of mean 0 over the image, the same for all channels.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1; 0 must mean no signal.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {signal_and_rng}
     nonuniformity : float or (float, float), default=(0.2, 1.0)
-        Range of the field over the image as BrainWeb counts it, 0 to 1.9: 0.4 ("40 %") is one from 0.8 to 1.2, but for
-        a factor that makes its logarithm 0 on average.
+        Range of the field over the image, 0 to 1.9: its largest value over its smallest is
+        ``(1 + nonuniformity / 2) / (1 - nonuniformity / 2)``, for 0.4 (BrainWeb's "40 %") 1.2 / 0.8.
     order : int, default=3
         Degree of the polynomial, at least 1: 1 is a slope, and more undulate more.
 
     Returns
     -------
-    shaded : ndarray of the shape and dtype of images
+    shaded : {as_images}
         Not clipped.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `nonuniformity` is neither a number nor a rising pair, or `order` no
-        whole number from 1 up.
+    {raises}
 
     References
     ----------
-    Van Leemput, Maes, Vandermeulen and Suetens, "Automated model-based bias field correction of MR images of the
-    brain", IEEE Transactions on Medical Imaging 18 (1999): polynomials in the logarithm.
-
-    Collins et al., "Design and construction of a realistic digital brain phantom", IEEE Transactions on Medical Imaging
-    17 (1998): BrainWeb.
+    Van Leemput et al. 1999, IEEE Transactions on Medical Imaging 18: polynomials in the logarithm; Collins et al. 1998,
+    in volume 17: BrainWeb.
 
     Examples
     --------
@@ -75,6 +64,7 @@ def bias_field(
     return images * np.exp(field[..., None]).astype(images.dtype)
 
 
+@documented
 def ghosting(
     images: np.ndarray,
     rng: RandomState,
@@ -91,32 +81,23 @@ def ghosting(
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1; 0 must mean no signal.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {signal_and_rng}
     intensity : float or (float, float), default=(0.0, 0.2)
         Brightness of either ghost as a fraction of the image's own, 0 to 1.
     period : float or (float, float), default=(2.0, 8.0)
         Lines of k-space in a swing, at least 2, where both ghosts meet half an image away (the Nyquist ghost).
-    axis : {0, 1} or None, default=None
-        Axis of phase encoding, along which ghosts lie: 0 down, 1 across. None: each image draws its own.
+    {axis}
 
     Returns
     -------
-    ghostly : ndarray of the shape and dtype of images
-        At least 0: a magnitude has no sign.
+    ghostly : {as_images}
+        {magnitude}
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or a level is neither a number nor a rising pair, or `axis` is unknown.
+    {raises}
 
     References
     ----------
-    Wood and Henkelman, "MR image artifacts from periodic motion", Medical Physics 12 (1985): where ghosts lie.
+    Wood and Henkelman 1985, Medical Physics 12: where ghosts of periodic motion lie.
 
     Examples
     --------
@@ -134,9 +115,10 @@ def ghosting(
     def swing(lines: np.ndarray, of: np.ndarray) -> np.ndarray:
         return 1 + 2 * weight[of] * np.cos(2 * np.pi * lines / lines_a_swing[of] + phase[of])
 
-    return _through_k_space(images, _phase_encoding(axis, n, generator), swing)
+    return _through_k_space(images, axis, generator, swing)
 
 
+@documented
 def k_space_undersampling(
     images: np.ndarray,
     rng: RandomState,
@@ -147,41 +129,29 @@ def k_space_undersampling(
 ) -> np.ndarray:
     """Leave out lines of k-space, as a shortened scan does: blur, and incoherent copies along one axis.
 
-    Of N lines the central ones are kept and others drawn at random, round(N / acceleration) in all; those left out are
-    zero (Cartesian sampling, zero-filled). All channels miss the same lines.
+    Of N lines the central ones are kept and others drawn at random, ``round(N / acceleration)`` in all; those left out
+    are zero (Cartesian sampling, zero-filled). All channels miss the same lines.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1; 0 must mean no signal.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {signal_and_rng}
     acceleration : float or (float, float), default=(1.0, 4.0)
         How many times fewer lines, at least 1, which changes nothing.
     centre_fraction : float or (float, float), default=0.08
         Share of the lines, around the lowest frequency, that is always kept, 0 to 1; one line at least.
-    axis : {0, 1} or None, default=None
-        Axis of phase encoding, along which lines are missing: 0 down, 1 across. None: each image draws its own.
+    {axis}
 
     Returns
     -------
-    undersampled : ndarray of the shape and dtype of images
-        At least 0: a magnitude has no sign.
+    undersampled : {as_images}
+        {magnitude}
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or a level is neither a number nor a rising pair, or `axis` is unknown.
+    {raises}
 
     References
     ----------
-    Lustig, Donoho and Pauly, "Sparse MRI: the application of compressed sensing for rapid MR imaging", Magnetic
-    Resonance in Medicine 58 (2007): lines left out at random.
-
-    Zbontar et al., "fastMRI: an open dataset and benchmarks for accelerated MRI", arXiv 1811.08839 (2018): the same
-    lines, 8 % of them central at an acceleration of 4.
+    Lustig, Donoho and Pauly 2007, Magnetic Resonance in Medicine 58: lines left out at random; Zbontar et al. 2018,
+    arXiv 1811.08839: 8 % of the lines central at an acceleration of 4.
 
     Examples
     --------
@@ -203,29 +173,25 @@ def k_space_undersampling(
         draw = np.where(is_central, -1.0, generator.random(is_central.shape))
         return draw <= np.take_along_axis(np.sort(draw, axis=1), n_kept - 1, axis=1)
 
-    return _through_k_space(images, _phase_encoding(axis, n, generator), kept)
-
-
-def _phase_encoding(axis: int | None, n: int, generator: np.random.Generator) -> np.ndarray:
-    """Axis of phase encoding of each of n images, 0 or 1."""
-    if axis not in (0, 1, None):
-        raise ValueError(f"axis must be 0 (down), 1 (across) or None (drawn for each image); got {axis!r}. Pass one.")
-    return generator.integers(2, size=n) if axis is None else np.full(n, axis)
+    return _through_k_space(images, axis, generator, kept)
 
 
 def _through_k_space(
-    images: np.ndarray, axes: np.ndarray, weigh: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    images: np.ndarray, axis: int | None, generator: np.random.Generator, weigh: Callable[..., np.ndarray]
 ) -> np.ndarray:
-    """Magnitudes of images of which each line of k-space along the image's axis got a weight.
+    """Magnitudes of images of which each line of k-space along `axis` (None: one drawn for each) got a weight.
 
     `weigh` takes the numbers of N lines, 0 in the middle, and the places of m images, and returns weights (m, N).
     """
+    if axis not in (0, 1, None):
+        raise ValueError(f"axis must be 0 (down), 1 (across) or None (drawn for each image); got {axis!r}. Pass one.")
+    axes = generator.integers(2, size=len(images)) if axis is None else np.full(len(images), axis)
     changed = np.empty_like(images)
-    for axis in np.unique(axes).tolist():
-        of = np.flatnonzero(axes == axis)
-        n_lines = images.shape[axis + 1]
+    for along in np.unique(axes).tolist():
+        of = np.flatnonzero(axes == along)
+        n_lines = images.shape[along + 1]
         weights = weigh(np.rint(fft.fftfreq(n_lines) * n_lines), of).astype(images.dtype)
-        k_space = fft.fft(images[of], axis=axis + 1)
-        k_space *= weights[:, :, None, None] if axis == 0 else weights[:, None, :, None]
-        changed[of] = np.abs(fft.ifft(k_space, axis=axis + 1))
+        k_space = fft.fft(images[of], axis=along + 1)
+        k_space *= weights[:, :, None, None] if along == 0 else weights[:, None, :, None]
+        changed[of] = np.abs(fft.ifft(k_space, axis=along + 1))
     return changed

@@ -5,37 +5,29 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from ._checks import Level, RandomState, checked_rng, draw_levels
+from ._checks import Level, RandomState, checked_rng, documented, draw_levels
 
 
+@documented
 def gaussian_noise(images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0, 0.2)) -> np.ndarray:
     """Add white Gaussian noise.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images_and_rng}
     sigma : float or (float, float), default=(0.0, 0.2)
         Standard deviation in fractions of the scale, at least 0: the "sigma 25" of 8-bit images is 25/255.
 
     Returns
     -------
-    noisy : ndarray of the shape and dtype of images
+    noisy : {as_images}
         Not clipped, so that the noise keeps mean 0.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `sigma` is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
-    Zhang, Zuo, Chen, Meng and Zhang, "Beyond a Gaussian denoiser: residual learning of deep CNN for image
-    denoising", IEEE Transactions on Image Processing 26 (2017): one network trained on a range of sigma.
+    Zhang et al. 2017, IEEE Transactions on Image Processing 26: one network trained on a range of sigma.
 
     Examples
     --------
@@ -46,42 +38,33 @@ def gaussian_noise(images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0,
     """
     generator = checked_rng(images, rng)
     deviation = draw_levels("sigma", sigma, len(images), generator).astype(images.dtype)
-    noisy = generator.standard_normal(images.shape, dtype=images.dtype)
-    noisy *= deviation
-    noisy += images
-    return noisy
+    return images + deviation * generator.standard_normal(images.shape, dtype=images.dtype)
 
 
+@documented
 def poisson_noise(images: np.ndarray, rng: RandomState, *, photons: Level = (10.0, 200.0)) -> np.ndarray:
     """Count photons: noise whose variance grows with the brightness.
 
-    A pixel of value x becomes Poisson(photons * x) / photons: mean x, variance x / photons.
+    A pixel of value x becomes ``Poisson(photons * x) / photons``: mean x, variance x / photons.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1; a negative value counts as no light, that is 0.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images}
+        A negative value counts as no light, that is 0.
+    {rng}
     photons : float or (float, float), default=(10.0, 200.0)
         Mean number of photons in a pixel of value 1, at least 1. Fewer are noisier.
 
     Returns
     -------
-    noisy : ndarray of the shape and dtype of images
+    noisy : {as_images}
         At least 0; above 1 where more photons came than in a pixel of value 1.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `photons` is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
-    Foi, Trimeche, Katkovnik and Egiazarian, "Practical Poissonian-Gaussian noise modeling and fitting for
-    single-image raw-data", IEEE Transactions on Image Processing 17 (2008).
+    Foi et al. 2008, IEEE Transactions on Image Processing 17, section II.
 
     Examples
     --------
@@ -95,37 +78,29 @@ def poisson_noise(images: np.ndarray, rng: RandomState, *, photons: Level = (10.
     return (generator.poisson(brightest * np.maximum(images, 0)) / brightest).astype(images.dtype)
 
 
+@documented
 def rician_noise(images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0, 0.2)) -> np.ndarray:
     """Add the noise of magnetic resonance magnitude images.
 
-    The scanner measures a complex signal with Gaussian noise in both parts and shows its magnitude,
-    sqrt((x + n1)^2 + n2^2). Dark regions become brighter: where x is 0 the mean is sigma * sqrt(pi / 2).
+    A pixel of value x becomes ``sqrt((x + n1)**2 + n2**2)``, the magnitude of a complex signal with Gaussian noise in
+    both parts. Dark regions become brighter: where x is 0 the mean is ``sigma * sqrt(pi / 2)``.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1; 0 must mean no signal.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {signal_and_rng}
     sigma : float or (float, float), default=(0.0, 0.2)
         Standard deviation of either part in fractions of the scale, at least 0.
 
     Returns
     -------
-    noisy : ndarray of the shape and dtype of images
-        At least 0: a magnitude has no sign.
+    noisy : {as_images}
+        {magnitude}
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `sigma` is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
-    Gudbjartsson and Patz, "The Rician distribution of noisy MRI data", Magnetic Resonance in Medicine 34
-    (1995), equation 1.
+    Gudbjartsson and Patz 1995, Magnetic Resonance in Medicine 34, equation 1.
 
     Examples
     --------
@@ -141,6 +116,7 @@ def rician_noise(images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0, 0
     return np.hypot(real, imaginary, out=real)
 
 
+@documented
 def speckle(
     images: np.ndarray,
     rng: RandomState,
@@ -151,45 +127,35 @@ def speckle(
 ) -> np.ndarray:
     """Add the speckle of ultrasound: a grain whose strength grows with the brightness.
 
-    Echoes of many scatterers add up to a complex Gaussian signal, whose magnitude has a Rayleigh distribution: its mean
-    is sqrt(pi / (4 - pi)) = 1.91 standard deviations, fully developed speckle. Averaging the magnitudes of several
-    independent looks (frames, angles) makes that 1.91 * sqrt(looks). Pixels are multiplied by such a magnitude of mean
-    1, the same for all channels.
+    Echoes of many scatterers add up to a complex Gaussian signal, whose magnitude has a Rayleigh distribution (fully
+    developed speckle): its mean is ``sqrt(pi / (4 - pi)) = 1.91`` standard deviations, of an average over independent
+    looks (frames, angles) ``1.91 * sqrt(looks)``. Pixels are multiplied by one of mean 1, the same for all channels.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels), float32 or float64
         Amplitude in fractions of the intensity scale, nominally 0 (no echo) to 1; decibels with `dynamic_range`.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {rng}
     looks : int or (int, int), default=(1, 8)
-        Number of magnitudes averaged, at least 1; what is drawn is rounded. Fewer are noisier.
+        Number of magnitudes averaged, 1 to 1000; what is drawn is rounded. Fewer are noisier.
     correlation_length : float or (float, float), default=(0.0, 1.5)
         Standard deviation in pixels of the Gaussian pulse, at least 0: over a distance d the correlation of the
-        intensity falls as exp(-(d / correlation_length)**2 / 2). 0: neighbours are independent.
+        intensity falls as ``exp(-(d / correlation_length)**2 / 2)``. 0: neighbours are independent.
     dynamic_range : float, (float, float) or None, default=None
         Decibels from 0 to 1 of a logarithmic display, such as 60; the speckle is then added, with a standard deviation
-        of 5.57 dB for one look. None: the images are linear.
+        of ``10 / log(10) * pi / sqrt(6) = 5.57`` dB for one look. None: the images are linear.
 
     Returns
     -------
-    noisy : ndarray of the shape and dtype of images
+    noisy : {as_images}
         Not clipped.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or a level is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
-    Burckhardt, "Speckle in ultrasound B-mode scans", IEEE Transactions on Sonics and Ultrasonics 25 (1978): 1.91, and
-    the average of looks.
-
-    Wagner, Smith, Sandrik and Lopez, "Statistics of speckle in ultrasound B-scans", IEEE Transactions on Sonics and
-    Ultrasonics 30 (1983): the correlation.
+    Burckhardt 1978, IEEE Transactions on Sonics and Ultrasonics 25: the ratio 1.91, and the average of looks;
+    Wagner et al. 1983, in volume 30: the correlation.
 
     Examples
     --------
@@ -200,13 +166,12 @@ def speckle(
     """
     generator = checked_rng(images, rng)
     n, height, width, _ = images.shape
-    n_looks = np.rint(draw_levels("looks", looks, n, generator, lowest=1.0))
+    n_looks = np.rint(draw_levels("looks", looks, n, generator, lowest=1.0, highest=1000.0))
     sigma = draw_levels("correlation_length", correlation_length, n, generator)
     frequency = np.hypot(fft.fftfreq(height)[:, None], fft.fftfreq(width))[..., None]
     pulse = np.exp(-2 * (np.pi * sigma * frequency) ** 2)
     # White noise of this power keeps its variance, and both parts together have mean magnitude 1.
-    pulse *= np.sqrt(2 / np.pi / (pulse**2).mean(axis=(1, 2), keepdims=True))
-    pulse = pulse.astype(images.dtype)
+    pulse = (pulse * np.sqrt(2 / np.pi / (pulse**2).mean(axis=(1, 2), keepdims=True))).astype(images.dtype)
     gain = np.zeros((n, height, width, 1), images.dtype)
     for look in range(int(n_looks.max(initial=0))):
         real, imaginary = generator.standard_normal((2, *gain.shape), dtype=images.dtype)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 
-from .._parameters import check_range, check_whole
+from .._parameters import check_range
 from ._blur import defocus_blur, defocus_reach, gaussian_blur, gaussian_radius, motion_blur
-from ._checks import Level
 from ._intensity import jpeg, low_contrast
 from ._magnetic_resonance import bias_field, ghosting, k_space_undersampling
 from ._noise import gaussian_noise, poisson_noise, rician_noise, speckle
@@ -43,21 +44,20 @@ class Degradation:
     reach: int | None
     reach_at: Callable[..., int] | None = None
 
-
-def _gaussian_reach(sigma: Level = (0.0, 2.0)) -> int:
-    return int(gaussian_radius(check_range("sigma", sigma)[1]))
-
-
-def _defocus_reach(radius: Level = (0.0, 3.0)) -> int:
-    return defocus_reach(check_range("radius", radius)[1])
+    @property
+    def level(self) -> str:
+        """The parameter that a dict of levels sets: the first after `rng`."""
+        return list(inspect.signature(self.function).parameters)[2]
 
 
-def _motion_reach(length: Level = (1.0, 9.0), angle: object = None) -> int:
-    return ceil((check_range("length", length, 1.0)[1] - 1) / 2)
+def _spatial(function: Callable[..., np.ndarray], level: str, pixels: Callable[[float], int]) -> Degradation:
+    """A degradation that reaches so many `pixels` at the highest value of a level."""
 
+    def reach_at(**levels: Any) -> int:
+        default = inspect.signature(function).parameters[level].default
+        return pixels(check_range(level, levels.get(level, default))[1])
 
-def _downscale_reach(factor: int = 2) -> int:
-    return 2 * check_whole("factor", factor)
+    return Degradation(function, reach_at(), reach_at)
 
 
 #: Name in ``GANEnhancer(degradation=...)`` -> function and reach.
@@ -66,11 +66,11 @@ DEGRADATIONS = {
     "poisson": Degradation(poisson_noise, reach=0),
     "rician": Degradation(rician_noise, reach=0),
     "speckle": Degradation(speckle, reach=0),  # drawn apart from the image
-    "blur": Degradation(gaussian_blur, reach=_gaussian_reach(), reach_at=_gaussian_reach),
-    "defocus": Degradation(defocus_blur, reach=_defocus_reach(), reach_at=_defocus_reach),
-    "motion_blur": Degradation(motion_blur, reach=_motion_reach(), reach_at=_motion_reach),
+    "blur": _spatial(gaussian_blur, "sigma", lambda sigma: int(gaussian_radius(sigma))),
+    "defocus": _spatial(defocus_blur, "radius", defocus_reach),
+    "motion_blur": _spatial(motion_blur, "length", lambda length: ceil((length - 1) / 2)),
     # In pixels of the large image, for crops that begin at a multiple of the factor.
-    "downscale": Degradation(downscale, reach=_downscale_reach(), reach_at=_downscale_reach),
+    "downscale": _spatial(downscale, "factor", lambda factor: int(2 * factor)),
     "low_contrast": Degradation(low_contrast, reach=0),
     # Blocks of 8x8 count from the corner of the image, so a crop has other blocks.
     "jpeg": Degradation(jpeg, reach=None),

@@ -8,9 +8,10 @@ from math import ceil
 import numpy as np
 
 from .._parameters import check_whole
-from ._checks import check_images
+from ._checks import check_images, documented
 
 
+@documented
 def downscale(images: np.ndarray, rng: object = None, *, factor: int = 2) -> np.ndarray:
     """Shrink by a whole factor with bicubic interpolation, as the tables of super-resolution do.
 
@@ -19,29 +20,21 @@ def downscale(images: np.ndarray, rng: object = None, *, factor: int = 2) -> np.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1.
+    {images}
     rng : object, default=None
         Not used: nothing is drawn. Present so that all degradations are called alike.
-    factor : int, default=2
-        How many times smaller, at least 1.
+    {factor}
 
     Returns
     -------
     small : ndarray of shape (n, ceil(height / factor), ceil(width / factor), channels)
         The dtype of images. The cubic overshoots at edges, so values may leave the range of the input.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `factor` is no whole number from 1 up.
+    {raises}
 
     References
     ----------
-    Keys, "Cubic convolution interpolation for digital image processing", IEEE Transactions on Acoustics,
-    Speech, and Signal Processing 29 (1981), equation 15.
+    Keys 1981, IEEE Transactions on Acoustics, Speech, and Signal Processing 29, equation 15.
 
     Examples
     --------
@@ -54,36 +47,25 @@ def downscale(images: np.ndarray, rng: object = None, *, factor: int = 2) -> np.
     return _resample(images, [ceil(side / factor) for side in images.shape[1:3]], step=float(factor))
 
 
+@documented
 def upscale(images: np.ndarray, *, factor: int = 2) -> np.ndarray:
     """Enlarge by a whole factor with bicubic interpolation: where super-resolution starts from.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Fractions of the intensity scale, nominally 0 to 1.
-    factor : int, default=2
-        How many times larger, at least 1.
+    {images}
+    {factor}
 
     Returns
     -------
     large : ndarray of shape (n, factor * height, factor * width, channels)
         The dtype of images. The cubic overshoots at edges, so values may leave the range of the input.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `factor` is no whole number from 1 up.
+    {raises}
 
     See Also
     --------
-    downscale : The reverse, by the same kernel.
-
-    References
-    ----------
-    Keys, "Cubic convolution interpolation for digital image processing", IEEE Transactions on Acoustics,
-    Speech, and Signal Processing 29 (1981), equation 15.
+    downscale : The reverse, by the same kernel (Keys 1981, equation 15).
 
     Examples
     --------

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._checks import Level, RandomState, checked_rng, draw_levels
+from ._checks import Level, RandomState, checked_rng, documented, draw_levels
 
 DARKEST = 1 / 255  # transmission below which an 8-bit camera tells no densities apart
 
 
+@documented
 def stain_variation(
     images: np.ndarray, rng: RandomState, *, sigma: Level = (0.0, 0.2), offset: Level = 0.05
 ) -> np.ndarray:
     """Vary how strongly haematoxylin and eosin stain, as from one laboratory to the next.
 
-    The optical density -log10(x) of a pixel is the sum of its stains' amounts times their colours. Each image draws for
-    either stain a factor from 1 - sigma to 1 + sigma and an amount from -offset to offset that is added, as far as
-    there is any; what is of neither colour stays.
+    By Beer and Lambert's law the optical density ``-log10(x)`` of a pixel is the sum of its stains' amounts times their
+    colours. Each image draws for either stain a factor from 1 - sigma to 1 + sigma and an amount from -offset to offset
+    that is added, but not below none; what is of neither colour stays.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels), float32 or float64
         Transmitted red, green and blue light in fractions of that sent, clipped to 0 to 1; three channels.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {rng}
     sigma : float or (float, float), default=(0.0, 0.2)
         How far the factor may be from 1, 0 to 1.
     offset : float or (float, float), default=0.05
@@ -31,23 +31,15 @@ def stain_variation(
 
     Returns
     -------
-    stained : ndarray of the shape and dtype of images
+    stained : {as_images}
         Within 0 to 1.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or not three channels, or a level is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
-    Ruifrok and Johnston, "Quantification of histochemical staining by color deconvolution", Analytical and Quantitative
-    Cytology and Histology 23 (2001): optical density, and the colours of the stains.
-
-    Tellez et al., "Whole-slide mitosis detection in H&E breast histology using PHH3 as a reference to train distilled
-    stain-invariant convolutional networks", IEEE Transactions on Medical Imaging 37 (2018): factor and offset.
+    Ruifrok and Johnston 2001, Analytical and Quantitative Cytology and Histology 23: the colours of the stains; Tellez
+    et al. 2018, IEEE Transactions on Medical Imaging 37: factor and offset.
 
     Examples
     --------

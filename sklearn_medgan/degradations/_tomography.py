@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._parameters import check_whole
-from ._checks import Level, RandomState, checked_rng, draw_levels
+from ._checks import Level, RandomState, checked_rng, documented, draw_levels
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -22,6 +22,7 @@ CT_CHUNK_PIXELS = 2**20  # scanned at a time: bounds the memory of the sinograms
 ALL_VIEWS = 180  # of a scan that misses none
 
 
+@documented
 def low_dose_ct(
     images: np.ndarray,
     rng: RandomState,
@@ -32,21 +33,14 @@ def low_dose_ct(
 ) -> np.ndarray:
     """Add the noise of a CT slice taken with few photons: streaks along dense directions.
 
-    Each channel of an image is scanned by parallel beams, photons are counted, and what the counting changed in the
-    sinogram is reconstructed by filtered back projection (ramp filter) and added to the image. Reconstruction is
-    linear, so only noise is added: a scan without noise returns the image itself, free of resampling blur.
-
-    A line integral is the sum of the pixels along a ray, times ``attenuation / longer side``, and
-    ``photons * exp(-line integral)`` photons are expected at its end; a ray that lost all its photons counts as one.
-    The noise variance falls as ``1 / (photons * n_angles)``.
+    Each channel is scanned by parallel beams. A line integral is the sum of the pixels along a ray, negative ones as 0,
+    times ``attenuation / longer side``; ``photons * exp(-line integral)`` photons are expected at its end, at least one
+    counts. What the counting changed is reconstructed by filtered back projection and added to the image, so a scan
+    without noise returns the image itself. The variance of the noise falls as ``1 / (photons * n_angles)``.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Attenuation in fractions of the intensity scale, nominally 0 (air, also all around the image) to 1. For the
-        photon counts alone, negative values count as 0.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {attenuations_and_rng}
     photons : float or (float, float), default=(3e3, 5e4)
         Photons sent to each detector pixel at each angle, at least 1.
     attenuation : float or (float, float), default=4.0
@@ -57,26 +51,16 @@ def low_dose_ct(
 
     Returns
     -------
-    noisy : ndarray of the shape and dtype of images
+    noisy : {as_images}
         Not clipped. The noise of neighbouring pixels is correlated.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, a level is neither a number nor a rising pair, or `n_angles` is no whole
-        number from 1 up.
+    {raises}
 
     References
     ----------
-    Kak and Slaney, "Principles of Computerized Tomographic Imaging" (1988), section 3.3, equation 61: the ramp filter.
-
-    Joseph, "An improved algorithm for reprojecting rays through pixel images", IEEE Transactions on Medical Imaging 1
-    (1982): the line integrals.
-
-    Zeng et al., "A simple low-dose X-ray CT simulation from high-dose scan", IEEE Transactions on Nuclear Science 62
-    (2015): counts drawn from a given image.
+    Kak and Slaney, "Principles of Computerized Tomographic Imaging" (1988), section 3.3, equation 61: the ramp filter;
+    Joseph 1982, IEEE Transactions on Medical Imaging 1: the line integrals; Zeng et al. 2015, IEEE Transactions on
+    Nuclear Science 62: counts drawn from a given image.
 
     Examples
     --------
@@ -103,21 +87,19 @@ def low_dose_ct(
     return _added(images, noise)
 
 
+@documented
 def ct_rings(
     images: np.ndarray, rng: RandomState, *, gain_error: Level = (0.0, 0.02), attenuation: Level = 4.0
 ) -> np.ndarray:
     """Add the rings of a CT slice whose detector pixels are not calibrated.
 
-    A detector pixel that counts a factor g too many adds -log(g) to its line integral in every view of a full turn,
-    which filtered back projection makes a ring around the middle. Reconstruction is linear, so a detector without
-    errors returns the image itself. All channels have the same rings.
+    A detector pixel that counts a factor g too many adds ``-log(g)`` to its line integral in every view of a full
+    turn, which filtered back projection makes a ring around the middle. Only that is added to the image, as in
+    :func:`low_dose_ct`. All channels have the same rings.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Attenuation in fractions of the intensity scale, nominally 0 to 1.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {images_and_rng}
     gain_error : float or (float, float), default=(0.0, 0.02)
         Standard deviation of log(g) over detector pixels, at least 0: 0.01 is an error of 1 %.
     attenuation : float or (float, float), default=4.0
@@ -125,20 +107,14 @@ def ct_rings(
 
     Returns
     -------
-    ringed : ndarray of the shape and dtype of images
+    ringed : {as_images}
         Not clipped.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or a level is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
-    Sijbers and Postnov, "Reduction of ring artefacts in high resolution micro-CT reconstructions", Physics in Medicine
-    and Biology 49 (2004): the cause. Kak and Slaney, as in :func:`low_dose_ct`: the reconstruction.
+    Sijbers and Postnov 2004, Physics in Medicine and Biology 49: the cause. Kak and Slaney, as in :func:`low_dose_ct`.
 
     Examples
     --------
@@ -166,38 +142,30 @@ def ct_rings(
     return images + rings
 
 
+@documented
 def ct_streaks(images: np.ndarray, rng: RandomState, *, n_views: Level = (20, 90)) -> np.ndarray:
     """Add the streaks of a CT slice reconstructed from few views.
 
     The image is scanned by parallel beams at 180 angles; what filtered back projection makes of a few of them, less
-    what it makes of all, is added to the image. So 180 views return the image itself, free of resampling blur.
-    Streaks of photon starvation are those of :func:`low_dose_ct` with few photons.
+    what it makes of all, is added to it: 180 views change nothing. Up to about ``n_views / pi`` pixels around a dense
+    point there are no streaks. Those of photon starvation are :func:`low_dose_ct`'s with few photons.
 
     Parameters
     ----------
-    images : ndarray of shape (n, height, width, channels), float32 or float64
-        Attenuation in fractions of the intensity scale, nominally 0 (air, also all around the image) to 1.
-    rng : int, RandomState instance or None
-        Where the draws come from; anything that :func:`sklearn.utils.check_random_state` takes.
+    {attenuations_and_rng}
     n_views : int or (int, int), default=(20, 90)
-        Number of angles, spread evenly over 180 degrees from a random one on, 1 to 180; what is drawn is rounded. Up to
-        about n_views / pi pixels around a dense point there are no streaks.
+        Number of angles, spread evenly over 180 degrees from a random one on, 1 to 180; what is drawn is rounded.
 
     Returns
     -------
-    streaked : ndarray of the shape and dtype of images
+    streaked : {as_images}
         Not clipped.
 
-    Raises
-    ------
-    TypeError
-        If `images` is no float32 or float64 array.
-    ValueError
-        If `images` has not four dimensions, or `n_views` is neither a number nor a rising pair.
+    {raises}
 
     References
     ----------
-    Kak and Slaney, "Principles of Computerized Tomographic Imaging" (1988), section 5.1: aliasing by too few views.
+    Kak and Slaney, as in :func:`low_dose_ct`, section 5.1: aliasing by too few views.
 
     Examples
     --------
@@ -210,10 +178,10 @@ def ct_streaks(images: np.ndarray, rng: RandomState, *, n_views: Level = (20, 90
     """
     generator = checked_rng(images, rng)
     n, height, width, channels = images.shape
-    counts = np.rint(draw_levels("n_views", n_views, n, generator, lowest=1.0, highest=ALL_VIEWS)).astype(int).ravel()
-    weights = np.full((ALL_VIEWS, 1, n), -1.0)
-    for image, (count, first) in enumerate(zip(counts, generator.random((n,)), strict=True)):
-        weights[((np.arange(count) + first) * ALL_VIEWS / count).astype(int), 0, image] += ALL_VIEWS / count
+    counts = np.rint(draw_levels("n_views", n_views, n, generator, lowest=1.0, highest=ALL_VIEWS)).ravel()
+    # Where evenly spaced ones, counted up to each of all views, become more.
+    kept = np.diff(np.ceil(np.arange(ALL_VIEWS + 1)[:, None] * counts / ALL_VIEWS - generator.random((n,))), axis=0)
+    weights = (kept * ALL_VIEWS / counts - 1)[:, None]
 
     def streaks(columns: np.ndarray, rows: slice) -> np.ndarray:
         sinograms = _project(columns, (height, width), ALL_VIEWS) * np.repeat(weights[..., rows], channels, axis=2)

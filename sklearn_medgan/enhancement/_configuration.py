@@ -12,7 +12,7 @@ import numpy as np
 from .._codecs import TableCodec
 from .._parameters import check_range
 from .._sklearn_compat import Interval, Options, StrOptions
-from ..degradations import resolve
+from ..degradations import DEGRADATIONS, resolve
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -41,26 +41,6 @@ CONSTRAINTS: dict[str, list] = {
     "callbacks": [list, None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
-}
-# Which parameter of a degradation a level in a dict sets.
-LEVEL_OF = {
-    "noise": "sigma",
-    "rician": "sigma",
-    "poisson": "photons",
-    "blur": "sigma",
-    "motion_blur": "length",
-    "downscale": "factor",
-    "low_contrast": "gain",
-    "jpeg": "quality",
-    "low_dose_ct": "photons",
-    "speckle": "looks",
-    "defocus": "radius",
-    "rings": "gain_error",
-    "streaks": "n_views",
-    "bias_field": "nonuniformity",
-    "ghosting": "intensity",
-    "undersampling": "acceleration",
-    "stain": "sigma",
 }
 TABLE_NOISE = (0.0, 1.0)  # of each column's spread
 
@@ -185,13 +165,13 @@ def degrading_of_table(settings: Settings) -> Degrading:
 
 def with_levels(levels: Mapping[str, Any], span: float) -> list[tuple[str, dict[str, Any]]]:
     """Return steps for `degradations.resolve` from {name: level}; noise is in units of images of range `span`."""
-    unknown = sorted(set(levels) - set(LEVEL_OF))
+    unknown = sorted(set(levels) - set(DEGRADATIONS))
     if unknown or not levels:
-        raise ValueError(f"degradation gives levels for {unknown or 'nothing'}. Known: {sorted(LEVEL_OF)}.")
+        raise ValueError(f"degradation gives levels for {unknown or 'nothing'}. Known: {sorted(DEGRADATIONS)}.")
     steps = []
     for name, level in levels.items():
         low, high = check_range(f"The level of {name!r}", level)
         if name in ("noise", "rician"):
             level = low / span, high / span
-        steps.append((name, {LEVEL_OF[name]: level}))
+        steps.append((name, {DEGRADATIONS[name].level: level}))
     return steps

@@ -5,15 +5,16 @@ import pytest
 from pictures import uniform
 
 from sklearn_medgan import degradations as dg
-from sklearn_medgan.enhancement._configuration import LEVEL_OF
 
 FUNCTIONS = {name: entry.function for name, entry in dg.DEGRADATIONS.items()}
 
 
-def test_the_names_are_those_of_the_enhancer():
-    expected = "noise poisson rician blur motion_blur downscale low_contrast jpeg low_dose_ct speckle defocus"
-    expected += " rings streaks bias_field ghosting undersampling stain"
-    assert set(dg.DEGRADATIONS) == set(expected.split()) == set(LEVEL_OF)
+def test_names_and_the_levels_that_a_dict_sets_are_those_of_the_docs():
+    levels = "noise:sigma poisson:photons rician:sigma blur:sigma motion_blur:length downscale:factor low_contrast:gain"
+    levels += " jpeg:quality low_dose_ct:photons speckle:looks defocus:radius rings:gain_error streaks:n_views"
+    levels += " bias_field:nonuniformity ghosting:intensity undersampling:acceleration stain:sigma"
+    expected = dict(pair.split(":") for pair in levels.split())
+    assert {name: entry.level for name, entry in dg.DEGRADATIONS.items()} == expected
 
 
 @pytest.mark.parametrize("name", sorted(name for name, entry in dg.DEGRADATIONS.items() if entry.reach == 0))
