@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from PIL import Image
+from skimage.color import hed2rgb, rgb2hed
 from skimage.data import immunohistochemistry, shepp_logan_phantom
 from skimage.transform import resize
 
@@ -14,7 +15,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 head = resize(shepp_logan_phantom(), (192, 192), anti_aliasing=True)[..., None]
-tissue = resize(immunohistochemistry()[:256, 256:], (192, 192), anti_aliasing=True)
+stains = rgb2hed(resize(immunohistochemistry()[:256, 256:], (192, 192), anti_aliasing=True))
+tissue = hed2rgb(stains[..., [0, 2, 1]] * [1, 0.6, 0])  # eosin in place of diaminobenzidine
 pictures = [
     ("phantom", head, None, {}),
     ("bias_field, 1", head, "bias_field", {"nonuniformity": 1.0}),
@@ -36,4 +38,4 @@ for seed, (ax, (title, image, name, levels)) in enumerate(zip(axes.flat, picture
     ax.set_title(title, fontsize=9)
     ax.axis("off")
 figure.savefig(file := Path(__file__).parent / "degradations.png", dpi=80)
-Image.open(file).convert("RGB").quantize(128).save(file, optimize=True)
+Image.open(file).convert("RGB").quantize(256).save(file, optimize=True)
