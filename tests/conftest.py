@@ -1,5 +1,9 @@
-"""Hypothesis profiles: few, repeatable examples by default; ``HYPOTHESIS_PROFILE=thorough`` looks further."""
+"""What every test runs under: few, repeatable examples of hypothesis, and a share of the cores for each process.
 
+``HYPOTHESIS_PROFILE=thorough`` looks further.
+"""
+
+import gc
 import os
 
 from hypothesis import HealthCheck, settings
@@ -9,3 +13,15 @@ settings.register_profile("default", max_examples=20, **relaxed)
 settings.register_profile("ci", max_examples=20, derandomize=True, **relaxed)
 settings.register_profile("thorough", max_examples=200, **relaxed)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+# Before any library starts its threads: processes of pytest-xdist that all use all cores wait for each other.
+if n_processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    share = str(max(1, (os.cpu_count() or 1) // n_processes))
+    for library in ("OMP", "OPENBLAS", "MKL", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS" if "NUM" not in library else f"{library}_THREADS", share)
+
+
+def pytest_collection_finish():
+    """Leave what is there by now, thousands of tests, out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
