@@ -1,12 +1,14 @@
 """Files for the commands, and what they leave behind."""
 
+import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 from PIL import Image
 
-from sklearn_medgan import cli
+from sklearn_medgan import __version__, cli
 
 
 def images(n, shape=(9, 12), dtype=np.uint8, seed=0):
@@ -23,6 +25,27 @@ def png(path, pixels):
 def read(path):
     with Image.open(path) as file:
         return np.asarray(file)
+
+
+def model_file(path, parameters=None, changed=("width",), fitted=None, classes=("ill", "well"), **header):
+    """A file in the form that `save` writes, made by hand."""
+    fitted = {"image_shape_": {"$": "tuple", "items": [8, 9, 1]}, "n_iter_": 12} if fitted is None else fitted
+    contents = {
+        "format": "sklearn_medgan",
+        "format_version": 1,
+        "package_version": __version__,
+        "estimator": "GANAugmenter",
+        "parameters": {"width": 4, "ratio": 2.0} if parameters is None else parameters,
+        "fitted": {**fitted, "classes_": {"$": "array", "index": 0}},
+        "fit_request": {},
+        "changed": list(changed),
+        **header,
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", json.dumps(contents))
+        with archive.open("arrays/0.npy", "w") as member:
+            np.lib.format.write_array(member, np.array(classes))
+    return path
 
 
 def contents(folder):

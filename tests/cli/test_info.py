@@ -1,14 +1,12 @@
 """What `medgan info` says of files whose contents are known, and what it refuses."""
 
-import json
 import pickle
 import re
-import zipfile
 
 import numpy as np
 import pytest
 import tifffile
-from commands import modules_after, refused
+from commands import model_file, modules_after, refused
 from PIL import Image
 
 from sklearn_medgan import __version__, cli
@@ -33,27 +31,6 @@ def told(capsys, path):
     title, *lines = out.splitlines()
     assert title.startswith(f"{path}: ")
     return title, {line[2:13].strip(): line[14:] for line in lines}
-
-
-def model_file(path, parameters=None, changed=("width",), fitted=None, **header):
-    """A file in the form that `save` writes, made by hand."""
-    fitted = {"image_shape_": {"$": "tuple", "items": [8, 9, 1]}, "n_iter_": 12} if fitted is None else fitted
-    contents = {
-        "format": "sklearn_medgan",
-        "format_version": 1,
-        "package_version": __version__,
-        "estimator": "GANAugmenter",
-        "parameters": {"width": 4, "ratio": 2.0} if parameters is None else parameters,
-        "fitted": {**fitted, "classes_": {"$": "array", "index": 0}},
-        "fit_request": {},
-        "changed": list(changed),
-        **header,
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("header.json", json.dumps(contents))
-        with archive.open("arrays/0.npy", "w") as member:
-            np.lib.format.write_array(member, np.array(["ill", "well"]))
-    return path
 
 
 # --------------------------------------------------------------------------------------------------------------- data

@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
+from commands import model_file
 
 from sklearn_medgan.cli._streams import StreamError, draw_to_files, printable, say, usable_streams
 
@@ -20,16 +20,16 @@ def medgan(*arguments, shell="", **options):
 
 
 @pytest.fixture
-def scans(tmp_path):
-    np.savez(tmp_path / "scans.npz", X=np.zeros((3, 8, 8), np.uint8), y=["a", "肺炎", "a"])
-    return tmp_path / "scans.npz"
+def model(tmp_path):
+    """A model, since a command that describes one starts in an instant."""
+    return model_file(tmp_path / "lung.medgan", classes=("a", "肺炎"))
 
 
 @pytest.mark.parametrize(
-    ("encoding", "expected"), [("cp1252", b"\\u80ba\\u708e 1"), ("ascii", b"\\u80ba"), ("utf-8", "肺炎 1".encode())]
+    ("encoding", "expected"), [("cp1252", b"a, \\u80ba\\u708e"), ("ascii", b"\\u80ba"), ("utf-8", "a, 肺炎".encode())]
 )
-def test_what_a_code_page_lacks_is_written_out(scans, encoding, expected):
-    done = medgan("info", scans, env={**os.environ, "PYTHONIOENCODING": encoding})
+def test_what_a_code_page_lacks_is_written_out(model, encoding, expected):
+    done = medgan("info", model, env={**os.environ, "PYTHONIOENCODING": encoding})
     assert (done.returncode, done.stderr) == (0, b"")
     assert expected in done.stdout
 
@@ -45,27 +45,27 @@ def test_what_a_code_page_lacks_is_written_out(scans, encoding, expected):
         ("> /dev/full 2> /dev/full", 1, b""),
     ],
 )
-def test_streams_that_are_closed_or_full_end_in_no_traceback(scans, shell, code, error):
-    done = medgan("info", scans, shell=shell)
+def test_streams_that_are_closed_or_full_end_in_no_traceback(model, shell, code, error):
+    done = medgan("info", model, shell=shell)
     assert (done.returncode, done.stderr) == (code, error)
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(scans):
+def test_a_reader_that_goes_away_ends_it_quietly(model):
     read, write = os.pipe()
     os.close(read)
-    line = [sys.executable, "-m", "sklearn_medgan.cli", "info", str(scans)]
+    line = [sys.executable, "-m", "sklearn_medgan.cli", "info", str(model)]
     done = subprocess.run(line, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
-def test_a_name_of_any_bytes_is_printed(scans):
-    name = os.fsencode(scans.parent) + b"/caf\xe9.npz"
-    os.rename(scans, name)
+def test_a_name_of_any_bytes_is_printed(model):
+    name = os.fsencode(model.parent) + b"/caf\xe9.medgan"
+    os.rename(model, name)
     done = subprocess.run([sys.executable, "-m", "sklearn_medgan.cli", "info", name], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"/caf\\udce9.npz: data file" in done.stdout
+    assert b"/caf\\udce9.medgan: model" in done.stdout
 
 
 def test_streams_are_put_back(monkeypatch):
