@@ -16,7 +16,8 @@ from sklearn_medgan._allocation import synthetic_counts
 
 def tiny(**params):
     """A GANAugmenter that is fitted in moments; where sizes are equal, tests share its compiled step."""
-    return GANAugmenter(**{"backbone": None, "max_iter": 2, "width": 8, "latent_dim": 4, "random_state": 0, **params})
+    small = {"backbone": None, "max_iter": 2, "width": 8, "latent_dim": 4, "n_patches": 16, "random_state": 0}
+    return GANAugmenter(**{**small, **params})
 
 
 class FakeAugmenter(TransformerMixin, BaseEstimator):

@@ -13,6 +13,7 @@ def gan(**parameters):
             "width": 4,
             "latent_dim": 4,
             "batch_size": 8,
+            "n_patches": 16,
             "random_state": 0,
             **parameters,
         }

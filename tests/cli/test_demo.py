@@ -247,16 +247,3 @@ def test_without_data_it_runs_on_two_embedded_sets():
     assert (found["retina"].reference, found["breast_cancer"].reference) == (TRANSFER, ALONE)
     for job in found.values():
         job.check()
-
-
-def test_pictures_of_a_real_fit(tmp_path, monkeypatch):
-    from matplotlib.image import imread
-
-    for name, value in {"width": 4, "batch_size": 8}.items():  # trains in moments
-        monkeypatch.setitem(_demo.GANAugmenter.__init__.__kwdefaults__, name, value)
-    text = demonstrate(data_of(*two_levels()), tmp_path)
-    for name in ("test_samples.png", "test_history.png"):
-        picture = imread(tmp_path / name)
-        assert picture.shape[1] > 500
-        assert picture[..., :3].std() > 0.05  # not a blank page
-        assert f"wrote {tmp_path / name}" in text

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from commands import modules_after
+from matplotlib.image import imread
 
 from sklearn_medgan import __version__, cli
 from sklearn_medgan.cli import _demo
@@ -182,4 +183,10 @@ def test_demo_on_an_own_file_from_end_to_end(tmp_path):
     assert re.search(r"StandardScaler \+ SVC +1\.000 ", done.stdout)
     assert re.search(r"pretrained features +1\.000 +reference", done.stdout)
     assert "3 comparisons with a reference" in done.stdout
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["own_history.png", "own_samples.png"]
+    names = ["own_history.png", "own_samples.png"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == names
+    for path in (tmp_path / "out" / name for name in names):
+        picture = imread(path)
+        assert picture.shape[1] > 500
+        assert picture[..., :3].std() > 0.05  # not a blank page
+        assert f"wrote {path}" in done.stdout
