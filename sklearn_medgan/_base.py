@@ -28,6 +28,7 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
     """
 
     _state: Any
+    _config: Any
     history_: dict[str, list]
     n_iter_: int
 
@@ -59,6 +60,17 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
                 f"Training {subject} lost another process that shared it, at step {self.n_iter_}; going on alone with "
                 f"what was learned so far. Save it, and begin all processes again. The library said: {outcome.error}"
             )
+
+    def _check_fitted(self) -> None:
+        """Raise ValueError where what was learned cannot be that of one fit: it came from a file."""
+        from .gan.program import check_size
+
+        check_size(self._config, sum(player.weights.size for player in self._state[:2]))
+        self._program().check(self._state)
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        """Raise ValueError where what was learned beside the networks does not suit them."""
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

@@ -181,6 +181,12 @@ class TableCodec:
     whole: np.ndarray
     levels: tuple[np.ndarray | None, ...]
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where it cannot be that of a table: it may come from a file."""
+        columns = self.mean, self.scale, self.low, self.high, self.whole
+        if {each.shape for each in columns} != {(len(self.levels),)} or not (self.scale > 0).all():
+            raise ValueError("the columns' means, spreads, ranges and levels do not belong together")
+
     @classmethod
     def learn(cls, rows: np.ndarray) -> TableCodec:
         """Learn location, spread, range and levels of these training rows."""

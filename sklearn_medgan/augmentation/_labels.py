@@ -48,8 +48,12 @@ def one_hot(y: np.ndarray, known: np.ndarray | None = None) -> tuple[np.ndarray,
     classes, codes = np.unique(y, return_inverse=True)
     if known is not None:
         codes, classes = np.searchsorted(known, y), known
-    n_columns = max(2, 1 << (len(classes) - 1).bit_length())  # a power of two: fewer shapes to compile
-    return classes, np.eye(n_columns, dtype=np.float32)[codes]
+    return classes, np.eye(n_label_columns(len(classes)), dtype=np.float32)[codes]
+
+
+def n_label_columns(n_classes: int) -> int:
+    """Return the width of one-hot labels: a power of two, for fewer shapes to compile; 1 without labels."""
+    return max(2, 1 << (n_classes - 1).bit_length()) if n_classes else 1
 
 
 def codes_of(y: Any, n_samples: int, classes: np.ndarray) -> np.ndarray:

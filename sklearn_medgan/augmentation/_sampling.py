@@ -17,7 +17,7 @@ from .._parameters import check_whole
 from .._sklearn_compat import _safe_indexing
 from .._validation import check_rows
 from ._enlargement import enlarge
-from ._labels import check_labels, codes_of
+from ._labels import check_labels, codes_of, n_label_columns
 from ._patch_learning import PatchSource
 from ._resampling import resized
 
@@ -46,6 +46,9 @@ class Sampler:
     _priors: np.ndarray
     _sampling_rng: np.random.RandomState
     _resampling_seed: int
+    _moments: list
+    n_features_in_: int
+    image_shape_: tuple[int, int, int] | None
     _program: Any
     fit: Any
 
@@ -194,6 +197,19 @@ class Sampler:
             return X, y
         X_new, y_new = self.resample(X, y, labels=wanted, random_state=self._resampling_seed)
         return join_rows(X, X_new), join_labels(y, np.asarray(y_new))
+
+    def _check_parts(self) -> None:
+        """Raise ValueError where form, networks, classes and columns are not of one fit."""
+        canvas, config, form = self._canvas, self._config, self._form
+        shape = canvas.codec.padded_shape(self.n_features_in_) if form.kind == "table" else form.image_shape
+        rows = (math.prod(form.row_shape), form.image_shape, shape, canvas.shape)
+        if rows != (self.n_features_in_, self.image_shape_, canvas.codec.network_shape, config.shape):
+            raise ValueError(f"networks of {config} do not take rows of {form}")
+        classes = getattr(self, "classes_", np.zeros(0))
+        if n_label_columns(len(classes)) != config.n_classes or len(classes) != len(getattr(self, "_priors", classes)):
+            raise ValueError(f"networks of {config} do not know {len(classes)} classes")
+        if any(not (mean.shape == weight.shape and mean.ndim == 1) for kind in self._moments for mean, weight in kind):
+            raise ValueError("location and weight of the columns differ in length")
 
     def _check_generator(self) -> None:
         if self._config.adversarial is False:

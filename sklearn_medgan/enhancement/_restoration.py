@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from ._configuration import Budget
 from ._shrinkage import Restorer
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from .._containers import Form
     from ..gan.restoration import RestorerConfiguration
-    from ._configuration import Budget, Degrading, Settings
+    from ._configuration import Degrading, Settings
     from ._held_out import Assessment, HeldOutRows
     from ._pairs import PairSource
 

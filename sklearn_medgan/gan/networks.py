@@ -19,12 +19,13 @@ from .initializers import FanIn
 from .strided import DoublingConv2DTranspose, HalvingConv2D
 
 TRUNK = 128
+MOST_HALVINGS = 6
 COARSEST = 4  # sides of the smallest map are close to this
 
 
 def n_halvings(height: int, width: int) -> int:
     """How often an image is halved on the way to a map of about 4x4."""
-    return max(1, min(6, round(math.log2(min(height, width) / COARSEST))))
+    return max(1, min(MOST_HALVINGS, round(math.log2(min(height, width) / COARSEST))))
 
 
 def stage_widths(width: int, n_stages: int) -> list[int]:

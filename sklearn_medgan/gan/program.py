@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ import numpy as np
 from .backends import ALONE, Tensor, Workers, backend
 from .environment import Compiled
 from .flat import FlatNetwork
-from .networks import Discriminator
+from .networks import MOST_HALVINGS, Discriminator
 from .one_pass import anatomy
 from .state import Player, State
 from .stock import stock_model
@@ -80,6 +81,15 @@ class Program:
 
         return State(player(self.generator), player(self.discriminator), spec(dtype="int32"))
 
+    def check(self, state: State) -> None:
+        """Raise ValueError where a state is not one of these networks."""
+        for network, player in zip(self.networks, state[:2], strict=True):
+            n_weights, n_buffers = (0, 0) if network is None else (network.n_weights, network.n_buffers)
+            expected = [((n_weights,), "float32")] * 4 + [((), "int32"), ((n_buffers,), "float32")]
+            found = [(vector.shape, str(vector.dtype)) for vector in player]
+            if found != expected:
+                raise ValueError(f"networks of this configuration have vectors of {expected}; got {found}")
+
     def repeat(self, step: Callable, n_steps: Tensor, state: State, sums: Tensor) -> tuple[State, Tensor]:
         """Take `n_steps` steps ``step(i, state) -> (state, values of metrics)``, adding their values to `sums`.
 
@@ -98,6 +108,16 @@ def initial_player(network: FlatNetwork | None, rng: np.random.RandomState) -> P
     """Return a network with weights drawn at random; vectors without elements where there is none."""
     nothing = np.zeros(0, np.float32)
     return Player.starting_from(nothing, nothing) if network is None else network.initial(rng)
+
+
+def check_size(config: Any, n_weights: int) -> None:
+    """Raise ValueError where networks of a configuration surely have more weights, before memory is taken for them."""
+    sides, latent_dim, n_classes = config.shape, getattr(config, "latent_dim", 1), getattr(config, "n_classes", 1)
+    seed = sides[0] if len(sides) == 1 else math.prod(sides) >> 2 * MOST_HALVINGS
+    deep = getattr(config, "depth", 1) if len(sides) == 3 else 1
+    least = max(config.width * max(config.width * deep // 4, latent_dim, n_classes, seed), n_classes * latent_dim)
+    if min(*sides, config.width, latent_dim, n_classes, deep) < 1 or least > n_weights:
+        raise ValueError(f"{n_weights} weights are not those of {config}")
 
 
 def spec(*shape: int | None, dtype: str = "float32") -> Any:
