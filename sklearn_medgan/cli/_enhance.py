@@ -371,10 +371,9 @@ def draw(enhancer: Any, images: np.ndarray, names: list[str], path: Path) -> Non
     from ..plotting._axes import grid_size
     from ..plotting._enhancement import EnhancementDisplay
 
-    n, calibrated = len(images), enhancer.guard_report_.get("supervision") != "self"
-    n_columns = 2 + calibrated  # poor, enhanced, uncertainty
     labels = [printable(name).replace("$", r"\$") for name in names]  # no formulas
-    figure = Figure(figsize=grid_size(n, n_columns, images.shape[2] / images.shape[1]), layout="constrained")
-    axes = figure.subplots(n, n_columns, squeeze=False)
-    EnhancementDisplay.from_estimator(enhancer, images, uncertainty=calibrated, display_labels=labels, ax=axes)
+    figure = Figure(layout="constrained")
+    drawn = EnhancementDisplay.from_estimator(enhancer, images, display_labels=labels, ax=figure.subplots())
+    n_rows, n_columns = drawn.axes_.shape
+    figure.set_size_inches(grid_size(n_rows, n_columns, images.shape[2] / images.shape[1]))
     figure.savefig(path, dpi=120, bbox_inches="tight")

@@ -124,8 +124,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         The trained networks with averaged weights; `discriminator_` is None where ``adversarial_weight=0``.
     guard_report_ : dict
         `supervision` (what was learned from) and `evidence` (what methods were compared on, in words);
-        `chosen` ("network" or the name of what is done instead), `psnr` and (with labels) `balanced_accuracy` of
-        methods on `n_held_out` images, `strength` of each filter as tuned on training images. `psnr_clean` and
+        `chosen` ("network" or the name of what is done instead; set it to another key of `strength`, and `transform`
+        does that, while `uncertainty` stays that of the first), `psnr` and (with labels) `balanced_accuracy` of methods
+        on `n_held_out` images, `strength` of each filter as tuned on training images. `psnr_clean` and
         `balanced_accuracy_clean` are those where the same images come in undegraded; None with `target`, with
         ``scale > 1``, and where contrast is changed as a whole: good images are then no input. `spared` is the change
         (root mean square over an image, in its units) up to which the network leaves an image as it is. `shrinkage` is
