@@ -1,20 +1,22 @@
 """Does a classifier keep its accuracy on images of another site, once an enhancer has learned from both, unpaired?
 
     python examples/benchmarks/site_shift.py simulated DATA_FOLDER --seeds 0 1 --out site_shift.jsonl
-    python examples/benchmarks/site_shift.py real DATA_FOLDER --out site_shift.jsonl
-    python examples/benchmarks/site_shift.py nodules
+    python examples/benchmarks/site_shift.py real DATA_FOLDER --cells CELLS_FOLDER --out site_shift.jsonl
 
 `simulated`: the test rows are fold 0 of `StratifiedGroupKFold(4, shuffle=True, random_state=100)`, at most 300. The
 others are cut by group: two thirds, at most 600 and clean, are site A, on which classifiers are trained and which is
 the `reference`; one third, at most 300 and shifted, are the unlabelled images of site B that the enhancer is fitted on.
-Test rows are shifted by other draws. `real`: PneumoniaMNIST, whose test part is of another distribution; half of it is
-fitted on, the other half diagnosed, and the other way round. `nodules`: what becomes of lesions that are known.
+Test rows are shifted by other draws. `real`: PneumoniaMNIST, whose test part is of another distribution; and, given a
+copy of the GitHub repository zxaoyou/segmentation_WBC (Zheng et al. 2018), white blood cells of two microscopes and
+stains, in colour, from each to the other. Half of a site's images are fitted on, the other half diagnosed, and the
+other way round. What becomes of lesions is asked by `false_lesions.py`.
 
 Whatever is diagnosed is stored in 8 bit first. Balanced accuracy, with intervals from resampling groups of test rows.
 Every finished treatment is appended to `--out`; a second call goes on from there.
 """
 
 import argparse
+import copy
 import json
 import time
 import warnings
@@ -105,13 +107,39 @@ def real(folder, half):
     return X[rows], y[rows], test[fitted], None, test[judged], labels[judged], judged
 
 
+def cells(folder, source, half):
+    """White blood cells of 64x64 in the same form, classifiers trained on the images of Dataset `source`, 1 or 2."""
+    from PIL import Image
+
+    def dataset(k):
+        rows = np.loadtxt(folder / f"Class Labels of Dataset {k}.csv", int, delimiter=",", skiprows=1)
+        rows = rows[rows[:, 1] < 5]  # four basophils in all
+        paths = [folder / f"Dataset {k}" / f"{number:03d}.bmp" for number in rows[:, 0]]
+        images = [Image.open(path).convert("RGB").resize((64, 64), Image.Resampling.LANCZOS) for path in paths]
+        return np.stack([np.asarray(image) for image in images]), rows[:, 1]
+
+    (A, y_A), (B, y_B) = dataset(source), dataset(3 - source)
+    fitted, judged = list(StratifiedKFold(2, shuffle=True, random_state=0).split(B, y_B))[half]
+    return A, y_A, B[fitted], None, B[judged], y_B[judged], judged
+
+
+def real_sites(folder, cells_folder):
+    """Set and half -> images and labels."""
+    sites = {("pneumonia", half): real(folder, half) for half in (0, 1)}
+    for source in (1, 2) if cells_folder else ():
+        sites |= {(f"cells of {source}", half): cells(cells_folder, source, half) for half in (0, 1)}
+    return sites
+
+
 def match(images, source, wanted):
-    """Images through the curve that gives `source` the histogram of `wanted`."""
+    """Images through the curve that gives `source` the histogram of `wanted`, channel by channel."""
+    if np.ndim(wanted) == 4:
+        return np.stack([match(images[..., i], source[..., i], wanted[..., i]) for i in range(wanted.shape[3])], -1)
     jitter = np.random.RandomState(0).uniform(-0.5, 0.5, np.shape(source))  # grey levels are whole numbers
     return np.interp(images, np.percentile(source + jitter, LEVELS), np.percentile(wanted, LEVELS))
 
 
-def treat(treatment, A, B, test, seed, enhancers):
+def treat(treatment, A, B, test, settings, enhancers):
     """Test images after a treatment, and what the guard chose."""
     from sklearn_medgan import GANEnhancer
 
@@ -123,14 +151,15 @@ def treat(treatment, A, B, test, seed, enhancers):
         return match(test, B, A), None
     blind = treatment.endswith("blind")
     if blind not in enhancers:
-        enhancer = GANEnhancer(random_state=seed)
+        enhancer = GANEnhancer(**settings)
         started = time.process_time()
         enhancers[blind] = enhancer.fit(A) if blind else enhancer.fit(B, reference=A)
         print("fit:", round(time.process_time() - started), "s of processor time", flush=True)
     enhancer = enhancers[blind]
     if treatment == "intensity mapping":
-        shift = enhancer._restoration.shift
-        return np.stack([255.0 * shift.untoned(image[..., None] / 255.0)[..., 0] for image in test]), None
+        enhancer = copy.copy(enhancer)  # a shallow one; what the guard chose is all that differs
+        enhancer.guard_report_ = {**enhancer.guard_report_, "chosen": treatment}
+        return enhancer.transform(test), None
     return enhancer.transform(test), enhancer.guard_report_["chosen"]
 
 
@@ -166,18 +195,16 @@ class Diagnosis:
 
 def encoded(images):
     """In [-1, 1], as the pretrained network's columns take them."""
-    return images[..., None].astype(np.float32) / 127.5 - 1.0
+    return (images if images.ndim == 4 else images[..., None]).astype(np.float32) / 127.5 - 1.0
 
 
-def measure(name, seed, sites, done, write, treatments=TREATMENTS):
-    """All treatments of a set and seed."""
+def measure(name, seed, sites, treatments, settings, write):
+    """These treatments of a set and seed."""
     A, y_A, B, clean, test, y, _ = sites
-    missing = [t for t in (*treatments, *(("clean",) if clean is not None else ())) if (name, seed, t) not in done]
-    if not missing:
-        return
     diagnosis, enhancers = Diagnosis(A, y_A, seed), {}
-    for treatment in missing:
-        images, chosen = (clean, None) if treatment == "clean" else treat(treatment, A, B, test, seed, enhancers)
+    for treatment in treatments:
+        given = A, B, test, {"random_state": seed, **settings}, enhancers
+        images, chosen = (clean, None) if treatment == "clean" else treat(treatment, *given)
         write({"set": name, "seed": seed, "treatment": treatment, "chosen": chosen, **diagnosis.correct(images, y)})
 
 
@@ -232,74 +259,18 @@ def closed(names, pooled):
     return lines
 
 
-# ------------------------------------------------------------------------------------------------------ the lesions
-
-
-def observer(images, profiles):
-    """The matched filter at the known place, against the mean of its surroundings, for each image and lesion."""
-    scores = []
-    for image, profile in zip(images, profiles, strict=True):
-        ring = (gaussian_filter(profile, 2.0) > 0.05) & (profile < 0.05)
-        scores.append((image * profile).sum() / profile.sum() - image[ring].mean())
-    return np.array(scores)
-
-
-def nodules(seed=0, contrast=150.0, n=400):
-    """Print the observer's area under the curve before and after, and false lesions in healthy images."""
-    from sklearn.metrics import roc_auc_score
-
-    from sklearn_medgan import GANEnhancer
-    from sklearn_medgan.datasets import make_nodules
-
-    def make(n, state, contrast):
-        return make_nodules(n, contrast=contrast, random_state=state)
-
-    def other_site(images, state):
-        rng = np.random.RandomState(state)
-        return np.stack([2000 * low_dose(np.clip((x + 1300) / 2000, 0, 1), rng) - 1300 for x in images])
-
-    reference, poor = make(n, 1, contrast).data, other_site(make(n, 2, contrast).data, 3)
-    test, healthy = make(n, 4, contrast), make(n, 4, 0.0)
-    ill = test.target == 1
-    profiles = (test.data - healthy.data)[ill] / contrast
-    enhancer = GANEnhancer(random_state=seed).fit(poor.astype(np.float32), reference=reference.astype(np.float32))
-    inputs = [other_site(images, 5).astype(np.float32) for images in (test.data[ill], healthy.data[ill])]
-    restored = [enhancer.transform(images) for images in inputs]
-    labels = np.repeat([1, 0], ill.sum())
-    print("chosen", enhancer.guard_report_["chosen"], enhancer.guard_report_["psnr"])
-    for name, pair in (("clean", [test.data[ill], healthy.data[ill]]), ("input", inputs), ("restored", restored)):
-        scores = np.concatenate([observer(images, profiles) for images in pair])
-        print(f"{name}: area under the curve {roc_auc_score(labels, scores):.3f}")
-    untouched = other_site(healthy.data, 6).astype(np.float32)
-    scale = enhancer._restoration
-    toned = [scale._toned(scale.codec.encode(image[..., None])) for image in untouched]
-    toned = scale.codec.decode(np.stack(toned))[..., 0]
-    for name, images in (("toned", toned), ("restored", enhancer.transform(untouched))):
-        apart = [false_lesion(after - before) for after, before in zip(images, healthy.data, strict=True)]
-        print(f"{name}: {sum(a > contrast / 2 for a in apart)} of {len(apart)} healthy images with a false lesion")
-
-
-def false_lesion(difference, radius=3.75):
-    """The largest contrast of a disc of a nodule's usual size against its surroundings."""
-    v, u = np.mgrid[-9:10, -9:10]
-    distance = np.hypot(u, v)
-    disc, ring = distance <= radius, (distance > radius + 1) & (distance <= radius + 4)
-    return convolve(difference, disc / disc.sum() - ring / ring.sum(), mode="nearest").max()
-
-
 def main():
     """Measure what is missing, then print the table."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("command", choices=("simulated", "real", "nodules"))
-    p.add_argument("folder", type=Path, nargs="?")
+    p.add_argument("command", choices=("simulated", "real"))
+    p.add_argument("folder", type=Path)
+    p.add_argument("--cells", type=Path, help="folder of zxaoyou/segmentation_WBC")
     p.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    p.add_argument("--settings", type=json.loads, default={}, help="parameters of GANEnhancer, as JSON")
     p.add_argument("--out", type=Path, default=Path("site_shift.jsonl"))
     a = p.parse_args()
     warnings.simplefilter("ignore")
-    if a.command == "nodules":
-        nodules()
-        return
     rows = [json.loads(line) for line in a.out.read_text().splitlines()] if a.out.exists() else []
 
     def write(row):
@@ -308,13 +279,18 @@ def main():
             file.write(json.dumps(row) + "\n")
         print(row["set"], row["seed"], row["treatment"], row["chosen"], flush=True)
 
-    if a.command == "simulated":
+    simulates = a.command == "simulated"
+    if simulates:
         sites = {(name, seed): simulated(a.folder, name, seed) for seed in a.seeds for name in a.sets}
     else:
-        sites = {("pneumonia", half): real(a.folder, half) for half in (0, 1)}
+        sites = real_sites(a.folder, a.cells)
+    compared = (*TREATMENTS, "clean") if simulates else [t for t in TREATMENTS if not t.endswith("blind")]
     for (name, seed), site in sites.items():
-        measure(name, seed, site, {(r["set"], r["seed"], r["treatment"]) for r in rows}, write)
-    print(table(rows, sites))
+        done = [r["treatment"] for r in rows if (r["set"], r["seed"]) == (name, seed)]
+        if missing := [t for t in compared if t not in done]:
+            measure(name, seed, site, missing, a.settings, write)
+    for names in [a.sets] if simulates else dict.fromkeys((name,) for name, _ in sites):  # real sets one by one
+        print(table(rows, {key: site for key, site in sites.items() if key[0] in names}), end="\n\n")
 
 
 if __name__ == "__main__":
