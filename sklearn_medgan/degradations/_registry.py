@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._parameters import check_range
+from .._parameters import check_range, check_whole
 from ._blur import defocus_blur, defocus_reach, gaussian_blur, gaussian_radius, motion_blur
 from ._intensity import jpeg, low_contrast
 from ._magnetic_resonance import bias_field, ghosting, k_space_undersampling
@@ -70,7 +70,7 @@ DEGRADATIONS = {
     "defocus": _spatial(defocus_blur, "radius", defocus_reach),
     "motion_blur": _spatial(motion_blur, "length", lambda length: ceil((length - 1) / 2)),
     # In pixels of the large image, for crops that begin at a multiple of the factor.
-    "downscale": _spatial(downscale, "factor", lambda factor: int(2 * factor)),
+    "downscale": Degradation(downscale, reach=4, reach_at=lambda factor=2: 2 * check_whole("factor", factor)),
     "low_contrast": Degradation(low_contrast, reach=0),
     # Blocks of 8x8 count from the corner of the image, so a crop has other blocks.
     "jpeg": Degradation(jpeg, reach=None),
