@@ -147,7 +147,7 @@ class ImageScale:
     def learn(cls, rows: np.ndarray) -> ImageScale:
         """Return the range of these training rows."""
         low, high = float(rows.min()), float(rows.max())
-        if not high - low < np.finfo(np.float32).max:
+        if not high - low < float(np.finfo(np.float32).max):  # as float32 the comparison may overflow
             raise ValueError(f"Images range from {low:g} to {high:g}, more than float32 holds. Rescale them.")
         return cls(low, high)
 

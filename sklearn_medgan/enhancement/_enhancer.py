@@ -97,8 +97,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         Whether to compare the network, on training images held out from it, with doing nothing and with classical
         filters (median, total variation, non-local means, and wavelets where PyWavelets is installed): by PSNR, and
         where class labels `y` are given also by a linear classifier of the good images, which must not do worse (by
-        more than a standard error) on poor images nor on good ones that come in as they are. Where the network would
-        do harm, it warns, and `transform` does what was best instead. Images as good as the training images are left
+        more than a standard error) on poor images nor on good ones that come in as they are. Where `X` is poor and has
+        no `target`, the classifier is one of the images themselves, by cross-validation. Where the network would do
+        harm, it warns, and `transform` does what was best instead. Images as good as the training images are left
         alone: filters fade out on them, and what the network would hardly change comes back as it was.
     tile_size : int, default=512
         Largest side of an image that goes through the network as a whole. Larger ones are cut into overlapping tiles
@@ -334,7 +335,8 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         -----
         UserWarning
             Where values are hardly in the units of `fit`, with both ranges: more than 1 % lie beyond the range seen
-            there by 0.6 of its width (noise may go so far), or all fill a small part of it, as 0 to 1 of 0 to 255.
+            there by a tenth of its width (where `fit` saw good images alone by 0.6 of it, for noise), or all fill a
+            small part of it, as 0 to 1 of 0 to 255.
 
         Raises
         ------

@@ -34,6 +34,7 @@ MOST_COMPARED = 16  # held-out images on which methods are compared by PSNR
 SIDE = 128  # of the crops on which filters are tuned and compared
 CLASSIFIER_SIDE = 32  # images are averaged down to about this for the linear classifier
 MOST_DECIBELS = 100.0  # of equal images, so that a mean over images stays finite
+N_FOLDS = 3  # of a classifier where no good images are at hand to learn it from
 FEWEST_ROWS = 20  # held-out rows below which a classifier would decide by chance
 
 
@@ -85,6 +86,24 @@ def accuracy(model: ClassifierMixin, images: Iterable[np.ndarray], labels: np.nd
     return float(balanced_accuracy_score(labels, model.predict(_columns(images))))
 
 
+def too_few(labels: np.ndarray) -> bool:
+    """Return whether rows of these labels are too few for `cross_validated`, or of one class."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return len(labels) < FEWEST_ROWS or len(counts) < 2 or bool(counts.min() < N_FOLDS)
+
+
+def cross_validated(images: Sequence[np.ndarray], labels: np.ndarray) -> float:
+    """Return the mean balanced accuracy of `classifier`, learned from some of the images and tried on the others."""
+    from sklearn.model_selection import StratifiedKFold
+
+    def fold(train: np.ndarray, test: np.ndarray) -> float:
+        model = classifier([images[i] for i in train], labels[train])
+        return accuracy(model, [images[i] for i in test], labels[test])
+
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0).split(labels, labels)
+    return float(np.mean([fold(*places) for places in folds]))
+
+
 def _columns(images: Iterable[np.ndarray]) -> np.ndarray:
     """Flat rows of images averaged down to about `CLASSIFIER_SIDE` pixels a side, one by one."""
     from skimage.measure import block_reduce
@@ -100,12 +119,14 @@ def _columns(images: Iterable[np.ndarray]) -> np.ndarray:
 class Diagnosis:
     """How well a classifier of good images does on held-out ones after each method.
 
+    Without one (`model` None), one of the images after that method does, by cross-validation.
+
     `kinds` are the images that come in: "poor" and, where users may have them too, "clean". `restored(name, kind)`
     gives those of a kind after a method. Filters are slow, so nothing is measured before it is asked for; `found` keeps
     what was.
     """
 
-    model: ClassifierMixin
+    model: ClassifierMixin | None
     labels: np.ndarray
     restored: Callable[[str, str], Images]
     kinds: list[str]
@@ -115,7 +136,11 @@ class Diagnosis:
         """Return the balanced accuracy of a method on "poor" or "clean" images."""
         found = self.found.setdefault(kind, {})
         if name not in found:
-            found[name] = accuracy(self.model, self.restored(name, kind), self.labels)
+            images = self.restored(name, kind)
+            by_folds = self.model is None
+            found[name] = (
+                cross_validated(images, self.labels) if by_folds else accuracy(self.model, images, self.labels)
+            )
         return found[name]
 
     def does_no_harm(self, name: str) -> bool:
@@ -186,23 +211,33 @@ def compare(
     }
 
 
+def _rounded(figures: Any) -> Any:
+    """Figures, or figures by name, as they are read."""
+    return (
+        {name: _rounded(f) for name, f in figures.items() if f != {}}
+        if isinstance(figures, dict)
+        else round(figures, 3)
+    )
+
+
 def harm(report: dict[str, Any]) -> str:
     """Return the warning that goes with a report by which the network was not chosen."""
     chosen, figures = report["chosen"], report["psnr"]
     if not figures:
         return (
             f"GANEnhancer found no noise in these images, or hardly any (standard deviation {report['noise']:.3g}), so "
-            "transform changes nothing. If they are good images, learn from them as such: supervision='auto'."
+            "transform changes nothing. If they are good images, learn from them as such."
         )
     found = {
         "balanced accuracy": report["balanced_accuracy"],
         "of rows that were good already": report["balanced_accuracy_clean"],
         "on poor rows": report.get("on_poor"),
     }
-    accuracies = "; ".join(f"{what}: {values}" for what, values in found.items() if values)
+    accuracies = "; ".join(f"{what}: {_rounded(values)}" for what, values in found.items() if values)
     return (
         f"GANEnhancer would do harm: on {report['n_held_out']} held-out training rows {chosen!r} reached "
         f"{figures[chosen]:.2f} dB, the network {figures['network']:.2f} dB"
         + (f" ({accuracies})" if accuracies else "")
-        + f". transform does {chosen!r} instead. Raise max_iter, pass more images, or name the degradation."
+        + f". transform does {chosen!r} instead. Train longer, or with more images"
+        + ("; or name the degradation." if report.get("supervision") == "degradation" else ".")
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _guard
 from ._error_model import ErrorModel
+from ._restoration import Method
 from ._shrinkage import Restorer, Shrunk, learn_shrinkage, shrink, size_of_change, spare
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_HELD_OUT = 16  # images that guard and calibration see and training does not; with labels, a quarter of the rows
 MOST_LABELLED = 100
+FEWEST_OF_SETS = 2  # images held out where two sets are compared
 CALIBRATED_ON = 48  # poor versions of held-out images, at most `MOST_VERSIONS` of each
 CALIBRATED_SIDE = 256  # pixels a side of what the spread is calibrated on
 LARGEST_COMPARED = 512  # pixels a side of what is restored to compare methods
@@ -76,10 +78,11 @@ class HeldOutRows:
     ) -> HeldOutRows:
         """Return rows of which some are held out by chance; `good` are their targets, and the good ones of others."""
         target, reference = good
-        parts = cls(rows, target, labels, *hold_out(len(rows), labels, of_split), degrading, rng)
+        fewest = 1 if reference is None else FEWEST_OF_SETS
+        parts = cls(rows, target, labels, *hold_out(len(rows), labels, of_split, fewest), degrading, rng)
         if reference is None:
             return parts
-        return cls(reference, None, None, *hold_out(len(reference), None, of_split), degrading, rng, parts)
+        return cls(reference, None, None, *hold_out(len(reference), None, of_split, fewest), degrading, rng, parts)
 
     def part(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return some rows and their targets, copies."""
@@ -101,18 +104,20 @@ class Assessment(NamedTuple):
     error_model: ErrorModel | None
 
 
-def hold_out(n: int, labels: np.ndarray | None, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+def hold_out(
+    n: int, labels: np.ndarray | None, rng: np.random.RandomState, fewest: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Return rows for guard and calibration, and rows for training; with labels, of each class alike."""
     order = rng.permutation(n)
     if labels is None:
-        n_held = max(1, min(MOST_HELD_OUT, n // 5))
+        n_held = max(fewest, min(MOST_HELD_OUT, n // 5))
         return order[:n_held], order[n_held:]
     share = min(0.25, MOST_LABELLED / n)
     held: list[int] = []
     for label in np.unique(labels):
         members = order[labels[order] == label]
         held.extend(members[: int(len(members) * share)])
-    held = held or [order[0]]
+    held = held if len(held) >= fewest else order[:fewest].tolist()
     return np.array(held), np.setdiff1d(order, held)
 
 
@@ -208,6 +213,7 @@ def assess_images(restoration: Any, rows: HeldOutRows, network: Restorer, guard:
         report["shrinkage"] = images.shrinkage * restoration.span
         report["spared"] = images.spared * restoration.span
         report.update(_compare(restoration, rows, images, good, report["strength"]))
+        report = restoration.reconsidered(report, rows, network)
     return Assessment(report, _calibrate(restoration, rows, network, images, good, report))
 
 
@@ -275,6 +281,7 @@ def _calibrate(
         if chosen == "network":
             (treated,) = images.spare([poor], [restored])
         else:
-            treated = restoration.filtered(poor, chosen, report["strength"][chosen])
+            method = Method(network, chosen, report["strength"].get(chosen, 0.0))
+            (treated,) = restoration.apply_encoded([poor], method)
         found.append((middle(good[i]) - middle(treated), middle(spread), middle(correction), i))
     return ErrorModel.learn(*map(list, zip(*found, strict=True)))

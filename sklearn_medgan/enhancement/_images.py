@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._codecs import ImageScale, constant_channels, warn_of_range
+from .._base import caller_depth
+from .._codecs import OUTSIDE, ImageScale, constant_channels, warn_of_range
 from .._containers import cast
 from . import _configuration, _filters, _guard
 from ._configuration import Budget, Degrading, Settings
@@ -41,6 +42,7 @@ class ImageRestoration(Restoration):
     `tone` is there where a change of intensities as a whole helps, ahead of the network; `usual_noise` is that of good
     images, from which filters start. `tile`, `halo` and `stride` are those of `_tiling.apply`. `constant` holds the
     value of a channel that has only one, beside others that have more, as opaque alpha: such channels are left alone.
+    `poor_range` holds the lowest and the highest value of poor images, where `fit` saw such.
     """
 
     codec: ImageScale
@@ -51,6 +53,7 @@ class ImageRestoration(Restoration):
     tone: ToneMapping | None = None
     usual_noise: float = 0.0
     constant: tuple[float | None, ...] = ()
+    poor_range: tuple[float, float] | None = None
 
     budget: ClassVar[Budget] = Budget(max_iter=4000, learning_rate=4e-3, learning_rate_when_started=2e-3)
 
@@ -95,6 +98,9 @@ class ImageRestoration(Restoration):
     def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> Self:
         """Return this with the tone mapping, where one helps, and the noise of good images."""
         restoration = replace(self, tone=self._learn_tone(rows, rng))
+        if rows.target is not None:
+            self.warn_of_units(rows.rows, caller_depth())
+            restoration = replace(restoration, poor_range=(float(rows.rows.min()), float(rows.rows.max())))
         if not restoration.takes_good(rows.target):
             return restoration
         some = rows.rows[rows.kept[rng.permutation(len(rows.kept))[: _filters.GOOD_LOOKED_AT]]]
@@ -123,6 +129,10 @@ class ImageRestoration(Restoration):
         return GivenPairs(poor, good, encode, self.scale, self.tone, patch, rng)
 
     # ---- on images held out
+
+    def reconsidered(self, report: dict[str, Any], rows: HeldOutRows, network: Restorer) -> dict[str, Any]:
+        """Return the guard's report as it is: what methods were compared on decides."""
+        return report
 
     def takes_good(self, target: np.ndarray | None) -> bool:
         """Return whether good images may come in, to be left as they are: where they look like poor ones, but better.
@@ -158,8 +168,11 @@ class ImageRestoration(Restoration):
         return rows.reshape(len(rows), *(form.image_shape or ()))
 
     def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
-        """Warn where values lie far beyond those of training, or in a small part of them."""
-        warn_of_range(rows, self.codec.low, self.codec.high, "GANEnhancer", stacklevel + 2, NOISE_BEYOND)
+        """Warn where values lie beyond those of training, or in a small part of them."""
+        low, high = self.poor_range or (self.codec.low, self.codec.high)
+        beyond = NOISE_BEYOND if self.poor_range is None else OUTSIDE  # what was poor at fit was noisy as well
+        low, high = min(self.codec.low, low), max(self.codec.high, high)
+        warn_of_range(rows, low, high, "GANEnhancer", stacklevel + 2, beyond)
 
     def in_form(self, restored: np.ndarray, form: Form) -> Any:
         """Return images in the form of the input, flat ones with as many columns as they have now."""

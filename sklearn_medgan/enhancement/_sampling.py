@@ -127,9 +127,8 @@ class ErrorSampler:
         """How it errs; ValueError where that is not known."""
         if self._error_model is None:
             raise ValueError(
-                "sample and uncertainty need errors against good images. This GANEnhancer learned from noisy images "
-                "alone (supervision='self'), or does what only poor images spoke for (guard_report_['on_poor']). "
-                "Learn from good images, or from pairs (target=)."
+                "sample and uncertainty need errors against good images; this GANEnhancer learned from noisy images "
+                "alone. Learn from good images, or from pairs."
             )
         return self._error_model
 

@@ -19,7 +19,7 @@ from .._base import warn_caller
 from . import _guard
 from ._configuration import Budget, Degrading, Settings
 from ._filters import GAIN, STRENGTHS, available_filters, mixed_difference
-from ._held_out import Assessment, HeldOutRows
+from ._held_out import Assessment, HeldOutRows, Subset
 from ._images import ImageRestoration
 from ._pairs import Encode, Rows, cut, turn
 from ._shrinkage import Restorer
@@ -143,7 +143,8 @@ class NoisyRestoration(ImageRestoration):
                 "structure. Expect that it stays. Use images as the detector gave them, or good images.",
                 UserWarning,
             )
-        return replace(self, noise=NoiseCurve.learn(images))
+        ends = self.codec.low, self.codec.high
+        return replace(self, noise=NoiseCurve.learn(images), poor_range=ends)
 
     @property
     def _varying(self) -> list[int] | slice:
@@ -173,7 +174,8 @@ class NoisyRestoration(ImageRestoration):
         """Compare methods on images held out by pixels that they did not see; their errors stay unknown.
 
         The figures are those of a J-invariant loss (Batson and Royer 2019, arXiv 1901.11365, eq. 2). Doing nothing
-        cannot predict a pixel that it does not see; it gets that of a second, equally noisy image of the same.
+        cannot predict a pixel that it does not see; it gets that of a second, equally noisy image of the same. With
+        labels, a method after which a classifier does worse than on the images as they came is out.
         """
         held, tuning = (
             [_guard.middle(self.codec.encode(image)) for image in rows.rows[places]]
@@ -188,8 +190,26 @@ class NoisyRestoration(ImageRestoration):
             losses = {name: self._loss(held, name, best.get(name, 0.0), network) for name in (*best, "network")}
             losses["nothing"] = 2.0 * float(np.mean(noises**2))
             scores = {name: -10.0 * float(np.log10(max(loss, 1e-10))) for name, loss in losses.items()}
-            report.update(strength=best, psnr=scores, chosen=_guard.choose(scores))
+            diagnosis = self._diagnosis(rows, best, network)
+            report.update(strength=best, psnr=scores, chosen=_guard.choose(scores, diagnosis))
+            report["balanced_accuracy"] = diagnosis and diagnosis.found.get("poor")
         return Assessment(report, None)
+
+    def _diagnosis(self, rows: HeldOutRows, best: dict[str, float], network: Restorer) -> _guard.Diagnosis | None:
+        """What a classifier says of the images held out; None without labels, or with too few."""
+        labels = None if rows.labels is None else rows.labels[rows.held]
+        if labels is None or _guard.too_few(labels):
+            return None
+
+        def restored(name: str, kind: str) -> _guard.Images:
+            images = map(self.codec.encode, Subset(rows.rows, rows.held))
+            return [self._by(image, name, best.get(name, 0.0), network) for image in images]
+
+        return _guard.Diagnosis(None, labels, restored, ["poor"])
+
+    def _by(self, image: np.ndarray, name: str, strength: float, network: Restorer) -> np.ndarray:
+        """An encoded image after a method."""
+        return self.restore(image, network)[0] if name == "network" else self.filtered(image, name, strength)
 
     def _tuned(self, name: str, images: _guard.Images, network: Restorer) -> float:
         """The strength of a filter at which it predicts best what it did not see of training images."""
@@ -203,7 +223,7 @@ class NoisyRestoration(ImageRestoration):
         """The mean of `left_out_loss` of a method."""
 
         def restored(image: np.ndarray, channel_axis: int) -> np.ndarray:
-            return self.restore(image, network)[0] if name == "network" else self.filtered(image, name, strength)
+            return self._by(image, name, strength, network)
 
         return float(np.mean([left_out_loss(image, restored, masks, self._varying) for image in images]))
 

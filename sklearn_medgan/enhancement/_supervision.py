@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import type_of_target
 
-from .._validation import check_rows, check_same_length, n_dimensions
+from .._validation import as_array_if_list, check_rows, check_same_length, n_dimensions
 from ._images import ImageRestoration
 from ._restoration import Restoration
 from ._self_supervised import NoisyRestoration
@@ -34,12 +36,12 @@ NEEDS = {
     "unpaired": "needs reference=, good images of others than X shows",
     "self": "learns from noisy images alone, X",
 }
-EVIDENCE = {
-    "degradation": "rows of X held out, and poor versions of them as degradation= makes them",
-    "paired": "rows of X held out, and their targets",
-    "unpaired": "rows of reference held out, and poor versions of them by the shift learned from reference to X; then "
-    "rows of X held out, by their distance to reference, their edges and, with y, a classifier",
-    "self": "noisy rows of X held out, by pixels left out of what a method saw; no good image was seen",
+EVIDENCE = {  # what methods were compared on, also in the words of the command line
+    "degradation": "good ones held out, made poor by the degradation",
+    "paired": "pairs held out",
+    "unpaired": "good ones of the reference held out, made poor by the shift learned from both sets; then on poor ones "
+    "held out, by their distance to good ones, their edges and, with labels, a classifier",
+    "self": "noisy ones held out, by pixels that a method did not see and, with labels, a classifier",
 }
 FEWEST_UNPAIRED = 8  # images on a side
 CENTRAL = (0.5, 99.5)  # percentiles between which a range is compared with another
@@ -124,12 +126,19 @@ def check_target(
 
 def _check_more(estimator: BaseEstimator, name: str, rows: Any, image_shape: Any) -> np.ndarray:
     """Raw rows beside X, checked in their own name."""
-    try:
+    with _told(name):
         probe = type(estimator)(image_shape=image_shape)
         checked, form = check_rows(probe, rows, image_shape=image_shape, reset=True, fewest=1)
+    return _kinds(form)["paired"].shaped(checked, form)
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Errors of the block begin with the name."""
+    try:
+        yield
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from error
-    return _kinds(form)["paired"].shaped(checked, form)
 
 
 # --------------------------------------------------------------------------------------- images of others, unpaired
@@ -141,6 +150,8 @@ def check_reference(
     """Return checked good images of others, of as many channels and in the units of raw `rows`, or None."""
     if reference is None:
         return None
+    with _told("reference"):
+        reference = as_array_if_list(reference)
     flat = n_dimensions(reference) == 2
     if flat and form.kind == "stack":
         raise ValueError(
@@ -155,13 +166,13 @@ def check_reference(
         )
     if min(len(rows), len(good)) < FEWEST_UNPAIRED:
         raise ValueError(
-            f"Unpaired training needs at least {FEWEST_UNPAIRED} images on a side; got {len(rows)} in X and "
-            f"{len(good)} in reference. Pass more images."
+            f"Learning without pairs needs at least {FEWEST_UNPAIRED} poor images and as many good ones of reference; "
+            f"got {len(rows)} and {len(good)}. Pass more images."
         )
     if good.shape == rows.shape and all(np.array_equal(a, b) for a, b in zip(good, rows, strict=True)):
         raise ValueError(
-            "reference holds the images of X: there is nothing to learn. Pass good images as reference, or good images "
-            "as X alone."
+            "reference must hold other images than the poor ones; got the same. Pass good images of others, or learn "
+            "from good images alone."
         )
     check_same_units(rows, good)
     return good
@@ -178,11 +189,17 @@ def check_same_units(rows: np.ndarray, good: np.ndarray) -> None:
     widths = [float(high - low), float(other_high - other_low)]
     signed = [bool(-r[0] > LARGEST_NEGATIVE * w) for r, w in zip(ranges, widths, strict=True)]
     below = [bool(r[0] < 0) for r in ranges]
+    for name, found in zip(("the poor images", "reference"), ranges, strict=True):
+        if found[0] == found[1]:
+            raise ValueError(
+                f"Learning without pairs needs images of several intensities; got {found[0]:g} for nearly all of the "
+                f"values of {name}. Leave images out that show nothing."
+            )
     apart = low > other_high or other_low > high
     if apart or max(widths) > MOST_TIMES_AS_WIDE * min(widths) or signed[0] > below[1] or signed[1] > below[0]:
         raise ValueError(
-            f"X and reference must be in the same units; the central 99 % of X range from {low:g} to {high:g}, of "
-            f"reference from {other_low:g} to {other_high:g}. Such ranges must overlap, neither be more than "
+            "Poor images and reference must be in the same units; the central 99 % of the values range from "
+            f"{low:g} to {high:g} and from {other_low:g} to {other_high:g}. They must overlap, neither be more than "
             f"{MOST_TIMES_AS_WIDE:g} times as wide as the other, and both or neither go far below 0. Convert one of "
             "the two: nothing is rescaled by itself."
         )

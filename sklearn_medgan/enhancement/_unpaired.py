@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._codecs import warn_of_range
 from .._containers import cast
 from ..metrics._distributions import kernel_distance
 from . import _filters, _guard
 from ._configuration import Degrading, Settings
-from ._held_out import Assessment, HeldOutRows
-from ._images import NOISE_BEYOND, ImageRestoration
+from ._held_out import HeldOutRows
+from ._images import ImageRestoration
 from ._pairs import DegradedPairs, PairSource
 from ._restoration import Encoded, Method
 from ._shrinkage import Restorer, Shrunk
@@ -43,11 +42,10 @@ class UnpairedRestoration(ImageRestoration):
     """Images whose degradation is learned from poor ones, X, and good ones of others, `reference`.
 
     `shift` makes good images poor. Its tone and shading are undone before anything else, so encoded poor images are
-    those that have the tone of good ones. `poor_range` holds the lowest and the highest value of X.
+    those that have the tone of good ones.
     """
 
     shift: SiteShift | None = None
-    poor_range: tuple[float, float] = (np.inf, -np.inf)
 
     # ---- before training
 
@@ -96,17 +94,13 @@ class UnpairedRestoration(ImageRestoration):
         """Return an image in fractions of the scale, of the tone of good ones, through a filter."""
         return super().filtered(image, "nothing" if name == MAPPING else name, strength)
 
-    def assess(self, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
-        """Compare methods on good images made poor; then, on poor ones, the best of these with doing less."""
-        report, error_model = super().assess(rows, network, guard)
-        if not guard:
-            return Assessment(report, error_model)
+    def reconsidered(self, report: dict[str, Any], rows: HeldOutRows, network: Restorer) -> dict[str, Any]:
+        """Return the report with what poor images say of the best method on good ones made poor, and of doing less."""
         poor, good = super().examples(*rows.part(rows.held[: _guard.MOST_COMPARED]), rows.degrading, rows.rng)
-        report["psnr"]["nothing"] = _guard.mean_psnr(poor, good)
-        report["on_poor"] = found = self._evidence(rows, report, network)
+        psnr = {**report["psnr"], "nothing": _guard.mean_psnr(poor, good)}
+        found = self._evidence(rows, report, network)
         chosen = choose(found, len(rows.poor.held) if rows.poor else 0)
-        error_model = error_model if chosen == report["chosen"] else None  # of another method it was not learned
-        return Assessment({**report, "chosen": chosen}, error_model)
+        return {**report, "psnr": psnr, "on_poor": found, "chosen": chosen}
 
     def _evidence(self, rows: HeldOutRows, report: dict[str, Any], network: Restorer) -> dict[str, dict]:
         """What poor images that were held out say of the chosen method, the mapping of intensities, and nothing."""
@@ -126,16 +120,11 @@ class UnpairedRestoration(ImageRestoration):
             if name != "nothing":
                 expected = content(made_poor, self.apply_encoded(made_poor, method))
                 found["content"][name] = content(toned, restored) / max(expected, 1e-6)
-            if labels is not None and (accuracy := _accuracy(restored, labels[held])) is not None:
-                found["balanced_accuracy"][name] = accuracy
+            if labels is not None and not _guard.too_few(labels[held]):
+                found["balanced_accuracy"][name] = _guard.cross_validated(restored, labels[held])
         return found
 
     # ---- at use
-
-    def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
-        """Warn where values lie far beyond those of both sets, or in a small part of them."""
-        low, high = min(self.codec.low, self.poor_range[0]), max(self.codec.high, self.poor_range[1])
-        warn_of_range(rows, low, high, "GANEnhancer", stacklevel + 2, NOISE_BEYOND)
 
     def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
         """Return raw images restored, in their dtype."""
@@ -223,21 +212,6 @@ def _gradients(image: np.ndarray) -> np.ndarray:
 
     smooth = gaussian_filter(image, (SMOOTHING, SMOOTHING, 0))
     return np.stack([np.diff(smooth, axis=0)[:, :-1], np.diff(smooth, axis=1)[:-1]]).ravel()
-
-
-def _accuracy(images: _guard.Images, labels: np.ndarray) -> float | None:
-    """Balanced accuracy in a cross-validation of the guard's classifier; None where rows are too few."""
-    from sklearn.model_selection import StratifiedKFold
-
-    if len(labels) < _guard.FEWEST_ROWS or np.unique(labels, return_counts=True)[1].min() < 3:
-        return None
-    folds = StratifiedKFold(3, shuffle=True, random_state=0).split(labels, labels)
-    return float(np.mean([_fold(images, labels, *fold) for fold in folds]))
-
-
-def _fold(images: _guard.Images, labels: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
-    model = _guard.classifier([images[i] for i in train], labels[train])
-    return _guard.accuracy(model, [images[i] for i in test], labels[test])
 
 
 def choose(found: dict[str, dict[str, float]], n: int) -> str:

@@ -151,9 +151,11 @@ def test_targets_are_paired_by_row():
     )  # the order counts
 
 
-def test_scale_of_pairs_is_that_of_the_target():
+def test_scale_of_pairs_is_that_of_the_target_and_two_units_are_told():
     good = 1000 * smooth(6)
-    model = enhancer().fit(smooth(6), target=good)
+    with pytest.warns(UserWarning, match=r"values from 200 to 966.*; these range from 0\.2 to 0\.96") as caught:
+        model = enhancer().fit(smooth(6), target=good)
+    assert caught[0].filename == __file__
     assert model._restoration.codec.high == good.max()
 
 

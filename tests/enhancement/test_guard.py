@@ -176,7 +176,7 @@ def test_fallback_is_announced(fallen_back):
     assert chosen in ("total variation", "non-local means", "wavelet")
     message = str(caught[0].message)
     assert "would do harm: on 6 held-out training rows" in message
-    assert f"transform does {chosen!r} instead. Raise max_iter" in message
+    assert f"transform does {chosen!r} instead. Train longer" in message
     assert caught[0].filename == __file__
 
 

@@ -71,8 +71,9 @@ def test_left_out_loss_of_a_perfect_method_is_the_noise_and_of_none_more():
     assert left_out_loss(image, lambda image, channel_axis: image) == pytest.approx(0.0125, rel=0.1)
 
 
-def assessed(images, restore):
-    rows = HeldOutRows(images, None, None, np.arange(8), np.arange(8, 16), Degrading(None, 0), np.random.RandomState(0))
+def assessed(images, restore, labels=None):
+    held, kept = np.array_split(np.arange(len(images)), 2)
+    rows = HeldOutRows(images, None, labels, held, kept, Degrading(None, 0), np.random.RandomState(0))
     restoration = NoisyRestoration(ImageScale(0.0, 1.0), 1, 64, 24, 8)
     return restoration.assess(rows, network(restore), guard=True).report
 
@@ -92,6 +93,27 @@ def test_guard_takes_a_good_network_and_refuses_one_that_blurs_or_copies():
     blurs = assessed(images, lambda rows: np.full_like(rows, rows.mean()))
     assert blurs["chosen"] != "network"
     assert blurs["psnr"]["network"] < blurs["psnr"]["nothing"]
+
+
+def test_method_after_which_a_classifier_does_worse_is_out():
+    """What tells the classes apart, here a corner, does not show in the squared error of an image."""
+    labels = np.arange(80) % 2
+    stripes = 0.4 + 0.2 * (np.arange(32)[:, None, None] // 3 % 2) * np.ones((1, 32, 1), np.float32)
+    images = stripes + 0.05 * white(80, 32, 32, 1)
+    images[labels == 1, :4, :4] += 0.2
+
+    def evens(rows):
+        return np.broadcast_to(stripes, rows.shape)
+
+    alone = assessed(images, evens)
+    assert (alone["chosen"], alone["balanced_accuracy"]) == ("network", None)
+    judged = assessed(images, evens, labels)
+    accuracy = judged["balanced_accuracy"]
+    assert accuracy["network"] == pytest.approx(0.5)
+    assert accuracy["nothing"] > 0.9
+    assert judged["chosen"] != "network"
+    assert accuracy[judged["chosen"]] > 0.85
+    assert judged["psnr"] == alone["psnr"]
 
 
 def test_noise_is_removed_though_no_good_image_was_seen(tmp_path):

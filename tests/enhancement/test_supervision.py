@@ -14,9 +14,9 @@ OTHERS = np.random.RandomState(1).uniform(size=(9, 24, 17)).astype(np.float32)
 @pytest.mark.parametrize(
     ("rows", "more", "expected", "evidence"),
     [
-        (STACK, {}, "degradation", "as degradation= makes them"),
-        (STACK, {"target": STACK}, "paired", "targets"),
-        (POOR, {"reference": OTHERS}, "unpaired", "reference held out"),
+        (STACK, {}, "degradation", "made poor by the degradation"),
+        (STACK, {"target": STACK}, "paired", "pairs"),
+        (POOR, {"reference": OTHERS}, "unpaired", "the reference held out"),
         (TABLE, {}, "degradation", "held out"),
     ],
     ids=["good images", "pairs", "images of others", "table"],
@@ -36,6 +36,21 @@ def test_units_are_compared_without_regard_to_contrast_noise_and_hot_pixels():
     hot = good.copy()
     hot[0, 3, 3] = 100.0
     check_same_units(good, hot)
+
+
+@pytest.mark.parametrize(
+    ("learn", "share"),
+    [({"supervision": "self"}, 0.1), ({"reference": OTHERS}, 0.1), ({"target": POOR}, 0.1), ({}, 0.6)],
+    ids=["noisy images alone", "images of others", "pairs", "good images"],
+)
+def test_values_beyond_what_was_learned_are_told_with_both_ranges(learn, share):
+    fit = {name: learn[name] for name in ("reference", "target") if name in learn}
+    model = enhancer(supervision=learn.get("supervision", "auto")).fit(POOR, **fit)
+    low, high = min(POOR.min(), OTHERS.min()), max(POOR.max(), OTHERS.max())
+    model.transform(POOR + (share - 0.05) * (high - low))  # a warning would be an error
+    beyond = POOR + 1.5 * share * (high - low)
+    with pytest.warns(UserWarning, match=rf"with values from .* to .*; these range from {beyond.min():g}"):
+        model.transform(beyond)
 
 
 def test_restored_images_of_others_have_the_form_of_the_poor_ones():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from enhancers import discs, enhancer, network, noisy, untrained
 
+from sklearn_medgan.enhancement import _guard
 from sklearn_medgan.enhancement._unpaired import choose, content, distance
 
 POOR = (0.2 + 0.6 * noisy(discs(24), 0.05)).astype(np.float32)
@@ -100,3 +101,31 @@ def test_units_are_those_of_either_side():
 def test_score_is_that_of_good_images_made_poor_and_restored():
     nothing, mapped = fitted("nothing").score(GOOD), fitted("intensity mapping").score(GOOD)
     assert mapped > nothing
+
+
+@untrained
+@pytest.mark.parametrize("labels", [None, np.zeros(8, int)], ids=["no labels", "one class"])
+def test_the_fewest_images_are_compared_and_their_errors_known(labels):
+    model = enhancer(guard=True, pretrained=False).fit(POOR[:8], labels, reference=GOOD[:8])
+    assert model.guard_report_["n_held_out"] == 2
+    assert model.uncertainty(POOR[:2]).shape == POOR[:2].shape
+
+
+@untrained
+@pytest.mark.parametrize("chosen", ["intensity mapping", "nothing"])
+def test_errors_are_those_of_the_method_that_poor_images_spoke_for(monkeypatch, chosen):
+    """Held against good images that the shift made poor, as `score` makes them."""
+    monkeypatch.setattr("sklearn_medgan.enhancement._unpaired.choose", lambda found, n: chosen)
+    model = enhancer(guard=True, pretrained=False).fit(POOR, reference=GOOD)
+    restoration, good = model._restoration, GOOD[:6]
+    poor = restoration.shift(restoration.encode(good[..., None]), np.random.RandomState(1))
+    poor = restoration.decode_draw(poor)[..., 0]
+    error = np.sqrt(np.mean((model.transform(poor) - good) ** 2))
+    assert np.sqrt(np.mean(model.uncertainty(poor) ** 2)) == pytest.approx(error, rel=0.5)
+
+
+def test_labels_of_one_class_are_no_evidence():
+    labels = np.zeros(100, int)
+    assert _guard.too_few(labels)
+    assert _guard.too_few(np.arange(100) // 98)
+    assert not _guard.too_few(np.arange(20) % 2)
