@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+import warnings
 import zipfile
 from abc import ABC, abstractmethod
 from argparse import Namespace
@@ -19,6 +20,7 @@ from ..datasets._folders import list_folder
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, image_kind, read_stack, write_stack
 from ..degradations import resolve
 from ..enhancement._enhancer import GANEnhancer
+from ..enhancement._supervision import EVIDENCE
 from ..persistence import load
 from ._inputs import check_images, kind_of, model_summary, read_images, refuse_fit_options, write_npz
 from ._session import Session, about, reading
@@ -36,13 +38,7 @@ FIT_DEFAULTS = {
     "save": None,
 }
 LEARNED = ("degradation", "scale")  # what --reference and --self take none of
-# What was learned from -> what methods were compared on.
-COMPARED_ON = {
-    "degradation": "good images held out and degraded",
-    "paired": "pairs held out",
-    "unpaired": "images of the reference held out and made poor as the others are",
-    "self": "noisy images held out, by pixels left out",
-}
+NO_ERRORS = "--uncertainty needs good images to know errors by; {} learned without any. Leave it out."
 MOST_VALUES = 2**23  # pixels times channels that are restored at a time
 PICTURED = 4  # images
 SECONDS_A_LINE = 10.0  # between lines of progress
@@ -65,8 +61,10 @@ def run(options: Namespace, session: Session) -> int:
     job.read()
     session.write(f"{options.source}: {job.describe()}.")
     if options.model is not None:
-        shape = model_summary(Path(options.model), "GANEnhancer")["fitted"]["image_shape_"]
-        job.check_channels(shape[2], f"--model {options.model}")
+        fitted = model_summary(Path(options.model), "GANEnhancer")["fitted"]
+        if options.uncertainty and supervision_of(fitted.get("guard_report_", {})) == "self":
+            raise ValueError(NO_ERRORS.format(f"--model {options.model}"))
+        job.check_channels(fitted["image_shape_"][2], f"--model {options.model}")
         session.load_backend()
         with reading(options.model):
             enhancer = load(options.model)
@@ -95,7 +93,7 @@ def check_options(options: Namespace) -> dict[str, Any]:
             f"--{pointless[0]} is for --good; {way} learns from IN how images are poor, and keeps their size."
         )
     if options.alone and options.uncertainty:
-        raise ValueError("--uncertainty needs good images to know errors by; --self learns without any. Leave it out.")
+        raise ValueError(NO_ERRORS.format("--self"))
     if options.picture is not None:
         if Path(options.picture).suffix.lower() != ".png":
             raise ValueError(f"--picture was expected to end in .png; got {options.picture}.")
@@ -196,7 +194,8 @@ class ImageFiles(Job):
         for files in self._batches():
             stacks = [read_stack(file.source) for file in files]
             ends = np.cumsum([len(stack) for stack in stacks])[:-1]
-            for part, restored in restorer(np.concatenate(stacks), files[0].source).items():
+            others = f" and {len(files) - 1} more like it" if len(files) > 1 else ""
+            for part, restored in restorer(np.concatenate(stacks), f"{files[0].source}{others}").items():
                 for file, stack in zip(files, np.split(restored, ends), strict=True):
                     write_stack(staging.path(getattr(file, part)), stack)
 
@@ -333,16 +332,22 @@ def fit(
 
 def verdict(report: dict[str, Any]) -> str:
     """Return what the guard found at `fit`, in one sentence."""
-    chosen, psnr, supervision = report["chosen"], report["psnr"], report.get("supervision", "degradation")
+    chosen, psnr = report["chosen"], report["psnr"]
     if not psnr and chosen == "nothing":
         return "No noise was found in the images: they stay as they are."
     if not psnr:
         return "The network was fitted with guard=False: it was not compared with doing nothing."
     used = "the network" if chosen == "network" else f"{chosen!r} instead ({psnr[chosen]:.1f} dB)"
+    held_out = f"{report['n_held_out']} {EVIDENCE[supervision_of(report)]}"
     return (
-        f"On {report['n_held_out']} {COMPARED_ON[supervision]}, the network reaches {psnr['network']:.1f} dB, "
-        f"doing nothing {psnr['nothing']:.1f} dB; images are restored by {used}."
+        f"The network reaches {psnr['network']:.1f} dB, doing nothing {psnr['nothing']:.1f} dB, on {held_out}. "
+        f"Images are restored by {used}."
     )
+
+
+def supervision_of(report: dict[str, Any]) -> str:
+    """Return what a model learned from; before there were several ways, from good images."""
+    return report.get("supervision", "degradation")
 
 
 class Restorer:
@@ -353,10 +358,13 @@ class Restorer:
         self._n_done, self._last_line = 0, time.monotonic()
 
     def __call__(self, stack: np.ndarray, name: object) -> dict[str, np.ndarray]:
-        with about(name):
+        with about(name), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             parts = {"out": self._enhancer.transform(stack)}
             if self._uncertainty:
                 parts["uncertainty"] = self._enhancer.uncertainty(stack, n_samples=None)
+        for warning in caught:
+            warnings.warn(f"{name}: {warning.message}", warning.category, stacklevel=2)
         self._n_done += len(stack)
         if time.monotonic() - self._last_line > SECONDS_A_LINE:
             self._last_line = time.monotonic()

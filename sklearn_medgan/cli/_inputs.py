@@ -56,7 +56,7 @@ def model_summary(path: Path, kind: str) -> dict:
     if not path.is_file():
         raise ValueError(f"--model was expected to name a file; there is none at {path}. Check the path.")
     with reading(path):
-        summary = read_summary(path, ["image_shape_", "classes_"])
+        summary = read_summary(path, ["image_shape_", "classes_", "guard_report_"])
     if summary["estimator"] != kind:
         raise ValueError(
             f"--model was expected to hold a {kind}; {path} holds a {summary['estimator']}. Name another file."

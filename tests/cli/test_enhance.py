@@ -98,8 +98,8 @@ def test_a_file_is_restored_and_the_command_says_what_it_did(fake, good, tmp_pat
     for part in (
         "a.png: 1 image(s) in 1 file(s), 16x16 uint8.",
         "good.npz: 4 good images of 16x16 uint8.",
-        "On 5 good images held out and degraded, the network reaches 27.2 dB, doing nothing 20.0 dB; images are "
-        "restored by the network.",
+        "The network reaches 27.2 dB, doing nothing 20.0 dB, on 5 good ones held out, made poor by the degradation. "
+        "Images are restored by the network.",
         "note: one note\n",
         "1 file(s) written to",
     ):
@@ -212,7 +212,7 @@ def test_the_verdict_names_what_is_used(chosen, psnr, words):
 
 def test_the_verdict_names_what_methods_were_compared_on():
     report = {"chosen": "network", "psnr": {"network": 25.0, "nothing": 22.0}, "n_held_out": 5, "supervision": "self"}
-    assert "5 noisy images held out, by pixels left out" in _enhance.verdict(report)
+    assert "doing nothing 22.0 dB, on 5 noisy ones held out, by pixels" in _enhance.verdict(report)
 
 
 def test_noisy_images_are_learned_from_alone(fake, good, tmp_path, capsys):
@@ -354,12 +354,16 @@ def test_bad_input_is_one_line_and_code_2_and_leaves_nothing(case, fake, good, t
     assert folders(tmp_path) == made
 
 
-def fake_model(monkeypatch, tmp_path, image_shape, estimator="GANEnhancer"):
+def fake_model(monkeypatch, tmp_path, image_shape, estimator="GANEnhancer", report=None):
     model = Inverter(
         supervision="auto", degradation="auto", scale=1, max_time=None, max_iter=1, random_state=0, verbose=0
     )
     model.image_shape_ = image_shape
-    summary = {"estimator": estimator, "fitted": {"image_shape_": image_shape}, "parameters": {}}
+    summary = {
+        "estimator": estimator,
+        "fitted": {"image_shape_": image_shape, "guard_report_": report or {}},
+        "parameters": {},
+    }
     monkeypatch.setattr(_inputs, "read_summary", lambda path, attributes: summary)
     monkeypatch.setattr(_enhance, "load", lambda path: model)
     (tmp_path / "m.medgan").write_text("model")
@@ -384,6 +388,29 @@ def test_a_model_of_a_table_or_another_estimator_is_refused(fake, tmp_path, monk
     fake_model(monkeypatch, tmp_path, (16, 16, 1), "GANAugmenter")
     assert enhance(source, tmp_path / "b.png", "--model", model) == 2
     assert "holds a GANAugmenter" in capsys.readouterr().err
+
+
+def test_uncertainty_of_a_model_of_noisy_images_alone_is_refused_before_it_is_loaded(
+    fake, tmp_path, monkeypatch, capsys
+):
+    model = fake_model(monkeypatch, tmp_path, (16, 16, 1), report={"supervision": "self"})
+    monkeypatch.setattr(_enhance, "load", None)
+    source = png(tmp_path / "a.png", image())
+    assert enhance(source, tmp_path / "b.png", "--model", model, "--uncertainty") == 2
+    assert f"--uncertainty needs good images to know errors by; --model {model} learned" in capsys.readouterr().err
+
+
+def test_a_note_about_images_names_their_file(fake, good, tmp_path, monkeypatch, capsys):
+    for name in "ab":
+        png(tmp_path / "in" / f"{name}.png", image())
+    png(tmp_path / "in" / "c.png", image(shape=(20, 20)))
+    monkeypatch.setattr(
+        fake, "uncertainty", lambda self, X, n_samples: warnings.warn("far off", stacklevel=2) or 1.0 * X
+    )
+    assert enhance(tmp_path / "in", tmp_path / "out", "--good", good, "--uncertainty") == 0
+    out = capsys.readouterr().out
+    assert f"note: {tmp_path / 'in' / 'a.png'} and 1 more like it: far off" in out
+    assert f"note: {tmp_path / 'in' / 'c.png'}: far off" in out
 
 
 def test_a_picture_without_matplotlib_is_refused_before_the_fit(fake, good, tmp_path, monkeypatch, capsys):
