@@ -80,6 +80,8 @@ def test_code_of_the_restoration_page_runs_in_order(small):
         run("docs/restoration.md", source, names)
     found = [names[name].guard_report_["supervision"] for name in ("of_good", "paired", "unpaired", "alone")]
     assert found == ["degradation", "paired", "unpaired", "self"]
+    of_sites = [names[name][0].guard_report_["supervision"] for name in ("restoring", "restyling")]
+    assert of_sites == ["unpaired", "unpaired"]
 
 
 def test_code_of_the_degradations_page_runs():
