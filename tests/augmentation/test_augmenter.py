@@ -562,6 +562,7 @@ def test_second_fit_without_warm_start_forgets():
     assert np.array_equal(model.transform(TABLE), gan().fit(TABLE).transform(TABLE))
 
 
+@pytest.mark.slow
 def test_training_that_stays_at_chance_warns():
     with pytest.warns(ConvergenceWarning, match=r"at chance: .*0\.693.*Lower penalty_weight") as caught:
         gan(max_iter=200, penalty_weight=1000, batch_size=64).fit(STACK, LABELS)

@@ -126,6 +126,7 @@ def test_rows_of_a_table_have_no_canvas(resampling):
     assert rows.shape == (2, 5)
 
 
+@pytest.mark.slow
 def test_detail_is_learned_from_rows_without_a_label_too_and_is_saved(images, tmp_path):
     many = random_images(40, 96, 80, seed=1)
     model = gan(gan_size=32).fit(images[:3], LABELS[:3], X_unlabeled=many[3:])
@@ -161,6 +162,7 @@ def test_a_table_has_neither_canvas_nor_trunk():
         gan(backbone="ResNet50").fit(table)
 
 
+@pytest.mark.slow
 def test_images_larger_than_are_tested_are_taken_and_their_cost_is_stated():
     images = np.zeros((3, 600, 520), np.uint8)
     images[:, ::7] = 200

@@ -27,6 +27,7 @@ def read_again(monkeypatch):
     monkeypatch.setattr(_lazy, "BYTES_AT_ONCE", 10 * ROW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "dtype"),
     [

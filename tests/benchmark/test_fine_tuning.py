@@ -167,6 +167,7 @@ def test_the_network_is_traced_once_however_many_images_are_classified():
     assert Counted.traces == traces
 
 
+@pytest.mark.slow
 def test_the_embedded_network_takes_a_step():
     X, y = flat_classes(n=2)
     model = FineTunedNetwork(side=32, max_iter=1, batch_size=2, random_state=0).fit(X, y)

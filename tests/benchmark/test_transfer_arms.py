@@ -100,6 +100,7 @@ def test_a_classifier_without_c_and_rows_that_cannot_be_split_stay_as_they_are()
     assert with_chosen_c(svc, fold_of(X, y, groups=y)) is svc
 
 
+@pytest.mark.slow
 def test_arms_through_the_benchmark():
     X, y = flat_classes(n=9)
     arms = transfer_arms(trunk(), max_iter=1)

@@ -525,6 +525,7 @@ def test_gan_rows_train_the_classifier_of_images(images):
     np.testing.assert_array_equal(pipe[-1].y_, y_res)
 
 
+@pytest.mark.slow
 def test_gan_searched_validated_and_calibrated(images):
     X, y = images
     pipe = Pipeline([("aug", tiny()), ("clf", SVC())])
