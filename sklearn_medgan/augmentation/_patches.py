@@ -68,6 +68,7 @@ class PatchDictionary:
         self.sides = tuple(int(side) for side in arrays["sides"])
         self.mean, self.whitening, self.patches = (array.astype(np.float32) for array in content[1:])
         self.size = math.isqrt(len(self.mean))
+        self._doubled, self._squares = 2.0 * self.patches.T, np.square(self.patches).sum(1)
 
     def blocks(self, images: np.ndarray) -> list[np.ndarray]:
         """Return one (n, channels x side x side x n_patches) array a side for images (n, height, width, channels).
@@ -100,9 +101,8 @@ class PatchDictionary:
         windows = np.lib.stride_tricks.sliding_window_view(images, (self.size, self.size), (1, 2))
         n, places = windows.shape[:2]
         white = (even_contrast(windows.reshape(n, places**2, -1)) - self.mean) @ self.whitening
-        product = white @ self.patches.T
-        product *= 2.0
-        distance = np.square(white).sum(-1, keepdims=True) + np.square(self.patches).sum(1)
+        product = white @ self._doubled
+        distance = np.square(white).sum(-1, keepdims=True) + self._squares
         distance -= product
         np.sqrt(np.maximum(distance, 0.0, out=distance), out=distance)
         nearer = np.subtract(distance.mean(-1, keepdims=True), distance, out=product)  # in the memory that there is

@@ -9,17 +9,21 @@ import numpy as np
 from scipy.sparse import csr_array
 
 
+@functools.lru_cache(maxsize=32)
 def footprints(n_from: int, n_to: int) -> np.ndarray:
     """Return the matrix (n_to, n_from) that resamples a line: each target pixel is the mean of what it covers.
 
-    A target pixel smaller than a source pixel covers as much as one of them: linear interpolation.
+    A target pixel smaller than a source pixel covers as much as one of them: linear interpolation. Nobody may write to
+    the matrix, which is kept.
     """
     centres = (np.arange(n_to) + 0.5) * n_from / n_to
     reach = max(n_from / n_to, 1.0) / 2
     first = np.arange(n_from)
     covered = np.minimum.outer(centres + reach, first + 1.0) - np.maximum.outer(centres - reach, first)
     covered = np.maximum(covered, 0.0)
-    return (covered / covered.sum(1, keepdims=True)).astype(np.float32)
+    matrix = (covered / covered.sum(1, keepdims=True)).astype(np.float32)
+    matrix.flags.writeable = False
+    return matrix
 
 
 @functools.lru_cache(maxsize=16)
