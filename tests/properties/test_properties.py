@@ -16,7 +16,7 @@ from sklearn_medgan._codecs import learn_codec
 from sklearn_medgan._containers import Form, cast
 from sklearn_medgan._validation import check_rows
 
-TINY = {"backbone": None, "max_iter": 1, "batch_size": 4, "width": 4, "latent_dim": 3, "random_state": 0}
+TINY = {"backbone": None, "max_iter": 1, "batch_size": 4, "width": 4, "latent_dim": 3, "n_patches": 8}
 N = 12
 LABELS = np.arange(N) % 3
 
@@ -42,7 +42,7 @@ by_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def unfitted(kind, **changed):
-    return GANAugmenter(**{**TINY, **changed}, image_shape=(8, 9) if kind == "flat" else None)
+    return GANAugmenter(**{**TINY, "random_state": 0, **changed}, image_shape=(8, 9) if kind == "flat" else None)
 
 
 @pytest.fixture(scope="module")
