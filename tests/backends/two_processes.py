@@ -19,6 +19,7 @@ X = np.random.RandomState(0).uniform(size=(40, 12, 9)).astype(np.float32)
 y = np.arange(40) % 2
 X[y == 1, 4:8, 3:6] += 1
 SMALL = {"width": 4, "batch_size": 8, "max_iter": 20, "random_state": 0}
+GAN = {"latent_dim": 4, "backbone": None, "n_patches": 0, **SMALL}
 
 
 class Act(keras.callbacks.Callback):
@@ -55,9 +56,8 @@ def estimators():
     """Name, unfitted estimator and rows."""
     from sklearn_medgan import GANAugmenter, GANEnhancer
 
-    gan = {"latent_dim": 4, "backbone": None, "n_patches": 0, **SMALL}
-    yield "augmenter", GANAugmenter(class_steps=2, **gan), X
-    yield "table", GANAugmenter(**gan), X.reshape(40, -1)[:, :5]
+    yield "augmenter", GANAugmenter(class_steps=2, **GAN), X
+    yield "table", GANAugmenter(**GAN), X.reshape(40, -1)[:, :5]
     yield (
         "enhancer",
         GANEnhancer(degradation="noise", guard=False, depth=2, patch_size=16, adversarial_weight=0.01, **SMALL),
@@ -95,10 +95,8 @@ def ends(number):
         callbacks = [Act(1, action)] if action and number == 1 else None
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            gan = GANAugmenter(
-                **{**SMALL, "backbone": None, "n_patches": 0, "max_iter": 10**6, "callbacks": callbacks, **changed}
-            )
-            gan.fit(X, y)
+            steps = {"class_steps": 2, "max_iter": 10**6}  # the compiled program of the first of the `estimators`
+            gan = GANAugmenter(**{**GAN, **steps, "callbacks": callbacks, **changed}).fit(X, y)
         assert np.isfinite(gan.transform(X)).all()
         assert np.isfinite(gan.sample(4)[0]).all()
         gan.generator_.count_params()
