@@ -18,7 +18,7 @@ from ..augmentation._augmenter import GANAugmenter
 from ..datasets._folders import MANIFEST
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, write_stack
 from ..persistence import changed_parameters, load
-from ._inputs import model_summary, network_parameters, refuse_fit_options, write_npz
+from ._inputs import how_to_read, model_summary, network_parameters, refuse_fit_options, write_npz
 from ._labelled import MARK, TRAINING, Real, load_training, rows_to_draw
 from ._session import Session, reading
 from ._staging import Staging
@@ -48,7 +48,7 @@ def run(options: Namespace, session: Session) -> int:
     if options.model is not None:
         refuse_fit_options(options, ["max_iter", "max_time", "gan_size", "backbone", "save"])
         known = model_summary(Path(options.model), "GANAugmenter")
-    real = load_training(Path(options.source), options.image_size)
+    real = load_training(Path(options.source), options.image_size, **how_to_read(options))
     session.write(real.describe())
     wanted = rows_to_draw(real, options.ratio)
     if known is not None:
@@ -104,10 +104,18 @@ class FolderOutput:
         """Return where each original file goes; pages of one file go together."""
         if self.kept.files is None:
             return [self._place(code, f"original_{i:05d}") for i, code in enumerate(self.kept.codes.tolist())]
-        paths = {self.out / Path(file).relative_to(self.kept.source): len(p) for file, p in self.kept.pages().items()}
+        paths = {self._original(file, rows[0]): len(rows) for file, rows in self.kept.pages().items()}
         if not self.kept.resized:
             return list(paths)
         return [path.with_suffix(self.suffix if n_pages == 1 else ".tif") for path, n_pages in paths.items()]
+
+    def _original(self, file: str, row: int) -> Path:
+        """Where a file goes: below the folder of its class, by its path in the source."""
+        top = self.kept.source if self.kept.source.is_dir() else self.kept.source.parent
+        path, label = Path(file).relative_to(top), self.kept.name_of(self.kept.codes[row])
+        if self.kept.source.is_dir() and path.parts[0] in self.kept.splits:
+            path = path.relative_to(path.parts[0])
+        return self.out / (path if path.parts[0] == label else Path(label) / path)
 
     def synthetic(self) -> list[Path]:
         """Return where each synthetic image goes."""
@@ -148,7 +156,7 @@ class FolderOutput:
                 table.writerow({**self._identity(name), MARK: "true", **told})
 
     def _identity(self, path: Path) -> dict[str, str]:
-        return {"file": path.relative_to(self.out).as_posix(), "class": path.parent.name}
+        return {"file": path.relative_to(self.out).as_posix(), "class": path.relative_to(self.out).parts[0]}
 
 
 @dataclass

@@ -21,7 +21,7 @@ from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, 
 from ..benchmark._transfer_arms import FINE_TUNED
 from ..enhancement._enhancer import GANEnhancer
 from ._data import Data, embedded, load_own
-from ._inputs import network_parameters
+from ._inputs import how_to_read, network_parameters
 from ._session import Session, about
 from ._staging import Staging
 
@@ -183,7 +183,7 @@ class Job:
 def jobs_of(options: argparse.Namespace) -> list[Job]:
     """Return what to measure: the user's images by the protocol, or the embedded sets by less."""
     if options.data is not None:
-        data = load_own(Path(options.data), options.image_size)
+        data = load_own(Path(options.data), options.image_size, **how_to_read(options))
         return [_job(options, data, PROTOCOL, options.max_iter, {"out": options.out or RESULTS})]
     jobs = []
     for word, data in embedded().items():

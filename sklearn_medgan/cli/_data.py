@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -77,19 +78,22 @@ def embedded() -> dict[str, Data]:
     }
 
 
-def load_own(path: Path, image_size: int | None) -> Data:
-    """Return the user's labelled images, reduced where asked for, with notes on what is left out."""
+def load_own(path: Path, image_size: int | None, **how: Any) -> Data:
+    """Return the user's labelled images, reduced where asked for, with notes on what is left out.
+
+    `how` are further parameters of `load_images`.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        images, notes = _of_one_size(path, image_size)
+        images, notes = _of_one_size(path, image_size, how)
     if images.target is None:
         raise ValueError(
-            f"{path} holds no labels, and arms are compared by them. Save it with y (or train_labels), or sort image "
-            "files into one subfolder per class."
+            f"{path} holds no labels, and arms are compared by them. Save it with y (or train_labels), sort image "
+            "files into one subfolder per class, or name their labels in a CSV file."
         )
     kept, left_out = _cross_validated(path, images)
     notes += [*left_out, *(str(warning.message) for warning in caught)]
-    X, y, groups = images.data[kept], images.target[kept], _groups(images)
+    X, y, groups = images.data[kept], images.target[kept], images.groups
     check_images(X, path)
     if image_size is not None and (reduced := reduce_images(X, image_size)).shape != X.shape:
         notes.append(f"Images are reduced from {X.shape[1]}x{X.shape[2]} to {reduced.shape[1]}x{reduced.shape[2]}.")
@@ -98,15 +102,15 @@ def load_own(path: Path, image_size: int | None) -> Data:
     return Data(printable(path.absolute().name), X, y, None if groups is None else groups[kept], names, tuple(notes))
 
 
-def _of_one_size(path: Path, image_size: int | None) -> tuple[Bunch, list[str]]:
+def _of_one_size(path: Path, image_size: int | None, how: dict[str, Any]) -> tuple[Bunch, list[str]]:
     """Return images as they are; those of several sizes are resized where a size is given, with a note."""
     try:
-        return read_images(path), []
+        return read_images(path, **how), []
     except ParameterError as error:
         if error.parameter != "image_shape" or image_size is None:
             raise
     resized = f"Images of several sizes are resized to {image_size}x{image_size}."
-    return read_images(path, size=image_size), [resized]
+    return read_images(path, size=image_size, **how), [resized]
 
 
 def _cross_validated(path: Path, images: Bunch) -> tuple[np.ndarray, list[str]]:
@@ -125,16 +129,10 @@ def _cross_validated(path: Path, images: Bunch) -> tuple[np.ndarray, list[str]]:
 
 
 def _is_medmnist(path: Path) -> bool:
+    if path.suffix.lower() != ".npz":
+        return False
     with np.load(path, allow_pickle=False) as archive:
         return "X" not in archive and any(f"{split}_images" in archive for split in MEDMNIST_SPLITS)
-
-
-def _groups(images: Bunch) -> np.ndarray | None:
-    """Return groups where they are known; pages of one file are a group too."""
-    if images.groups is not None or images.filenames is None:
-        return images.groups
-    files = np.array(images.filenames)
-    return files if len(np.unique(files)) < len(files) else None
 
 
 def reduce_images(X: np.ndarray, size: int) -> np.ndarray:

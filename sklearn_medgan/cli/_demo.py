@@ -21,6 +21,7 @@ from ..benchmark import ARMS, Arm, BenchmarkResult, gan_arms
 from ..benchmark._estimator_arms import gan_rows_and_columns
 from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job
 from ._data import Data, embedded, load_own
+from ._inputs import how_to_read
 from ._session import Session
 
 FOLDS, N_SEEDS = 2, 2
@@ -66,7 +67,7 @@ def jobs(options: argparse.Namespace) -> list[tuple[str, Job]]:
     if options.data is None:
         sets = {word: embedded()[word] for word in ("retina", "breast_cancer")}
     else:
-        sets = {"own": thinned(load_own(Path(options.data), options.image_size), options.seed)}
+        sets = {"own": thinned(load_own(Path(options.data), options.image_size, **how_to_read(options)), options.seed)}
     for data in sets.values():
         n_groups = len(data.y) if data.groups is None else len(np.unique(data.groups))
         if n_groups < FOLDS:

@@ -17,7 +17,11 @@ import numpy as np
 
 from ..datasets._archives import read_image_arrays
 from ..datasets._folders import list_folder
-from ..datasets._images import IMAGE_SUFFIXES, check_holds, image_kind, read_stack, write_stack
+from ..datasets._formats import SUFFIXES
+from ..datasets._formats import kind_of as kind_of_file
+from ..datasets._formats import read_images as read_file
+from ..datasets._images import image_kind
+from ..datasets._writing import IDENTITY, check_restorable, is_written_as_source, write_restored
 from ..degradations import resolve
 from ..enhancement._enhancer import GANEnhancer
 from ..enhancement._supervision import EVIDENCE
@@ -180,24 +184,29 @@ class ImageFiles(Job):
     def read(self) -> None:
         for file in self.files:
             with reading(file.source):
-                stack = read_stack(file.source)
+                stack = read_file(file.source)
             check_images(stack, file.source)
-            check_holds(file.out, stack)
+            check_restorable(file.out, stack, file.source)
             self.stacks.setdefault((stack.shape[1:], stack.dtype.name), []).append((file, len(stack)))
 
     def examples(self) -> tuple[np.ndarray, list[str]]:
         members = next(iter(self.stacks.values()))[:PICTURED]
         names = [file.source.name for file, pages in members for _ in range(pages)]
-        return np.concatenate([read_stack(file.source) for file, _ in members])[:PICTURED], names[:PICTURED]
+        return np.concatenate([read_file(file.source) for file, _ in members])[:PICTURED], names[:PICTURED]
 
     def restore(self, restorer: Restorer, staging: Staging) -> None:
         for files in self._batches():
-            stacks = [read_stack(file.source) for file in files]
+            stacks = [read_file(file.source) for file in files]
             ends = np.cumsum([len(stack) for stack in stacks])[:-1]
             others = f" and {len(files) - 1} more like it" if len(files) > 1 else ""
             for part, restored in restorer(np.concatenate(stacks), f"{files[0].source}{others}").items():
                 for file, stack in zip(files, np.split(restored, ends), strict=True):
-                    write_stack(staging.path(getattr(file, part)), stack)
+                    place = getattr(file, part)
+                    write_restored(staging.path(place), stack, place, file.source)
+        if any(
+            kind_of_file(file.source) == "DICOM" and is_written_as_source(file.out, file.source) for file in self.files
+        ):
+            warnings.warn(IDENTITY, UserWarning, stacklevel=2)
 
     def _batches(self) -> Iterator[list[File]]:
         """Files of equal shape and dtype, as many as fit into memory with ease."""
@@ -267,10 +276,11 @@ def plan(source: Path, out: Path) -> Job:
         if out.suffix.lower() != ".npz":
             raise ValueError(f"IN is an npz file, so OUT was expected to end in .npz; got {out}.")
         return ImageArchive(source, out)
-    if suffix not in IMAGE_SUFFIXES:
-        known = " or ".join([".npz", *IMAGE_SUFFIXES])
+    if kind_of_file(source) is None:
+        known = " or ".join([".npz", *SUFFIXES])
         raise ValueError(f"IN was expected to be a folder or to end in {known}; got {source}.")
-    image_kind(out)
+    if not is_written_as_source(out, source):
+        image_kind(out)
     return ImageFiles([File(source, out, out.with_name(f"{out.stem}_uncertainty.tif"))])
 
 
@@ -281,7 +291,10 @@ def _plan_folder(source: Path, out: Path) -> ImageFiles:
         raise ValueError(f"OUT was expected to lie outside of IN, {source}; got {out}. Name another folder.")
     maps = out.resolve().with_name(f"{out.resolve().name}_uncertainty")
     files = []
-    for path in (path for paths in list_folder(source).values() for path in paths):
+    entries, notes = list_folder(source)
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    for path in (entry.file for entry in entries):
         relative = path.relative_to(source)
         files.append(File(path, out / relative, maps / relative.with_name(f"{path.stem}_uncertainty.tif")))
     return ImageFiles(files)

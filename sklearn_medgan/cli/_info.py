@@ -6,6 +6,7 @@ header is read, which needs neither scikit-learn nor TensorFlow.
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from argparse import Namespace
 from collections import Counter
@@ -51,16 +52,21 @@ def describer(path: Path) -> Callable[[Path], tuple[str, dict[str, str]]]:
         raise ValueError(f"There is no file or folder {path}. Check the path.")
     if path.is_dir():
         return describe_folder
-    if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
-        return describe_image
     if _holds_a_model(path):
         return describe_model
     if path.suffix.lower() == ".npz":
         return describe_archive
+    from ..datasets._formats import kind_of
+    from ..datasets._loaders import is_manifest
+
+    if is_manifest(path):
+        return describe_folder
+    if kind_of(path) is not None:
+        return describe_image
     raise ValueError(
-        f"{path} is neither a data file (.npz, .png, .jpg, .tif or a folder of these) nor a model that "
-        "sklearn_medgan.save wrote. Pickle and joblib files are not opened, because that can run code; load what you "
-        "trust in Python."
+        f"{path} is neither a data file (.npz, .png, .jpg, .tif, .dcm, .nii, a folder or a .csv of these) nor a model "
+        "that sklearn_medgan.save wrote. Pickle and joblib files are not opened, because that can run code; load what "
+        "you trust in Python."
     )
 
 
@@ -124,27 +130,29 @@ class Pixels:
 
 def describe_image(path: Path) -> tuple[str, dict[str, str]]:
     """Tell of one image file, or the pages of one."""
-    from ..datasets._images import read_stack
+    from ..datasets._formats import read_images
 
     pixels = Pixels()
-    pixels.add(read_stack(path))
+    pixels.add(read_images(path))
     return f"image file, {size(path)}", pixels.lines()
 
 
 def describe_folder(path: Path) -> tuple[str, dict[str, str]]:
-    """Tell of a folder of images, with or without subfolders as classes."""
-    from ..datasets._folders import SYNTHETIC, list_folder
-    from ..datasets._images import read_stack
+    """Tell of a folder of images, with or without subfolders as classes, or of a manifest."""
+    from ..datasets._folders import SYNTHETIC
+    from ..datasets._formats import read_images
+    from ..datasets._loaders import list_entries
 
-    classes = list_folder(path)
-    files = [file for members in classes.values() for file in members]
+    entries, notes = list_entries(path)
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    files = [entry.file for entry in entries]
     step = -(-len(files) // MOST_READ)
     pixels = Pixels()
     for file in files[::step]:
-        pixels.add(read_stack(file))
-    labelled = None not in classes
+        pixels.add(read_images(file))
     read = {"read": f"1 file in {step}; images, pixels and values are of these"} if step > 1 else {}
-    told = listed(f"{name} {len(members)}" for name, members in classes.items()) if labelled else "none"
+    told = _names_and_counts(Counter(entry.label for entry in entries if entry.label)) or "none"
     n_synthetic = sum(bool(SYNTHETIC.fullmatch(file.name)) for file in files)
     synthetic = f"{n_synthetic} of the files" if n_synthetic else ""
     lines = {**pixels.lines(), **read, "classes": told, "synthetic": synthetic}

@@ -16,11 +16,19 @@ from ..datasets import load_images
 from ..persistence import read_summary
 from ._session import about, reading
 
+READING = ("channels", "groups", "window", "axis", "path_column", "label_column", "skip_unreadable")  # of load_images
 
-def read_images(path: str | Path, *, size: int | None = None, subset: str = "all") -> Bunch:
+
+def read_images(path: str | Path, *, size: int | None = None, subset: str = "all", **how: Any) -> Bunch:
     """Load images as `load_images` does, resized to `size` x `size` pixels where given."""
     with reading(path):
-        return load_images(path, subset=subset, image_shape=None if size is None else (size, size))
+        return load_images(path, subset=subset, image_shape=None if size is None else (size, size), **how)
+
+
+def how_to_read(options: Namespace) -> dict[str, Any]:
+    """Return those parameters of `load_images` that the line sets."""
+    given = {name: getattr(options, name, None) for name in READING}
+    return {name: value for name, value in given.items() if value not in (None, False)}
 
 
 def check_images(X: np.ndarray, name: object) -> None:

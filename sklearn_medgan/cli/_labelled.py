@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .._allocation import synthetic_counts
 from ..datasets._archives import split_names
 from ..datasets._folders import SYNTHETIC
+from ..datasets._loaders import is_manifest, list_entries
+from ..datasets._manifests import Columns
 from ._inputs import check_images, kind_of, read_images
 from ._session import reading
 
@@ -74,36 +77,53 @@ class Real:
 
     def describe(self) -> str:
         """Return what was found, and which rows are left out."""
-        others = [name for name in self.splits if name != TRAINING]
+        others = [name for name in self.splits if not is_training(name)]
         left_out = f" Only its {TRAINING!r} rows are used, {', '.join(map(repr, others))} left out." if others else ""
         return f"{self.source}: {len(self.X)} images of {kind_of(self.X)}, {self.counted(self.codes)}.{left_out}"
 
 
-def load_training(source: Path, size: int | None) -> Real:
-    """Return the labelled images of a folder or file, of a file with splits the training rows."""
+def load_training(source: Path, size: int | None, **how: Any) -> Real:
+    """Return the labelled images of a folder or file, where there are splits those for training.
+
+    `how` are further parameters of `load_images`.
+    """
     if not source.exists():
         raise ValueError(f"There is no file or folder {source} to augment. Check the path.")
-    if not source.is_dir() and source.suffix.lower() != ".npz":
+    if not source.is_dir() and not is_manifest(source) and source.suffix.lower() != ".npz":
         raise ValueError(
-            f"IN was expected to be a folder with one subfolder per class, or to end in .npz; got {source}. Sort the "
-            "images into subfolders, or save them with numpy.savez."
+            f"IN was expected to be a folder with one subfolder per class, or to end in .npz or .csv; got {source}. "
+            "Sort the images into subfolders, or save them with numpy.savez."
         )
     with reading(source):
-        splits = split_names(source)
-    if splits and TRAINING not in splits:
+        splits = split_names(source) if source.suffix.lower() == ".npz" else _splits_of(source, how)
+    training = next((name for name in splits if is_training(name)), None)
+    if splits and training is None:
         raise ValueError(
             f"{source} was expected to name its training rows {TRAINING!r}; its splits are {splits}. Rename one, or "
             "leave the split out."
         )
-    images = read_images(source, size=size, subset=TRAINING if splits else "all")
+    images = read_images(source, size=size, subset=training or "all", **how)
     if images.target is None:
         raise ValueError(
             f"{source} holds no labels; classes are what is balanced. Use one subfolder per class, or save y."
         )
     fields = images.target, images.target_names, images.groups, images.filenames, images.spacing
-    real = Real(source, images.data, *fields, splits, size is not None)
+    changed = size is not None or bool({"channels", "window"} & how.keys())
+    real = Real(source, images.data, *fields, splits, changed)
     check_training(real)
     return real
+
+
+def is_training(split: str) -> bool:
+    """Tell whether a split is the one to learn from, by its name."""
+    return split.casefold() in (TRAINING, "training")
+
+
+def _splits_of(source: Path, how: dict[str, Any]) -> list[str]:
+    """Names of the splits of a folder or manifest."""
+    named = Columns(how.get("path_column"), how.get("label_column"), how.get("groups"))
+    entries, _ = list_entries(source, named)
+    return list(dict.fromkeys(entry.split for entry in entries if entry.split))
 
 
 def check_training(real: Real) -> None:

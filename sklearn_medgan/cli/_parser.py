@@ -59,8 +59,8 @@ def _add_demo(commands: Any) -> None:
     demo.add_argument(
         "--data",
         metavar="PATH",
-        help="your own images: an .npz file of X, y and where known group, or in MedMNIST's form; or a folder with one "
-        "subfolder per class",
+        help="your own images: a folder with one subfolder per class, a CSV file with path, label and patient, "
+        "or an .npz file of X, y and where known group, or in MedMNIST's form; PNG, JPEG, TIFF, DICOM, NIfTI",
     )
     demo.add_argument("--out", metavar="DIR", default="medgan_demo", help="folder for the pictures (%(default)s)")
     demo.add_argument(
@@ -76,6 +76,7 @@ def _add_demo(commands: Any) -> None:
     demo.add_argument(
         "--seed", metavar="N", type=_whole(0), default=0, help="decides splits and training (%(default)s)"
     )
+    _add_reading(demo)
     demo.set_defaults(name="demo")
 
 
@@ -91,11 +92,12 @@ def _add_benchmark(commands: Any) -> None:
     compare.add_argument(
         "--data",
         metavar="PATH",
-        help="your own images: an .npz file of X, y and where known group, or in MedMNIST's form, whose test rows are "
-        "left out; or a folder with one subfolder per class",
+        help="your own images: a folder with one subfolder per class, a CSV file with path, label and patient, "
+        "or an .npz file of X, y and where known group, or in MedMNIST's form, whose test rows are left out",
     )
     _add_benchmark_plan(compare)
     _add_benchmark_files(compare)
+    _add_reading(compare)
     compare.set_defaults(name="benchmark")
 
 
@@ -220,8 +222,8 @@ def _add_augment(commands: Any) -> None:
     augment.add_argument(
         "source",
         metavar="IN",
-        help="a folder with one subfolder per class, or an .npz file of X and y, or in MedMNIST's form; of a file with "
-        "splits, the training rows are used",
+        help="a folder with one subfolder per class, a CSV file with path, label and patient, or an .npz file of "
+        "X and y, or in MedMNIST's form; where there are splits, the training images are used",
     )
     augment.add_argument("out", metavar="OUT", help="a new folder, or a file that ends in .npz")
     _add_image_size(augment)
@@ -249,7 +251,28 @@ def _add_augment(commands: Any) -> None:
     augment.add_argument("--save", metavar="FILE", help="keep the model, for --model")
     augment.add_argument("--only-synthetic", action="store_true", help="leave the original images out of OUT")
     augment.add_argument("--force", action="store_true", help="replace files that are there")
+    _add_reading(augment)
     augment.set_defaults(name="augment")
+
+
+def _add_reading(command: Any) -> None:
+    """How image files become arrays; parameters of `load_images`."""
+    group = command.add_argument_group("reading")
+    group.add_argument("--channels", metavar="N", type=int, choices=(1, 3), help="make all images grey (1) or RGB (3)")
+    group.add_argument(
+        "--groups",
+        metavar="HOW",
+        help="what tells patients apart: subfolder, a column or array, or a regular expression on the path (found)",
+    )
+    group.add_argument(
+        "--window", metavar="C,W", type=_window, help="grey values to keep, center and width; or file, as DICOM says"
+    )
+    group.add_argument("--axis", choices=("axial", "coronal", "sagittal"), help="slices of NIfTI volumes (axial)")
+    group.add_argument("--path-column", metavar="NAME", help="column of a CSV manifest that names files (found)")
+    group.add_argument("--label-column", metavar="NAME", help="its column of diagnoses (found)")
+    group.add_argument(
+        "--skip-unreadable", action="store_true", help="leave out files that cannot be read, and name each"
+    )
 
 
 def _add_networks(command: Any, of_what: str) -> None:
@@ -316,6 +339,17 @@ def _above_zero(what: str) -> Callable[[str], float]:
         return value
 
     return convert
+
+
+def _window(text: str) -> tuple[float, float] | str:
+    """An argument type: center and width of a window, or "file"."""
+    if text == "file":
+        return text
+    try:
+        center, width = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a center and a width as 40,400, or file; got {text!r}") from None
+    return center, width
 
 
 def _per_class(text: str) -> list[int | str]:

@@ -25,7 +25,12 @@ from ._streams import StreamError, import_backend, say
 # Parameters of the library: the option, what to call it in a command without that, and what its user can do.
 OPTIONS = {
     "image_shape": ("--image-size", "The size of images", "Pass --image-size N to resize them to N x N pixels."),
-    "n_splits": ("--folds", "The number of folds", "Lower --folds, or give finer groups."),
+    "channels": ("--channels", "The number of channels", "Pass --channels 1 (grey) or --channels 3 (RGB)."),
+    "window": ("--window", "The window", "Pass --window CENTER,WIDTH."),
+    "groups": ("--groups", "What tells patients apart", ""),
+    "path_column": ("--path-column", "The column of paths", "Name it with --path-column."),
+    "label_column": ("--label-column", "The column of labels", "Name the diagnosis with --label-column."),
+    "n_splits": ("--folds", "The number of folds", "Lower --folds, or give finer groups (--groups)."),
     "seeds": ("--seeds", "The seeds", ""),
     "n_rare": ("--n-rare", "The number of rows of a rare class", "Lower --n-rare."),
     "regimes": ("--per-class", "The number of rows a class", "Lower it, or use 'all'."),

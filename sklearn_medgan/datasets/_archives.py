@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from .._parameters import ParameterError
+from ._entries import Request
 from ._files import RefusedError, check_unpacked, open_regular
-from ._stacks import check_stack, resized
+from ._stacks import check_stack
 
 MEDMNIST_SPLITS = ("train", "val", "test")
 FORMS = (
@@ -127,27 +129,32 @@ def split_names(path: Path) -> list[str]:
     return [] if split is None else np.unique(split.astype(str)).tolist()
 
 
-def read_npz(path: Path, subset: str, image_shape: Sequence[int] | None, lazy: bool) -> dict[str, Any]:
+def read_npz(path: Path, request: Request) -> dict[str, Any]:
     """Return the columns of the Bunch from either form of an npz file."""
-    if lazy:
+    if request.lazy:
         raise ValueError(
             f"lazy=True reads image files one by one; {path} is an npz file, which is unpacked whole. Save its images "
             "with numpy.save, and open that file with numpy.load(path, mmap_mode='r')."
         )
     with _opened(path) as archive:
         read = _read_plain if _image_keys(archive) == ["X"] else _read_medmnist
-        columns = read(archive, subset)
+        columns = read(archive, request.subset, request.groups)
         columns["spacing"] = _spacing(archive.read("spacing"), path)
         class_names = archive.read("class_names")
     columns["target"], columns["target_names"] = _encode_labels(columns["target"], class_names, path)
-    if image_shape is not None:
-        columns["data"] = resized(columns["data"], image_shape)
+    stored = columns["data"]
+    columns["data"] = request.conversion(stored, path)
+    if columns["spacing"] is not None and len(columns["spacing"]) == 2:
+        sides = zip(columns["spacing"], stored.shape[1:3], columns["data"].shape[1:3], strict=True)
+        columns["spacing"] = tuple(spacing * old / new for spacing, old, new in sides)
     return {**columns, "filenames": None}
 
 
-def _read_plain(archive: _Archive, subset: str) -> dict[str, Any]:
+def _read_plain(archive: _Archive, subset: str, groups: str | None) -> dict[str, Any]:
     """The `X`, `y`, `group`, `split` form."""
-    keys = {"data": "X", "target": "y", "groups": "group", "split": "split"}
+    if groups is not None and groups not in archive:
+        raise ParameterError("groups", f"was expected to be one of the arrays of {archive.path}", repr(groups))
+    keys = {"data": "X", "target": "y", "groups": groups or "group", "split": "split"}
     columns: dict[str, Any] = {name: archive.read(key) for name, key in keys.items()}
     check_stack(columns["data"], archive.path)
     for name in ("groups", "split"):
@@ -167,8 +174,10 @@ def _read_plain(archive: _Archive, subset: str) -> dict[str, Any]:
     return {name: None if column is None else column[split == subset] for name, column in columns.items()}
 
 
-def _read_medmnist(archive: _Archive, subset: str) -> dict[str, Any]:
+def _read_medmnist(archive: _Archive, subset: str, groups: str | None) -> dict[str, Any]:
     """The MedMNIST form: its splits one after another."""
+    if groups is not None:
+        raise ParameterError("groups", f"was expected to be None: {archive.path} has no patients", repr(groups))
     path, present = archive.path, [split for split in MEDMNIST_SPLITS if f"{split}_images" in archive]
     _check_subset(subset, present, path)
     chosen = present if subset == "all" else [subset]

@@ -29,13 +29,18 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     return open(path, "rb")
 
 
+def unpacked_limit(file: BinaryIO) -> int:
+    """Return the number of bytes that a file may unpack to."""
+    return max(UNPACKED_BYTES, UNPACKED_RATIO * os.fstat(file.fileno()).st_size)
+
+
 def check_unpacked(file: BinaryIO, n_bytes: int) -> None:
     """Raise a ValueError where the arrays of a file would be too large to be meant.
 
     Called with the sizes that the file states, before memory is taken.
     """
     stored = os.fstat(file.fileno()).st_size
-    if n_bytes > max(UNPACKED_BYTES, UNPACKED_RATIO * stored):
+    if n_bytes > unpacked_limit(file):
         raise RefusedError(
             f"its {stored / 2**20:.1f} MB would unpack to {n_bytes / 2**20:.0f} MB; a file may unpack to "
             f"{UNPACKED_BYTES / 2**20:.0f} MB, or to {UNPACKED_RATIO} times its size. If you trust it, save it without "

@@ -1,131 +1,124 @@
-"""Image files, and folders of them with a subfolder per class."""
+"""Folders of image files: which files there are, and what the names of their folders say."""
 
 from __future__ import annotations
 
+import os
 import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
+from ._formats import SUFFIXES, is_companion, kind_of
 
-from .._lazy import LazyImages
-from ._images import IMAGE_SUFFIXES, read_stack
-from ._lazy_files import ImageFiles
-from ._stacks import check_alike, check_stack, resized
-
-LAYOUT = "images directly in it, or one subfolder per class with images directly in each"
+LAYOUT = "images directly in it, or one subfolder per class, or one per split with classes in it"
 N_EXAMPLES = 3
-MANIFEST = "manifest.csv"  # what `medgan augment` writes beside images: no cause for a warning
+MANIFEST = "manifest.csv"  # what `medgan augment` writes beside images: no cause for a note
 SYNTHETIC = re.compile(r"synthetic_\d+\.(png|tiff?)", re.IGNORECASE)  # and what it calls those it has drawn
+SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+PLAIN = {"images", "image", "img", "imgs", "png", "jpg", "jpeg", "tif", "dicom", "dcm"}  # folders that tell nothing
+MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "segmentations"}
 
 
-class _Listing(NamedTuple):
-    """What is directly in a folder, sorted by name, hidden entries left out."""
+class Entry(NamedTuple):
+    """A file of images, and what is known of all of them without opening it."""
 
-    images: list[Path]
-    folders: list[Path]
-    others: list[Path]
-
-
-def read_folder(path: Path, subset: str, image_shape: Sequence[int] | None, lazy: bool) -> dict[str, Any]:
-    """Return the columns of the Bunch from a folder; its subfolders, where there are any, are the classes."""
-    classes = list_folder(path, stacklevel=5)
-    columns = _read_files([file for files in classes.values() for file in files], path, subset, image_shape, lazy)
-    if None not in classes:
-        label_of = {str(file): label for label, files in enumerate(classes.values()) for file in files}
-        columns["target"] = np.array([label_of[name] for name in columns["filenames"]], dtype=np.int64)
-        columns["target_names"] = list(classes)
-    return columns
+    file: Path
+    label: str | None = None
+    split: str | None = None
+    group: str | None = None  # the subfolder of its class, or what a manifest says
 
 
-def read_file(path: Path, subset: str, image_shape: Sequence[int] | None, lazy: bool) -> dict[str, Any]:
-    """Return the columns of the Bunch from one image file."""
-    return _read_files([path], path, subset, image_shape, lazy)
+def list_folder(path: Path) -> tuple[list[Entry], list[str]]:
+    """Return the image files in and below a folder, sorted, and notes on what is left out.
 
+    Folders in it are classes, unless all have names of splits, whose folders are classes then. What is in a class may
+    lie deeper: the first folder there, as of a patient, is the group.
 
-def list_folder(path: Path, *, stacklevel: int = 2) -> dict[str | None, list[Path]]:
-    """Return the image files of each class, {name of the subfolder: paths}, sorted.
-
-    {None: paths} where there is no subfolder. Raises and warns as :func:`load_images` does.
+    Raises
+    ------
+    ValueError
+        If images lie both directly and in subfolders, a class holds none, a link leads out of the folder, or there are
+        masks beside images.
     """
-    top = _listing(path)
-    if top.folders and top.images:
+    files, others = list[Path](), list[Path]()
+    for file in _files_below(path):
+        if is_companion(file):
+            continue
+        (others if kind_of(file) is None else files).append(file)
+    depths = [len(file.relative_to(path).parts) - 1 for file in files]
+    if files and min(depths) == 0 < max(depths):
         raise ValueError(
-            f"load_images expected {path} to hold {LAYOUT}; it holds both, images ({_few(top.images, path)}) and "
-            f"subfolders ({_few(top.folders, path)}). Move one of the two away."
+            f"load_images expected {path} to hold {LAYOUT}; it holds both, images "
+            f"({_few([file for file, depth in zip(files, depths, strict=True) if not depth], path)}) and subfolders "
+            f"({_few(_subfolders(path), path)}). Move one of the two away."
         )
-    classes: dict[str | None, _Listing] = {folder.name: _listing(folder) for folder in top.folders}
-    classes = classes or {None: top}
-    parts = list(classes.values())
-    _check_folders(path, parts, top.folders or [path])
-    others = top.others + [file for name, part in classes.items() if name is not None for file in part.others]
+    _check_not_empty(path, files, others)
+    tops = [folder.name.casefold() for folder in _subfolders(path)]
+    split = bool(tops) and set(tops) <= SPLITS
+    notes = []
     if others:
-        warnings.warn(
+        notes.append(
             f"load_images ignored {len(others)} file(s) in {path} that are no images: {_few(others, path)}. "
-            f"It reads {', '.join(IMAGE_SUFFIXES)}; move others away to silence this.",
-            UserWarning,
-            stacklevel=stacklevel,
+            f"It reads {', '.join(SUFFIXES)}; move others away to silence this."
         )
-    return {name: part.images for name, part in classes.items()}
+    return [_entry(file, path, split) for file in files], notes
 
 
-def _listing(folder: Path) -> _Listing:
-    listing = _Listing([], [], [])
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not entry.name.startswith(".") and entry.name != MANIFEST:
-            is_image = entry.suffix.lower() in IMAGE_SUFFIXES
-            kind = listing.folders if entry.is_dir() else listing.images if is_image else listing.others
-            kind.append(entry)
-    return listing
-
-
-def _check_folders(path: Path, parts: list[_Listing], folders: list[Path]) -> None:
-    """Images in each folder that is to hold them, and no folders."""
-    nested = [deeper for part in parts for deeper in part.folders]
-    if nested:
+def _entry(file: Path, path: Path, has_splits: bool) -> Entry:
+    """What the folders of a file say: split, class, group."""
+    folders = list(file.relative_to(path).parts[:-1])
+    split = folders.pop(0) if has_splits else None
+    label = folders.pop(0) if folders else None
+    deeper = [name for name in folders if name.casefold() not in PLAIN]
+    if deeper and deeper[0].casefold() in MASKS:
         raise ValueError(
-            f"load_images expected {path} to hold {LAYOUT}; it is nested deeper: {_few(nested, path)}. "
-            "Move the images up, or load one of the subfolders."
+            f"{path} holds {'/'.join(file.relative_to(path).parts[:-1])}, which by its name are no images to diagnose. "
+            "Move it away, or rename it."
         )
-    empty = [(folder, part.others) for folder, part in zip(folders, parts, strict=True) if not part.images]
-    if empty:
-        folder, others = empty[0]
-        found = f"only other files ({_few(others, folder)})" if others else "nothing"
-        raise ValueError(
-            f"load_images expected images ({', '.join(IMAGE_SUFFIXES)}) in {folder}; it holds {found}. "
-            "Convert or add images, or remove the folder."
-        )
+    return Entry(file, label, split, deeper[0] if deeper else None)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Every file in and below a folder, sorted, hidden ones left out."""
+    top = folder.resolve()
+    for place, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in [*folders, *files]:
+            check_inside(Path(place, name), top)
+        for name in sorted(files):
+            if not name.startswith(".") and name != MANIFEST:
+                yield Path(place, name)
+
+
+def check_inside(path: Path, top: Path) -> None:
+    """Raise a ValueError where a path leads out of the folder `top`, or a folder is a link, which may lead in circles.
+
+    A folder from a stranger would have files read that are not meant to be.
+    """
+    if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(top)):
+        raise ValueError(f"{path} is a link that leads out of {top}, or to a folder. Copy what it leads to.")
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _subfolders(path: Path) -> list[Path]:
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _check_not_empty(path: Path, files: list[Path], others: list[Path]) -> None:
+    """Images in the folder, and in each folder that is to hold them."""
+    for folder in _subfolders(path) or [path]:
+        if not any(file.is_relative_to(folder) for file in files):
+            inside = [file for file in others if file.is_relative_to(folder)]
+            found = f"only other files ({_few(inside, folder)})" if inside else "nothing"
+            raise ValueError(
+                f"load_images expected images ({', '.join(SUFFIXES)}) in {folder}; it holds {found}. "
+                "Convert or add images, or remove the folder."
+            )
 
 
 def _few(entries: list[Path], folder: Path) -> str:
     names = [entry.relative_to(folder).as_posix() for entry in entries[:N_EXAMPLES]]
     return ", ".join(names) + (", ..." if len(entries) > N_EXAMPLES else "")
-
-
-def _read_files(
-    files: list[Path], path: Path, subset: str, image_shape: Sequence[int] | None, lazy: bool
-) -> dict[str, Any]:
-    """The columns of the Bunch from image files, pages as rows."""
-    if subset != "all":
-        raise ValueError(
-            f"subset was expected to be 'all' for {path}; got {subset!r}. Folders and image files have no splits: "
-            "load the folder of one split, or save an npz file with a split array."
-        )
-    unknown = dict.fromkeys(("target", "target_names", "groups", "split", "spacing"))
-    if lazy:
-        source = ImageFiles(files, path, image_shape)
-        owners = np.repeat(np.arange(len(files)), np.diff(source.ends, prepend=0))
-        return {"data": LazyImages(source), "filenames": [str(files[owner]) for owner in owners], **unknown}
-    stacks = {}
-    for file in files:
-        stack = read_stack(file)
-        check_stack(stack, file)
-        stacks[str(file)] = stack if image_shape is None else resized(stack, image_shape)
-    check_alike(stacks, path)
-    return {
-        "data": np.concatenate(list(stacks.values())),
-        "filenames": [name for name, stack in stacks.items() for _ in stack],
-        **unknown,
-    }

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ._images import image_kind, read_stack
-from ._stacks import check_alike, check_stack, resized
+from ._formats import Conversion, read_images
+from ._stacks import check_alike
 
 
 class ImageFiles:
@@ -17,11 +17,13 @@ class ImageFiles:
     Parameters
     ----------
     files : list of Path
-        At least one. The first is decoded for shape and dtype, which all must have; TIFF files for their pages.
+        At least one. The first is decoded for shape and dtype, which all must have.
+    counts : list of int
+        Number of images in each file.
     path : Path
         The folder, for messages.
-    image_shape : (height, width) or None
-        Size to which others are resized.
+    conversion : Conversion
+        What becomes of images as they are read.
 
     Attributes
     ----------
@@ -29,16 +31,13 @@ class ImageFiles:
         (n_images, height, width) or (n_images, height, width, channels).
     dtype : numpy.dtype
         As stored.
-    ends : ndarray of shape (n_files,)
-        Number of images up to and with each file.
     """
 
-    def __init__(self, files: Sequence[Path], path: Path, image_shape: Sequence[int] | None) -> None:
-        self.files, self.path, self.image_shape = list(files), path, image_shape
-        self._first = self._decoded(self.files[0])[:0]
-        pages = [len(read_stack(file)) if image_kind(file) == "TIFF" else 1 for file in self.files]
-        self.ends = np.cumsum(pages)
-        self.shape: tuple[int, ...] = (int(self.ends[-1]), *self._first.shape[1:])
+    def __init__(self, files: Sequence[Path], counts: Sequence[int], path: Path, conversion: Conversion) -> None:
+        self.files, self.path, self.conversion = list(files), path, conversion
+        self._first = read_images(self.files[0], conversion)[:0]
+        self._ends = np.cumsum(counts)
+        self.shape: tuple[int, ...] = (int(self._ends[-1]), *self._first.shape[1:])
         self.dtype = self._first.dtype
 
     def __getitem__(self, key: slice) -> np.ndarray:
@@ -50,22 +49,17 @@ class ImageFiles:
             As `load_images`, and where a file has changed its number of pages.
         """
         places = np.arange(*key.indices(self.shape[0]))
-        owners = np.searchsorted(self.ends, places, side="right")
+        owners = np.searchsorted(self._ends, places, side="right")
         found = np.empty((len(places), *self.shape[1:]), self.dtype)
         for owner in np.unique(owners):
             here, file = owners == owner, self.files[owner]
-            stack = self._decoded(file)
+            stack = read_images(file, self.conversion)
             check_alike({str(self.files[0]): self._first, str(file): stack}, self.path)
-            start = self.ends[owner - 1] if owner else 0
-            if len(stack) != self.ends[owner] - start:
+            start = self._ends[owner - 1] if owner else 0
+            if len(stack) != self._ends[owner] - start:
                 raise ValueError(
-                    f"{file} had {self.ends[owner] - start} image(s) when it was listed, and has {len(stack)} now. "
+                    f"{file} had {self._ends[owner] - start} image(s) when it was listed, and has {len(stack)} now. "
                     "Load the images again."
                 )
             found[here] = stack[places[here] - start]
         return found
-
-    def _decoded(self, file: Path) -> np.ndarray:
-        stack = read_stack(file)
-        check_stack(stack, file)
-        return stack if self.image_shape is None else resized(stack, self.image_shape)

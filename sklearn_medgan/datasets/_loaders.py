@@ -1,22 +1,26 @@
-"""Your own images from a file or folder, as the arrays a scikit-learn estimator takes."""
+"""Your own images from a file, folder or manifest, as the arrays a scikit-learn estimator takes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from .._sklearn_compat import validate_params
+from .._sklearn_compat import StrOptions, validate_params
+from . import _manifests
 from ._archives import read_npz
-from ._folders import read_file, read_folder
-from ._images import IMAGE_SUFFIXES
-from ._stacks import check_image_size
+from ._entries import Request, read_entries
+from ._folders import Entry, list_folder
+from ._formats import DIRECTORY, SUFFIXES, Conversion, kind_of
+from ._nifti import AXES
+from ._stacks import check_channels, check_image_size, check_window
 
-_READERS = {".npz": read_npz} | dict.fromkeys(IMAGE_SUFFIXES, read_file)
+STACKLEVEL = 3  # from here to the user's call, which scikit-learn's check of parameters wraps
 
 
 @validate_params(
@@ -24,6 +28,13 @@ _READERS = {".npz": read_npz} | dict.fromkeys(IMAGE_SUFFIXES, read_file)
         "path": [str, os.PathLike],
         "subset": [str],
         "image_shape": [tuple, list, None],
+        "channels": [int, None],
+        "groups": [str, None],
+        "window": [tuple, list, StrOptions({"file"}), None],
+        "axis": [StrOptions(set(AXES))],
+        "path_column": [str, None],
+        "label_column": [str, None],
+        "skip_unreadable": ["boolean"],
         "lazy": ["boolean"],
         "return_X_y": ["boolean"],
     },
@@ -34,44 +45,67 @@ def load_images(
     *,
     subset: str = "all",
     image_shape: Sequence[int] | None = None,
+    channels: int | None = None,
+    groups: str | None = None,
+    window: Sequence[float] | Literal["file"] | None = None,
+    axis: str = "axial",
+    path_column: str | None = None,
+    label_column: str | None = None,
+    skip_unreadable: bool = False,
     lazy: bool = False,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray | None]:
     """Load your own images, with labels, groups and splits where they are known.
 
-    A folder, either with images directly in it, which are then not labelled, or with one subfolder per class. Files
-    are read in sorted order; hidden ones and ``manifest.csv`` are left out, others that are no images with a
-    warning.
+    What is read, by its path:
 
-    An image file: PNG or JPEG, turned upright as the file says, or TIFF, of which each page is an image. Values are as
-    stored: 16 bits are uint16, alpha is a channel; a palette becomes its colours or greys. Only grey of fewer than 8
-    bits is spread over 0 to 255: one bit a pixel becomes 0 and 255, as uint8.
+    - A folder with one subfolder per class, or with one per split (train, val, test) that has those of the classes. In
+      a class, folders may be those of patients. Or a folder with images directly in it, which are then not labelled.
+    - A manifest: a ``.csv`` or ``.tsv`` table, one row a file, with its path from the table's folder, and where known
+      label, patient and split. Separator, order and the usual names of columns are found.
+    - An image file: PNG, JPEG, TIFF (each page is an image), DICOM (each frame), NIfTI or FreeSurfer (each slice).
+    - An ``.npz`` file, of ``X`` and where known ``y`` (one label a row), ``group`` (patient or region), ``split``,
+      ``class_names`` and ``spacing`` (millimetres a pixel); or in MedMNIST's form: ``train_images`` and
+      ``train_labels`` of shape (n, 1), and the same for ``val`` and ``test``, any of which may be absent.
 
-    An ``.npz`` file in one of two forms, both written by :func:`numpy.savez`:
+    Values are as stored, or in units where the file tells of slope and intercept: CT is in Hounsfield units, int16 if
+    that holds it, else float32. PNG and JPEG are turned upright as the file says; palettes and YBR become RGB; where
+    zero is white, values are turned round; grey of fewer than 8 bits is spread over 0 to 255.
 
-    - MedMNIST: ``train_images`` and ``train_labels`` of shape (n, 1), and the same for ``val`` and ``test``;
-      any of the three may be absent, and so may the labels.
-    - ``X``, and where known ``y`` (one label a row), ``group`` (patient or region), ``split`` (name of the
-      row's split), ``class_names`` and ``spacing`` (millimetres a pixel). MedMNIST files may hold the last
-      two as well. Other keys are not read.
-
-    Files are read without pickle, so a file from a stranger cannot run code. Only regular files are opened, and none
-    that would unpack to more than 256 MB and more than 50 times its size.
+    Only regular files are opened, none outside of the folder, none that would unpack to more than 256 MB and more than
+    50 times its size; nothing is unpickled. Names and ids of patients stay in the files: `groups` are numbers.
 
     Parameters
     ----------
     path : str or path-like
         The folder or the file.
     subset : str, default="all"
-        Which split to load: "train", "val", "test", or what the file calls its splits; "all" joins them. Folders and
-        image files have no splits.
+        Which split to load: "train", "val", "test", or what the file or folder calls its splits; "all" joins them.
     image_shape : tuple of int (height, width), default=None
-        Resize images of another shape to this one, smoothed where reduced, and rounded and clipped to their dtype.
-        None keeps every pixel, and takes images of equal shape only.
+        Resize images of another shape to this one, height and width each by its own factor, smoothed where reduced, and
+        rounded and clipped to their dtype. None keeps every pixel, and takes images of equal shape only.
+    channels : {1, 3}, default=None
+        Make all images grey (1: the luma of a colour, ITU-R BT.601) or RGB (3: grey three times); alpha is left out.
+        None keeps what is stored, and takes images of equal channels only.
+    groups : str, default=None
+        What tells patients apart: "subfolder", the first folder in that of the class; a column of the manifest, or an
+        array of the ``.npz`` file; or a regular expression on the path from the folder, of which the first group in
+        brackets counts, else all that matches. None takes a column of the usual names, else the patient id of DICOM
+        files (where that is empty, the study), else subfolders of classes, else files where some hold several images.
+    window : (center, width) or "file", default=None
+        Spread this window of grey values over 0 to 255, as uint8; "file" takes the first window or table of a DICOM
+        file. None keeps all values.
+    axis : {"axial", "coronal", "sagittal"}, default="axial"
+        Which slices a volume (NIfTI, FreeSurfer) is cut into, along the nearest of its own axes: head or anterior up,
+        the patient's right, or in sagittal slices anterior, at the left.
+    path_column, label_column : str, default=None
+        Columns of a manifest; None finds them.
+    skip_unreadable : bool, default=False
+        Leave out files that cannot be read, with a warning that names each and the reason. False raises the error.
     lazy : bool, default=False
         Leave the images in their files, and decode each when it is asked for: `data` is a :class:`LazyImages`, which
         the estimators of this package read some at a time. A file of another shape or dtype than the first one is an
-        error when it is read. Folders and image files only.
+        error when it is read. Not for ``.npz``.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
@@ -79,21 +113,22 @@ def load_images(
     -------
     data : :class:`~sklearn.utils.Bunch`
         data : ndarray of shape (n_samples, height, width) or (n_samples, height, width, channels)
-            The images, dtype and values as stored unless resized; a :class:`LazyImages` with ``lazy=True``.
+            The images; a :class:`LazyImages` with ``lazy=True``. In sorted order of the files, slices of a DICOM series
+            by their places; in that of the manifest.
         target : ndarray of shape (n_samples,), int64, or None
             Label of each image, as stored; text labels and names of subfolders become their index in
             `target_names`. None if there are no labels.
         target_names : list of str or None
-            Name of each class, for ``target_names[label]``: those of the subfolders, sorted, or what an ``.npz`` file
-            gives; None if the classes have no names.
+            Name of each class, for ``target_names[label]``: sorted names of subfolders or labels, or what an ``.npz``
+            file gives; None if the classes have no names.
         filenames : list of str or None
-            Path of the file each image is from; None for ``.npz``. Pages of one TIFF share it, so split by it then.
+            Path of the file each image is from; None for ``.npz``.
         groups : ndarray of shape (n_samples,) or None
-            As stored under ``group``; None if absent. Where present, split by it.
+            A number for each patient, int64; as stored in an ``.npz`` file. Where present, split by it.
         split : ndarray of shape (n_samples,), str, or None
             Name of the split each image belongs to.
         spacing : tuple of float or None
-            Size of a pixel in millimetres; None if an ``.npz`` file does not tell, and for folders and image files.
+            Height and width of a pixel in millimetres, after resizing; None if it is not known, or not one for all.
         path : str
             The folder or the file.
         DESCR : str
@@ -104,16 +139,17 @@ def load_images(
     ------
     FileNotFoundError
         If there is no such file or folder.
+    ImportError
+        If DICOM or NIfTI files want a package that is not installed; it says which.
     ValueError
-        If an ``.npz`` file holds neither form, would need pickle, has arrays of unequal length, or is to be lazy; if a
-        file is of another kind, is cut short, or cannot be read exactly; if a folder or one of its classes holds no
-        image, if it is nested deeper, or holds images both directly and in subfolders; if images differ in channels,
-        dtype or, without `image_shape`, in shape; if there is no split called `subset`.
+        If a file cannot be read exactly, or is of another kind; if a folder or a class holds no image, or images both
+        directly and in subfolders; if files of a manifest are missing, named twice or outside of its folder, or its
+        labels look like identifiers; if images differ in shape, channels or dtype; if there is no split `subset`.
 
     Warns
     -----
     UserWarning
-        If a folder holds files that are no images; it names some.
+        If files are left out, or the classes seem to be patients.
 
     Examples
     --------
@@ -143,7 +179,11 @@ def load_images(
     """
     path = Path(path)
     check_image_size(image_shape)
-    columns = _reader(path)(path, subset, image_shape, lazy)
+    conversion = Conversion(image_shape, check_channels(channels), check_window(window), axis)
+    request = Request(subset, conversion, groups, skip_unreadable, lazy)
+    columns, notes = _read(path, request, _manifests.Columns(path_column, label_column, groups))
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=STACKLEVEL)
     data, target = columns["data"], columns["target"]
     if return_X_y:
         return data, target
@@ -152,19 +192,45 @@ def load_images(
     return Bunch(**columns, path=str(path), DESCR=found)
 
 
-def _reader(path: Path) -> Callable[[Path, str, Sequence[int] | None, bool], dict[str, Any]]:
-    """The function that reads what is at the path."""
+def _read(path: Path, request: Request, named: _manifests.Columns) -> tuple[dict[str, Any], list[str]]:
+    """The columns of the Bunch, and notes on what was left out."""
+    if path.suffix.lower() == ".npz" and path.exists() and not path.is_dir():
+        return read_npz(path, request), []
+    entries, notes = list_entries(path, named)
+    columns, more = read_entries(entries, path, request, in_order=is_manifest(path))
+    return columns, notes + more
+
+
+def is_manifest(path: Path) -> bool:
+    """Tell whether a path names a table of files."""
+    return path.suffix.lower() in _manifests.SUFFIXES and not path.is_dir()
+
+
+def list_entries(path: Path, named: _manifests.Columns = _manifests.TO_BE_FOUND) -> tuple[list[Entry], list[str]]:
+    """Return the image files of a folder, a manifest or a single path, and notes on what was left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at the path.
+    ValueError
+        If it holds no images that are read.
+    """
     if not path.exists():
         raise FileNotFoundError(
             f"load_images expected a file or folder at {path}; there is none. "
             f"Check the path; relative ones start at {Path.cwd()}."
         )
     if path.is_dir():
-        return read_folder
-    suffix = path.suffix.lower()
-    if suffix not in _READERS:
+        return list_folder(path)
+    if is_manifest(path):
+        return _manifests.read_manifest(path, named)
+    if path.name.upper() == DIRECTORY:
+        return list_folder(path.parent)
+    if kind_of(path) is None:
+        known = " or ".join([".npz", *SUFFIXES, *_manifests.SUFFIXES])
         raise ValueError(
-            f"load_images expected a folder or a file ending in {' or '.join(_READERS)}; got the suffix "
-            f"{path.suffix!r}: {path}. Save the images with numpy.savez(path, X=images, y=labels)."
+            f"load_images expected a folder or a file ending in {known}; got the suffix {path.suffix!r}: {path}. Save "
+            "the images with numpy.savez(path, X=images, y=labels), a volume of another kind as NIfTI with nibabel."
         )
-    return _READERS[suffix]
+    return [Entry(path)], []

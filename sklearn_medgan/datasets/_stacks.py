@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .._containers import cast
-from .._parameters import ParameterError
+from .._parameters import ParameterError, is_number
 from .._validation import MOST_CHANNELS
+from ._units import Window
 
 # What the images of a folder share, and how to tell it.
 _SHARED: dict[str, Callable[[np.ndarray], object]] = {
@@ -19,13 +20,15 @@ _SHARED: dict[str, Callable[[np.ndarray], object]] = {
     "shape": lambda stack: stack.shape[1:3],
 }
 _ADVICE = {
-    "number of channels": "Convert the files to one kind, grey or RGB.",
+    "number of channels": "Convert the files to one kind, or pass channels=1 (grey) or channels=3 (RGB).",
     "dtype": "Convert the files to one dtype.",
     "shape": "Pass image_shape=(height, width) to resize them.",
 }
+_PARAMETER = {"number of channels": "channels", "shape": "image_shape"}
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as pillow
 
 
-def check_stack(data: np.ndarray, path: Path) -> None:
+def check_stack(data: np.ndarray, path: object) -> None:
     """Raise a ValueError unless the file holds images of 1 to 4 channels, last, and of numbers."""
     if data.ndim not in (3, 4) or (data.ndim == 4 and not 1 <= data.shape[3] <= MOST_CHANNELS):
         first = data.ndim == 4 and 1 <= data.shape[1] <= MOST_CHANNELS
@@ -54,8 +57,8 @@ def check_alike(stacks: Mapping[str, np.ndarray], path: Path) -> None:
             examples = " and ".join(f"{value} ({name})" for value, name in list(first_with.items())[:2])
             expected, got = f"were expected to have one {what}", f"{len(first_with)}, for example {examples}"
             subject = f"The images in {path}"
-            if what == "shape":
-                raise ParameterError("image_shape", expected, got, _ADVICE[what], subject)
+            if what in _PARAMETER:
+                raise ParameterError(_PARAMETER[what], expected, got, _ADVICE[what], subject)
             raise ValueError(f"{subject} {expected}; got {got}. {_ADVICE[what]}")
 
 
@@ -70,6 +73,40 @@ def check_image_size(image_shape: Any) -> None:
             repr(image_shape),
             "Pass for example image_shape=(64, 64).",
         )
+
+
+def check_channels(channels: int | None) -> int | None:
+    """Return it, or raise a ParameterError unless it is 1, 3 or None."""
+    if channels not in (None, 1, 3) or isinstance(channels, bool):
+        raise ParameterError("channels", "was expected to be 1 (grey), 3 (RGB) or None", repr(channels))
+    return channels
+
+
+def check_window(window: Any) -> Window:
+    """Return it, or raise a ParameterError unless it is (center, width), "file" or None."""
+    if window is None or window == "file":
+        return window
+    good = len(window) == 2 and all(is_number(value) and np.isfinite(value) for value in window) and window[1] >= 1
+    if not good:
+        raise ParameterError(
+            "window",
+            'was expected to be (center, width) with a width from 1 up, or "file"',
+            repr(window),
+            "Pass for example window=(40, 400), which shows soft tissue in CT.",
+        )
+    return float(window[0]), float(window[1])
+
+
+def with_channels(stack: np.ndarray, channels: int | None) -> np.ndarray:
+    """Return images of 1 or 3 channels: colour as its luma, grey three times, alpha left out; None: as they are."""
+    n_channels = (*stack.shape, 1)[3]
+    if channels is None or (stack.ndim == (3 if channels == 1 else 4) and n_channels == channels):
+        return stack
+    if n_channels >= 3:
+        colours = stack[..., :3]
+        return colours if channels == 3 else cast(colours @ np.array(LUMA), stack.dtype)
+    grey = stack if stack.ndim == 3 else stack[..., 0]
+    return grey if channels == 1 else np.repeat(grey[..., np.newaxis], 3, axis=-1)
 
 
 def resized(stack: np.ndarray, image_shape: Sequence[int]) -> np.ndarray:

@@ -201,6 +201,25 @@ def test_files_are_of_a_format_that_holds_the_images(fake, tmp_path, shape, dtyp
     assert [row["file"] for row in rows[7:]] == [f"10/synthetic_0000{i}{suffix}" for i in range(3)]
 
 
+def test_folders_of_splits_and_patients_and_a_manifest_are_read_by_class(fake, tmp_path):
+    """Originals lie below the folder of their class, whatever lies above it in the source."""
+    source = tmp_path / "in"
+    kept = ["ill/p1/a.png", "ill/p2/a.png", "well/p3/a.png", "well/p3/b.png", "well/p5/c.png"]
+    for k, name in enumerate([*(f"train/{name}" for name in kept), "test/ill/p4/a.png"]):
+        png(source / name, images(1, seed=k)[0])
+    assert augment(source, tmp_path / "out") == 0
+    rows = manifest(tmp_path / "out")
+    assert [row["file"] for row in rows if row["synthetic"] == "false"] == kept
+    assert [row["class"] for row in rows] == ["ill", "ill", "well", "well", "well", "ill"]
+    assert [row["group"] for row in rows] == ["0", "1", "2", "2", "3", ""]
+    lines = ["path,label,patient", *(f"train/{name},{name.split('/')[0]},x{name[-5]}" for name in kept)]
+    (source / "table.csv").write_text("\n".join(lines))
+    assert augment(source / "table.csv", tmp_path / "again") == 0
+    rows = manifest(tmp_path / "again")
+    assert [row["file"] for row in rows][:2] == ["ill/train/ill/p1/a.png", "ill/train/ill/p2/a.png"]
+    assert [row["class"] for row in rows][:5] == ["ill", "ill", "well", "well", "well"]
+
+
 @pytest.mark.parametrize("form", ["plain", "medmnist"])
 def test_of_a_file_with_splits_only_training_rows_are_used(fake, tmp_path, capsys, form):
     X, y = images(7), LABELS

@@ -1,5 +1,7 @@
 """Labelled rows of the commands that compare: embedded, and the user's own."""
 
+import inspect
+
 import numpy as np
 import pytest
 from commands import png
@@ -7,6 +9,9 @@ from commands import png
 from sklearn_medgan._parameters import ParameterError
 from sklearn_medgan.benchmark import _plan
 from sklearn_medgan.cli import _data
+from sklearn_medgan.cli._inputs import READING, how_to_read
+from sklearn_medgan.cli._parser import parse
+from sklearn_medgan.datasets import load_images
 
 
 @pytest.mark.parametrize(
@@ -48,3 +53,32 @@ def test_images_of_several_sizes_are_resized_where_a_size_is_given(tmp_path):
     assert np.array_equal(data.X[:, 0, 0], [0, 20, 10, 30])
     assert data.X.shape == (4, 16, 16)
     assert "Images of several sizes are resized to 16x16." in data.notes
+
+
+def test_patients_of_a_manifest_reach_the_folds(tmp_path):
+    """As --data table.csv of the commands: images of one patient are never parted."""
+    rows = ["file;befund;patient"]
+    for k in range(16):
+        png(tmp_path / f"{k}.png", np.full((16, 16), k, np.uint8))
+        rows.append(f"{k}.png;{'ab'[k % 2]};P{k // 4}")
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    data = _data.load_own(tmp_path / "table.csv", None, label_column="befund")
+    assert np.array_equal(data.groups, np.arange(16) // 4)
+    rows = _plan.labelled_rows(data.X, data.y, data.groups, None, data.class_names)
+    for train, test in _plan.check_folds(rows, 2, [0])[0]:
+        assert not set(data.groups[train]) & set(data.groups[test])
+    assert data.class_names == ["a", "b"]
+
+
+def test_options_of_reading_are_those_of_load_images():
+    options = parse(
+        ["demo", "--data", "x", "--channels", "1", "--window", "40,400", "--groups", "subfolder", "--skip-unreadable"]
+    )
+    assert how_to_read(options) == {
+        "channels": 1,
+        "window": (40.0, 400.0),
+        "groups": "subfolder",
+        "skip_unreadable": True,
+    }
+    names = inspect.signature(load_images).parameters
+    assert set(READING) <= set(names)

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import signal
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -266,7 +267,6 @@ def _prepare(tmp_path):
     png(tmp_path / "small.png", image(shape=(7, 16)))
     png(tmp_path / "colour.png", image(shape=(16, 16, 3)))
     png(tmp_path / "there.png", image())
-    png(tmp_path / "nested" / "one" / "two" / "a.png", image())
     png(tmp_path / "twins" / "a.png", image())
     Image.fromarray(image()).save(tmp_path / "twins" / "a.jpg")
     png(tmp_path / "sizes" / "a.png", image())
@@ -329,7 +329,6 @@ BAD = {
     "NaN": ("nan.tif", "b.tif", None, "nan.tif: It holds NaN or infinity"),
     "format too narrow": ("float.tif", "b.png", None, "PNG cannot hold float32"),
     "pages": ("pages.tif", "b.png", None, "PNG cannot hold 2 images"),
-    "nested": ("nested", "out", None, "nested deeper"),
     "empty folder": ("empty", "out", None, "it holds nothing"),
     "a table": ("table.npz", "b.npz", None, "expected images of shape"),
     "other keys": ("keys.npz", "b.npz", None, "its keys are ['scans']"),
@@ -490,3 +489,25 @@ def test_a_saved_augmenter_is_no_model_for_it(tmp_path, capsys):
     source = png(tmp_path / "a.png", image())
     assert enhance(source, tmp_path / "b.png", "--model", tmp_path / "m.medgan") == 2
     assert "--model was expected to hold a GANEnhancer" in capsys.readouterr().err
+
+
+def test_dicom_and_nifti_come_back_as_such_and_what_identity_is_left_is_told(fake, tmp_path, capsys):
+    pydicom, nibabel = pytest.importorskip("pydicom"), pytest.importorskip("nibabel")
+    from pydicom.data import get_testdata_file
+
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "scan").write_bytes(Path(get_testdata_file("MR_small.dcm")).read_bytes())  # no suffix, as of hospitals
+    volume = nibabel.Nifti1Image(np.arange(16 * 18 * 2, dtype=np.int16).reshape(16, 18, 2), np.diag([2, 2, 2, 1]))
+    nibabel.save(volume, source / "brain.nii.gz")
+    np.savez(tmp_path / "good.npz", X=np.zeros((4, 16, 16), np.int16))
+    assert enhance(source, tmp_path / "out", "--good", tmp_path / "good.npz") == 0
+    before, after = (pydicom.dcmread(path / "scan") for path in (source, tmp_path / "out"))
+    np.testing.assert_array_equal(after.pixel_array, 100 - before.pixel_array)
+    assert after.PatientID == before.PatientID
+    np.testing.assert_array_equal(nibabel.load(tmp_path / "out" / "brain.nii.gz").dataobj, 100 - volume.dataobj)
+    told = capsys.readouterr().out
+    assert "note: DICOM files that were written keep the header" in told
+    assert str(before.PatientName) not in told
+    assert enhance(source / "scan", tmp_path / "one.tif", "--good", tmp_path / "good.npz") == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "one.tif"), 100 - before.pixel_array)

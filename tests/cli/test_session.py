@@ -107,7 +107,9 @@ def test_no_parameter_of_python_reaches_the_user(parameter):
         assert worded(error, Namespace()) == f"{words} must be 2; got 1."
 
 
-@pytest.mark.parametrize(("advice", "told"), [(None, "Lower --folds, or give finer groups."), ("Do so.", "Do so.")])
+@pytest.mark.parametrize(
+    ("advice", "told"), [(None, "Lower --folds, or give finer groups (--groups)."), ("Do so.", "Do so.")]
+)
 def test_errors_are_about_something(advice, told):
     with pytest.raises(AboutError) as caught, about("scans", advice):
         raise ParameterError("n_splits", "must be 2", "1", "Lower n_splits.")

@@ -1,5 +1,6 @@
 """Image files and folders of them as the columns of a Bunch."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import tifffile
 from pictures import images
 from PIL import Image
 
+from sklearn_medgan._parameters import ParameterError
 from sklearn_medgan.datasets import load_images
 
 
@@ -111,7 +113,7 @@ BAD_FOLDERS = {
     "an empty class": ({"a/1.png": GREY, "b/.x": b"x"}, r"expected images .* in .*/b; it holds nothing"),
     "a class of other files": ({"a/1.png": GREY, "b/x.txt": b"x"}, r"/b; it holds only other files \(x\.txt\)"),
     "both": ({"a/1.png": GREY, "2.png": GREY}, r"it holds both, images \(2\.png\) and subfolders \(a\)"),
-    "deeper": ({"a/1.png": GREY, "b/c/1.png": GREY}, r"it is nested deeper: b/c\. Move the images up"),
+    "masks": ({"a/images/1.png": GREY, "a/masks/1.png": GREY}, r"holds a/masks, .* no images to diagnose\. Move it"),
     "shapes": (
         {"1.png": GREY, "2.png": GREY, "3.png": GREY.T, "4.png": GREY[:5]},
         r"one shape; got 3, for example \(9, 11\) \(.*1\.png\) and \(11, 9\) \(.*3\.png\)\. Pass image_shape=",
@@ -168,3 +170,109 @@ def test_image_shape_takes_colour_and_npz(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.full((3, 20, 20), 7, np.int16))
     assert load_images(tmp_path / "folder", image_shape=(9, 8)).data.shape == (2, 9, 8, 4)
     np.testing.assert_array_equal(load_images(tmp_path / "a.npz", image_shape=(9, 8)).data, np.full((3, 9, 8), 7))
+
+
+def test_splits_hold_classes(tmp_path):
+    X = images(4)
+    save_images(tmp_path, train__a__1=X[0], train__b__1=X[1], test__a__1=X[2], Val__b__1=X[3])
+    loaded = load_images(tmp_path)
+    assert loaded.split.tolist() == ["Val", "test", "train", "train"]
+    assert loaded.target_names == ["a", "b"]
+    np.testing.assert_array_equal(loaded.target, [1, 0, 0, 1])
+    np.testing.assert_array_equal(load_images(tmp_path, subset="train").data, X[:2])
+    with pytest.raises(ValueError, match=r"one of \['all', 'Val', 'test', 'train'\] .*; got 'valid'"):
+        load_images(tmp_path, subset="valid")
+
+
+def test_folders_in_classes_are_patients(tmp_path):
+    X = images(5)
+    save_images(tmp_path, a__p1__1=X[0], a__p2__1=X[1], b__p2__1=X[2], b__p3__x__1=X[3], b__4=X[4])
+    loaded = load_images(tmp_path)
+    names = [Path(name).relative_to(tmp_path).as_posix() for name in loaded.filenames]
+    assert names == ["a/p1/1.png", "a/p2/1.png", "b/4.png", "b/p2/1.png", "b/p3/x/1.png"]
+    assert loaded.groups[1] == loaded.groups[3]  # a patient with images of both classes
+    assert len(set(loaded.groups)) == 4  # and one image that is of nobody known
+    with pytest.raises(
+        ParameterError, match=r"groups was expected to be a subfolder of each class; got none for .*b/4"
+    ):
+        load_images(tmp_path, groups="subfolder")
+    (tmp_path / "b" / "4.png").unlink()
+    np.testing.assert_array_equal(load_images(tmp_path, groups="subfolder").groups, [0, 1, 1, 2])
+    np.testing.assert_array_equal(load_images(tmp_path, groups=r"(\d)/").groups, [0, 1, 1, 2])
+
+
+def test_folders_that_say_images_are_no_patients(tmp_path):
+    save_images(tmp_path, a__images__1=GREY, b__images__1=GREY)
+    assert load_images(tmp_path).groups is None
+
+
+def test_patients_taken_for_classes_are_told_of(tmp_path):
+    for patient in "xyz":
+        (tmp_path / patient).mkdir()
+        tifffile.imwrite(tmp_path / patient / "a.tif", images(3), photometric="minisblack")
+    with pytest.warns(UserWarning, match=r"Each of the 3 classes .* one patient alone.*a CSV file") as caught:
+        load_images(tmp_path)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_unreadable_files_are_each_named_and_left_out_on_request(tmp_path, lazy):
+    X = images(4)
+    save_images(tmp_path, a__1=X[0], a__2=X[1], b__1=X[2], b__2=X[3])
+    for name in ("a/2.png", "b/1.png"):
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:60])
+    os.mkfifo(tmp_path / "b" / "pipe.png")
+    with pytest.raises(ValueError, match=r"2\.png is not an image"):
+        load_images(tmp_path, lazy=lazy).data[:]
+    with pytest.warns(UserWarning, match="Left out") as caught:
+        loaded = load_images(tmp_path, skip_unreadable=True, lazy=lazy)
+    np.testing.assert_array_equal(loaded.data[:], X[[0, 3]])
+    np.testing.assert_array_equal(loaded.target, [0, 1])
+    said = [str(warning.message) for warning in caught]
+    assert len(said) == 3
+    for text, name in zip(said, ("a/2.png", "b/1.png", "b/pipe.png"), strict=True):
+        assert text.startswith("Left out, since it cannot be read: ")
+        assert name in text
+    for name in ("a/1.png", "b/2.png"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"expected at least one image in .* that can be read: .*1\.png"):
+        load_images(tmp_path, skip_unreadable=True)
+
+
+def test_channels_make_grey_and_colour_alike(tmp_path):
+    """Red, green and blue of full strength have the luma of BT.601; grey stays, three times."""
+    colours = np.zeros((8, 9, 3), np.uint8)
+    colours[0, :3] = np.eye(3) * 255
+    alpha = np.dstack([GREY[:8, :9]] * 3 + [GREY[:8, :9]])
+    save_images(tmp_path, a=GREY[:8, :9], b=colours, c=alpha)
+    grey = load_images(tmp_path, channels=1).data
+    np.testing.assert_array_equal(grey[[0, 2]], [GREY[:8, :9]] * 2)
+    np.testing.assert_array_equal(grey[1, 0, :4], [76, 150, 29, 0])
+    rgb = load_images(tmp_path, channels=3, lazy=True).data[:]
+    np.testing.assert_array_equal(rgb[1], colours)
+    np.testing.assert_array_equal(rgb[[0, 2]], [np.dstack([GREY[:8, :9]] * 3)] * 2)
+    with pytest.raises(ParameterError, match=r"channels was expected to be 1 \(grey\), 3 \(RGB\) or None; got 2"):
+        load_images(tmp_path, channels=2)
+
+
+def test_a_window_cuts_other_files_too(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.arange(-100, 300, dtype=np.int16).reshape(1, 20, 20))
+    data = load_images(tmp_path / "a.tif", window=(100, 200)).data.ravel()
+    assert data.dtype == np.uint8
+    assert (data[:101] == 0).all()  # DICOM's linear window: from 0.5 below center - width / 2
+    assert (data[-100:] == 255).all()
+    assert data[200] == round(0.5 / 199 * 255 + 127.5)
+    with pytest.raises(ParameterError, match="where files are not DICOM"):
+        load_images(tmp_path / "a.tif", window="file")
+
+
+@pytest.mark.parametrize("target", ["file", "folder", "circle"])
+def test_links_out_of_the_folder_or_to_folders_are_refused(tmp_path, target):
+    save_images(tmp_path, data__a__1=GREY, secret__1=GREY)
+    where = {"file": "../../secret/1.png", "folder": "../../secret", "circle": ".."}[target]
+    (tmp_path / "data" / "a" / "link.png").symlink_to(where)
+    with pytest.raises(ValueError, match=r"link\.png is a link that leads out of .*Copy what"):
+        load_images(tmp_path / "data")
+    (tmp_path / "data" / "a" / "link.png").unlink()
+    (tmp_path / "data" / "a" / "link.png").symlink_to("1.png")
+    assert len(load_images(tmp_path / "data").data) == 2

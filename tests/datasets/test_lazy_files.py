@@ -41,8 +41,8 @@ def test_they_are_resized_as_those_that_are_loaded(folder):
 def test_only_files_that_are_asked_for_are_decoded(folder, monkeypatch):
     data = load_images(folder, lazy=True).data
     decoded = []
-    read_stack = _lazy_files.read_stack
-    monkeypatch.setattr(_lazy_files, "read_stack", lambda file: (decoded.append(file.name), read_stack(file))[1])
+    read = _lazy_files.read_images
+    monkeypatch.setattr(_lazy_files, "read_images", lambda file, form: (decoded.append(file.name), read(file, form))[1])
     data[1:5]
     assert decoded == ["2.png", "1.png", "2.tif"]  # the pages of one file together
 
