@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib import metadata
 
 from ._backend import backend_name
@@ -25,15 +26,20 @@ def show_versions() -> None:
     sklearn_medgan ...
     Python         ...
     """
+    for name, value in versions().items():
+        print(f"{name:<32} {value}")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return what `show_versions` prints, by name."""
     installed = metadata.packages_distributions()  # "tensorflow" may be there as tensorflow-cpu, say
-    versions = {package: installed.get(package, [])[:1] for package in PACKAGES}
-    lines = {
+    names = {package: installed.get(package, [])[:1] for package in PACKAGES}
+    return {
         "sklearn_medgan": __version__,
         "Python": platform.python_version(),
         "platform": platform.platform(),
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "not set"),
         "backend of Keras": backend_name(),
-        **{p: f"{metadata.version(name[0])} ({name[0]})" if name else "not installed" for p, name in versions.items()},
+        **{p: f"{metadata.version(name[0])} ({name[0]})" if name else "not installed" for p, name in names.items()},
     }
-    for name, value in lines.items():
-        print(f"{name:<32} {value}")

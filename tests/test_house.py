@@ -20,7 +20,7 @@ FLOORS = [
     {"benchmark", "report", "plotting"},
     {"cli"},
 ]
-MOST_ROOMS, MOST_FLOORS = 24, 6
+MOST_ROOMS, MOST_FLOORS = 25, 6
 LONGEST_FILE, LONGEST_CLASS, LONGEST_FUNCTION = 450, 350, 50
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

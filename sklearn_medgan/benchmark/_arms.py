@@ -128,6 +128,10 @@ class Arm:
         Modules without which the arm is left out, with a note.
     competes : bool, default=True
         False for a bound that no method can be held against, such as clean images: never the "best other arm".
+    about : str, default=""
+        What it is, a few words for a report.
+    show : callable, default=None
+        ``show(fold, shared, n_images) -> dict``: the training curves and pictures that a report has of `fit_shared`.
 
     Examples
     --------
@@ -150,6 +154,8 @@ class Arm:
     images_only: bool = False
     needs: tuple[str, ...] = ()
     competes: bool = True
+    about: str = ""
+    show: Callable | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -270,7 +276,8 @@ def classical_arm(*, ratio: float = 2.0, flip: bool = False) -> Arm:
     >>> arms = {**ARMS, "classical augmentation, flips": classical_arm(flip=True)}
     """
     prepare = partial(_moved_rows, ratio=float(ratio), flip=bool(flip))
-    return Arm("rows", prepare, share=LIGHT, images_only=True)
+    about = "training images shifted, and with another contrast"
+    return Arm("rows", prepare, share=LIGHT, images_only=True, about=about)
 
 
 # ---------------------------------------------------------------------------------------------------------- columns
@@ -328,15 +335,15 @@ def standardised(X: Any, y: Any, X_test: Any) -> Columns:
 
 def light_arms() -> dict[str, Arm]:
     """Return rows and columns of the protocol that take moments, by name."""
-    light: dict[str, Any] = {"share": LIGHT}
+    light = partial(Arm, share=LIGHT)
     return {
-        "none": Arm("rows", _plain, **light),
-        "class weights": Arm("rows", _weighted, per_classifier=True, **light),
-        "random oversampling": Arm("rows", _oversampled, **light),
-        "SMOTE": Arm("rows", _smote, needs=("imblearn",), **light),
+        "none": light("rows", _plain, about="the real training rows alone"),
+        "class weights": light("rows", _weighted, per_classifier=True, about="rare classes count for more in training"),
+        "random oversampling": light("rows", _oversampled, about="training rows of the rarer classes repeated"),
+        "SMOTE": light("rows", _smote, needs=("imblearn",), about="rows between neighbours of the rarer classes"),
         "classical augmentation": classical_arm(),
-        "pixels": Arm("columns", _plain, **light),
-        "PCA": Arm("columns", _components, **light),
-        "HOG": Arm("columns", _gradients, images_only=True, **light),
-        "patches (no GAN)": Arm("columns", _patches, images_only=True, **light),
+        "pixels": light("columns", _plain, about="the pixels, or the columns of the table, as they are"),
+        "PCA": light("columns", _components, about=f"{COMPONENTS} principal components of the pixels"),
+        "HOG": light("columns", _gradients, images_only=True, about="histograms of edge directions"),
+        "patches (no GAN)": light("columns", _patches, images_only=True, about="pixels and typical patches"),
     }

@@ -13,8 +13,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
+from .._parameters import check_whole
 from ._arms import KINDS, REFERENCES, Arm
 from ._estimator_arms import as_arm, default_arms
+from ._evidence import evidence_of
 from ._journal import Journal, describe, parameters_of
 from ._plan import Plan, Rows, check_diseased, check_folds, check_regimes, check_sizes, labelled_rows
 from ._result import BenchmarkResult
@@ -44,6 +46,7 @@ def diagnostic_benchmark(
     seeds: int | Iterable[int] = (0, 1, 2),
     reference: str | Mapping[str, str] | None = None,
     results: str | os.PathLike | None = None,
+    n_images: int = 0,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> BenchmarkResult:
@@ -93,6 +96,9 @@ def diagnostic_benchmark(
         finished). A call with the same settings goes on where the file ends; cells that failed are tried again.
         An arm is known by its name and its parameters, wherever its code stands; what a function of yours does is not
         looked at: give the arm another name, or name another file, after you have changed it.
+    n_images : int, default=0
+        Images that the result and its file keep for a report, of the first fold: this many training images of each
+        class beside synthetic ones, and this many test images before and after enhancement. 0: none of yours is kept.
     n_jobs : int, default=None
         Tasks at a time, by joblib: ``joblib.parallel_config("dask")`` puts them on a cluster. Classifiers that share
         the fit of a GAN or enhancer are one task.
@@ -146,6 +152,7 @@ def diagnostic_benchmark(
         folds=check_folds(rows, n_splits, seeds),
         arms=arms,
         classifiers=_resolve_classifiers(classifiers),
+        n_images=check_whole("n_images", n_images, 0),
     )
     notes += check_sizes(plan)
     of_regime, of_whom = check_diseased(diseased, rows, plan.regimes)
@@ -154,7 +161,8 @@ def diagnostic_benchmark(
         measure(plan, journal, n_jobs, verbose)
     cells = last_of_each(plan, journal.cells)
     table = build_table(plan, cells, references, of_regime)
-    return BenchmarkResult(table, cells, all_notes(plan, [*of_whom, *notes], cells), settings)
+    notes = all_notes(plan, [*of_whom, *notes], cells)
+    return BenchmarkResult(table, cells, notes, settings, evidence_of(plan, cells, of_regime))
 
 
 def _resolve_arms(

@@ -48,6 +48,7 @@ def run_task(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]
         shared.get()
     of_shared = _messages(caught)
     truth = plan.rows.codes[plan.split_of(task)[1]]
+    unseen = {arm for arm, _ in wanted if plan.arms[arm].show is not None and plan.is_shown(task)}
     for arm in dict.fromkeys(arm for arm, _ in wanted):
         prepared = _Once(plan.arms[arm].prepare)
         for name in (c for a, c in wanted if a == arm):
@@ -56,7 +57,21 @@ def run_task(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]
             if "predicted" in outcome:
                 outcome["balanced_accuracy"] = balanced_accuracy(truth, unpack(outcome["predicted"]))
             cell = {**task._asdict(), "arm": arm, "classifier": name, **outcome}
+            if arm in unseen and "error" not in outcome:
+                unseen.clear()  # the others have the fit in common
+                cell["shown"] = _shown(plan, fold, arm, shared)
             yield {**cell, "shared_seconds": shared.seconds, "warnings": of_shared + _messages(caught)}
+
+
+def _shown(plan: Plan, fold: Fold, arm: str, shared: _Once) -> dict:
+    """Return what a fit has to show, fit for JSON; or why that failed: the figures stand without it."""
+    try:
+        shown = plan.arms[arm].show(fold, shared.value(), plan.n_images)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    names = dict(zip(plan.rows.classes.tolist(), plan.rows.names, strict=True))
+    pictures = [{**each, "label": names.get(each["label"])} for each in shown["pictures"]]
+    return {**shown, "pictures": pictures}
 
 
 def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:

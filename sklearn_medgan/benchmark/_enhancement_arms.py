@@ -16,6 +16,7 @@ from ..enhancement import _filters, _guard
 from ..enhancement._enhancer import GANEnhancer
 from ..pipeline._rows import seed_parts
 from ._arms import Arm, Columns, Fold, flat, standardised
+from ._shown import show_enhancer
 
 GREY = 1 / 255  # a level of 8-bit images
 DEGRADED: dict[str, Any] = {
@@ -36,6 +37,7 @@ TREATMENTS = {
     "BM3D": ("bm3d",),
     "GANEnhancer": (),
 }
+IN_WORDS = {"clean": "the good images, a bound", "degraded": "the poor images as they are"}
 FILTERS = {"wavelet": "wavelet", "NLM": "non-local means", "TV": "total variation"}
 TUNED_ON = 8  # training images
 TUNED_BM3D = 2  # which takes seconds an image
@@ -88,12 +90,20 @@ class SharedEnhancement:
 
     def _restore(self, treatment: str, images: np.ndarray) -> np.ndarray:
         if treatment == "GANEnhancer":
-            rows = self._scale.decode(images).reshape(len(images), *self._fold.X.shape[1:])
-            return self._with_channels(self._scale.encode(self.enhancer.transform(rows)))
+            return self._with_channels(self._scale.encode(self.enhancer.transform(self._as_rows(images))))
         if treatment == "BM3D":
             return np.stack([_bm3d(image, self._strength_of_bm3d) for image in images])
         name = FILTERS[treatment]
         return np.stack([_filters.run_filter(name, self._strengths[name], image) for image in images])
+
+    def _as_rows(self, images: np.ndarray) -> np.ndarray:
+        """Return images as the user's: in their units and shape."""
+        return self._scale.decode(images).reshape(len(images), *self._fold.X.shape[1:])
+
+    def expected_error(self, some: slice) -> np.ndarray:
+        """Return the deviation that the enhancer expects of its error on some test images, in the user's units."""
+        rows = self._as_rows(self.poor["test"][some])
+        return self._with_channels(np.asarray(self.enhancer.uncertainty(rows, n_samples=None)))
 
     @cached_property
     def enhancer(self) -> Any:
@@ -198,6 +208,8 @@ def enhancement_arms(
                     images_only=True,
                     needs=TREATMENTS[treatment],
                     competes=treatment != "clean",
+                    about=IN_WORDS.get(treatment, f"poor images restored by {treatment}"),
+                    show=show_enhancer if treatment == "GANEnhancer" else None,
                 )
     return arms
 

@@ -16,6 +16,7 @@ from ..augmentation._augmenter import GANAugmenter
 from ..pipeline._dose import DOSES, choose_dose, inner_splits, judge_doses
 from ..pipeline._rows import draw_rows, seed_parts
 from ._arms import KINDS, Arm, Columns, Fold, flat, grown, light_arms
+from ._shown import show_gan
 from ._transfer_arms import FINE_TUNED, transfer_arms
 
 # -------------------------------------------------------------------------------------------------------------- GAN
@@ -116,12 +117,15 @@ def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float]
     ['hinge GAN rows', 'hinge GAN rows, chosen dose', 'hinge GAN columns']
     """
     augmenter = GANAugmenter() if augmenter is None else augmenter
-    shared: dict[str, Any] = {"share": name, "fit_shared": partial(_fit_gan, augmenter=augmenter, name=name)}
+    fit = partial(_fit_gan, augmenter=augmenter, name=name)
+    shared: dict[str, Any] = {"share": name, "fit_shared": fit, "show": show_gan}
     chosen = partial(_chosen_dose, name=name, doses=tuple(sorted(map(float, doses))))
     return {
-        f"{name} rows": Arm("rows", partial(_gan_rows, name=name), **shared),
-        f"{name} rows, chosen dose": Arm("rows", chosen, per_classifier=True, **shared),
-        f"{name} columns": Arm("columns", _gan_columns, **shared),
+        f"{name} rows": Arm("rows", partial(_gan_rows, name=name), about="synthetic rows drawn by a GAN", **shared),
+        f"{name} rows, chosen dose": Arm(
+            "rows", chosen, per_classifier=True, about="as many synthetic rows as inner folds favour", **shared
+        ),
+        f"{name} columns": Arm("columns", _gan_columns, about="features that a GAN has learned", **shared),
     }
 
 
@@ -130,7 +134,8 @@ def _conv_net_arm(augmenter: GANAugmenter) -> Arm:
     alone = {"adversarial_weight": 0.0, "n_patches": 0, "backbone": None, "max_iter": 2 * augmenter.max_iter}
     net = clone(augmenter).set_params(**alone)
     fit = partial(_fit_gan, augmenter=net, name="conv net")
-    return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True)
+    about = "features of a network trained on the labels alone"
+    return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True, about=about)
 
 
 def default_arms(max_iter: int | None = None, **parameters: Any) -> dict[str, Arm]:
@@ -160,12 +165,13 @@ def as_arm(name: str, value: Any) -> Arm:
         raise TypeError(
             f"Arm {name!r} must be an Arm or an estimator that can be fitted (an instance, not a class); got {value!r}."
         )
+    about = type(value).__name__
     if hasattr(value, "transform"):
-        return Arm("columns", partial(_transformed, name=name, transformer=value))
+        return Arm("columns", partial(_transformed, name=name, transformer=value), about=about)
     if hasattr(value, "fit_resample"):
-        return Arm("rows", partial(_resampled, name=name, sampler=value))
+        return Arm("rows", partial(_resampled, name=name, sampler=value), about=about)
     if hasattr(value, "predict") and "estimator" in value.get_params(deep=False):
-        return Arm("rows", partial(_wrapped, name=name, wrapper=value), per_classifier=True)
+        return Arm("rows", partial(_wrapped, name=name, wrapper=value), per_classifier=True, about=about)
     raise TypeError(
         f"Arm {name!r}: {value!r} has neither transform nor fit_resample, nor a classifier of its own in a parameter "
         "'estimator'. Pass a classifier in classifiers=, or write an Arm."

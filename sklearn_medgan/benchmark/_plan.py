@@ -319,6 +319,7 @@ class Plan:
     folds: Mapping[int, list]
     arms: Mapping
     classifiers: Mapping
+    n_images: int = 0  # that an arm shows
 
     def tasks(self) -> Iterator[Task]:
         """Return units of work, in the order of the table."""
@@ -346,6 +347,10 @@ class Plan:
         train, test = self.folds[task.seed][task.fold]
         rng = np.random.RandomState(derive_seed("regime", task.regime, task.seed, task.fold))
         return self.regime(task.regime).thin(train, self.rows.codes, rng), test
+
+    def is_shown(self, task: Task) -> bool:
+        """Return whether a report shows what was fitted: in the first fold of each regime."""
+        return task.seed == next(iter(self.folds)) and task.fold == 0
 
     def sent(self) -> Plan:
         """Return the same without the rows, which travel on their own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import os
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..report import fragment, page
 from ._table import COLUMNS, sentence
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ SHOWN = {
     "verdict": "verdict",
     "seconds": "fit, s",
 }
-STYLE = (
-    "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:75em;padding:0 1em}table{border-collapse:collapse}"
-    "th,td{padding:.25em .7em;text-align:left;border-bottom:1px solid #ccc;font-variant-numeric:tabular-nums}"
-    ".gain{background:#e3f4e3}.loss,.failed{background:#fae3e3}"
-)
 
 
 @dataclass
@@ -51,12 +46,19 @@ class BenchmarkResult:
         What a reader has to know besides: groups of two classes, arms left out, warnings of fits, doses chosen.
     settings : dict
         What was measured on which data.
+    evidence : dict
+        What a report shows besides: `unit`, `classes` with their `counts`, `n_groups` (None without groups), `diseased`
+        classes by regime, `arms` in words; `lines`, one a row of the table (None where it failed), with `confusion`
+        (n_classes, n_classes), mean counts over seeds, true classes first, `recalls` of the classes with their 95 %
+        intervals, `curve` (true positive rates at 101 false positive rates from 0 to 1, and the area) and `groups`;
+        and `shown`, training curves and pictures of the first fold.
     """
 
     table: list[dict]
     cells: list[dict] = field(repr=False)
     notes: list[str]
     settings: dict = field(repr=False)
+    evidence: dict = field(default_factory=dict, repr=False)
 
     @property
     def verdict_(self) -> dict[tuple[str, str, str], str]:
@@ -148,36 +150,42 @@ class BenchmarkResult:
         rows = [list(SHOWN.values()), ["---"] * len(SHOWN), *self._shown()]
         return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
 
-    def to_html(self, path: str | os.PathLike | None = None) -> str:
-        """Return the table with verdicts and notes as one page without scripts or links.
+    def to_html(
+        self,
+        path: str | os.PathLike | None = None,
+        *,
+        title: str = "Diagnostic benchmark",
+        command: str | None = None,
+        about: Sequence[str] = (),
+    ) -> str:
+        """Return a report as one HTML file that fetches nothing: the verdict first, then what it rests on.
+
+        It has the intervals, ROC curves and confusions with their operating points, classes and groups that fail, what
+        was trained, all figures, and the protocol. Images are in it where `diagnostic_benchmark` was told `n_images`.
 
         Parameters
         ----------
         path : path-like, default=None
             File to write to.
+        title : str, default="Diagnostic benchmark"
+            What it is about, such as the name of the data.
+        command : str, default=None
+            The line that made it.
+        about : sequence of str, default=()
+            Sentences on the data.
 
         Returns
         -------
         str
             What is written.
         """
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in SHOWN.values())
-        body = "".join(
-            f'<tr class="{row["verdict"].split()[0]}">'
-            + "".join(f"<td>{html.escape(cell)}</td>" for cell in shown)
-            + "</tr>\n"
-            for row, shown in zip(self.table, self._shown(), strict=True)
-        )
-        lines = "".join(f"<li>{html.escape(line)}</li>\n" for line in self.summary().splitlines())
-        page = (
-            f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Diagnostic benchmark</title>'
-            f"<style>{STYLE}</style></head><body><h1>Diagnostic benchmark</h1>\n"
-            f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n<ul>\n{lines}</ul>\n"
-            "<p>Research use; not a medical device.</p></body></html>\n"
-        )
+        text = page(self, title=title, command=command, about=list(about))
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
-        return page
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def _repr_html_(self) -> str:
+        return fragment(self)
 
     def summary(self) -> str:
         """Return what may be claimed, in words: counts, every gain and loss, what failed, notes.

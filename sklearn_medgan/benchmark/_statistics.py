@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import auc, roc_auc_score, roc_curve
 
 LEVEL = 0.05
 INTERVAL = 0.95
+GRID = np.linspace(0.0, 1.0, 101)  # false positive rates at which curves are averaged
 SPECIFICITY = 0.9  # of the second operating point
 SMALLEST = 1e-12  # below it a difference is rounding
 
@@ -52,6 +53,33 @@ def suspicion(scores: np.ndarray, ill: tuple[int, ...], are_probabilities: bool)
     if are_probabilities or len(ill) == 1:
         return scores[:, is_ill].sum(1)
     return scores[:, is_ill].max(1) - scores[:, ~is_ill].max(1)
+
+
+def roc(truths: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """Return the true positive rates at `GRID` and the area, means over classes; None where no class can be told.
+
+    Parameters
+    ----------
+    truths : ndarray of shape (n, n_classes), bool
+        Which rows are of each class. A class without a row, or without another one, is left out.
+    scores : ndarray of shape (n, n_classes), float64
+        Higher for rows that are of the class.
+
+    Returns
+    -------
+    tuple of ndarray of shape (101,), float64, and float, or None
+
+    References
+    ----------
+    Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 861-874, 2006, section 8.2: vertical
+    averages.
+    """
+    there = [k for k in range(truths.shape[1]) if 0 < truths[:, k].sum() < len(truths)]
+    curves = [roc_curve(truths[:, k], scores[:, k])[:2] for k in there]
+    if not curves:
+        return None
+    rates = np.mean([np.interp(GRID, *curve) for curve in curves], axis=0)
+    return rates, float(np.mean([auc(*curve) for curve in curves]))
 
 
 def threshold(scores: np.ndarray, is_ill: np.ndarray, specificity: float = SPECIFICITY) -> float:
@@ -152,6 +180,45 @@ def paired_difference(
     least = 2.0 ** (1 - n_groups)  # as many signs can a difference of groups have
     found = PairedDifference.of(mean, error, freedom)
     return replace(found, p=max(found.p, least))
+
+
+def share_interval(
+    right: np.ndarray, among: np.ndarray, groups: np.ndarray, fold_of: np.ndarray
+) -> tuple[float, float, float]:
+    """Return a share of rows, mean over seeds, with its 95 % interval: Wilson's, for as many rows as clusters weigh.
+
+    Rows of a group, and rows that one fit has tested, are not independent: by the variance of `two_way_variance` they
+    weigh as much as fewer independent ones. Where all or none are right there is no variance, and they weigh as their
+    groups. The quantile is that of t, with one degree of freedom less than the fewest clusters.
+
+    Parameters
+    ----------
+    right : ndarray of shape (n_seeds, n), bool
+        What is counted.
+    among : ndarray of shape (n,), bool
+        Rows whose share it is, one or more.
+    groups : ndarray of shape (n,), int
+    fold_of : ndarray of shape (n_seeds, n), int
+        A fold of a seed is a fit.
+
+    Returns
+    -------
+    tuple of three floats
+        Share, low end and high end.
+
+    References
+    ----------
+    Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American Statistical
+    Association 22, 209-212, 1927. Korn and Graubard, "Confidence intervals for proportions with small expected number
+    of positive counts estimated from survey data", Survey Methodology 24, 193-201, 1998: the effective number of rows.
+    """
+    share, n_groups = float(right[:, among].mean()), len(np.unique(groups[among]))
+    variance = two_way_variance(np.where(among, right - share, 0.0) / among.sum(), groups, fold_of)
+    weight = n_groups if variance < SMALLEST else min(float(among.sum()), share * (1 - share) / variance)
+    freedom = max(1, min(n_groups, sum(len(np.unique(row[among])) for row in fold_of)) - 1)
+    square = float(stdtrit(freedom, 0.5 + INTERVAL / 2)) ** 2 / weight
+    middle, half = (share + square / 2) / (1 + square), np.sqrt(square * (share * (1 - share) + square / 4))
+    return share, max(0.0, float(middle - half / (1 + square))), min(1.0, float(middle + half / (1 + square)))
 
 
 def mean_difference(differences: Sequence[PairedDifference]) -> PairedDifference:

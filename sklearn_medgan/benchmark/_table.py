@@ -94,7 +94,7 @@ class Predictions:
     def difference(self, first: tuple, second: tuple) -> statistics.PairedDifference:
         """Return what the first has more than the second."""
         rows = self.plan.rows
-        fold_of = np.stack([_fold_of(folds) for folds in self.plan.folds.values()])
+        fold_of = np.stack([fold_numbers(folds) for folds in self.plan.folds.values()])
         return statistics.paired_difference(rows.codes, rows.groups, fold_of, self.of[first], self.of[second])
 
 
@@ -107,10 +107,10 @@ def last_of_each(plan: Plan, cells: list[dict]) -> list[dict]:
 
 def build_table(plan: Plan, cells: list[dict], references: dict, diseased: dict) -> list[dict]:
     """Return rows of the table, dicts of `COLUMNS`; `references` by arm, positions of `diseased` classes by regime."""
-    lines = _lines(plan, cells)
+    lines = lines_of(plan, cells)
     n_folds = sum(map(len, plan.folds.values()))
     whole = {line.key: line for line in lines if not line.error(n_folds)}
-    compared = Predictions(plan, {key: _by_row(plan, line, "predicted", int) for key, line in whole.items()})
+    compared = Predictions(plan, {key: by_row(plan, line, "predicted", int) for key, line in whole.items()})
     table = []
     for line in lines:
         row: dict[str, Any] = dict.fromkeys(COLUMNS, NAN)
@@ -129,7 +129,7 @@ def build_table(plan: Plan, cells: list[dict], references: dict, diseased: dict)
     return table
 
 
-def _lines(plan: Plan, cells: list[dict]) -> list[Line]:
+def lines_of(plan: Plan, cells: list[dict]) -> list[Line]:
     found = {key_of(cell): cell for cell in cells}
     places = [(seed, fold) for seed, folds in plan.folds.items() for fold in range(len(folds))]
     lines = []
@@ -142,7 +142,7 @@ def _lines(plan: Plan, cells: list[dict]) -> list[Line]:
     return lines
 
 
-def _by_row(plan: Plan, line: Line, name: str, dtype: type) -> np.ndarray:
+def by_row(plan: Plan, line: Line, name: str, dtype: type) -> np.ndarray:
     """Return values of a cell's array in the order of the rows, (n_seeds, n, ...)."""
     result: Any = None
     for i, (seed, folds) in enumerate(plan.folds.items()):
@@ -165,7 +165,7 @@ def _figures(plan: Plan, line: Line, predicted: np.ndarray, diseased: tuple[int,
     cells = list(line.cells.values())
     if any(cell["scores"] is None for cell in cells):
         return figures
-    scores = _by_row(plan, line, "scores", np.float64)
+    scores = by_row(plan, line, "scores", np.float64)
     parts = [(i, test) for i, folds in enumerate(plan.folds.values()) for _, test in folds]
     areas = [statistics.macro_auc(codes[test], scores[i, test]) for i, test in parts]
     figures["auc"] = float(np.nanmean(areas)) if not np.isnan(areas).all() else NAN
@@ -173,7 +173,7 @@ def _figures(plan: Plan, line: Line, predicted: np.ndarray, diseased: tuple[int,
     if diseased:
         suspicions = [statistics.suspicion(row, diseased, are_probabilities) for row in scores]
         at_90 = [
-            statistics.sensitivity_specificity(is_ill, statistics.at_specificity(row, is_ill, _fold_of(folds)))
+            statistics.sensitivity_specificity(is_ill, statistics.at_specificity(row, is_ill, fold_numbers(folds)))
             for row, folds in zip(suspicions, plan.folds.values(), strict=True)
         ]
         figures["sensitivity_at_90"], figures["specificity_at_90"] = map(float, np.mean(at_90, axis=0))
@@ -182,7 +182,7 @@ def _figures(plan: Plan, line: Line, predicted: np.ndarray, diseased: tuple[int,
     return figures
 
 
-def _fold_of(folds: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def fold_numbers(folds: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Return number of the fold that tests each row."""
     numbers = np.empty(sum(len(test) for _, test in folds), int)
     for fold, (_, test) in enumerate(folds):

@@ -63,10 +63,15 @@ def transfer_arms(backbone: Any = "auto", *, max_iter: int | None = None, max_ti
         name: value for name, value in {"max_iter": max_iter, "max_time": max_time}.items() if value is not None
     }
     tuned = partial(_fine_tuned, network=FineTunedNetwork(backbone=backbone, **given))
+    about = "features of a network pretrained on photographs"
     return {
-        "pretrained features": Arm("columns", partial(_pretrained, pixels=False), **frozen, **of_images),
-        "pretrained features and pixels": Arm("columns", partial(_pretrained, pixels=True), **frozen, **of_images),
-        FINE_TUNED: Arm("columns", _as_told, share=FINE_TUNED, fit_shared=tuned, **of_images),
+        "pretrained features": Arm("columns", partial(_pretrained, pixels=False), about=about, **frozen, **of_images),
+        "pretrained features and pixels": Arm(
+            "columns", partial(_pretrained, pixels=True), about=f"{about}, and the pixels", **frozen, **of_images
+        ),
+        FINE_TUNED: Arm(
+            "columns", _as_told, share=FINE_TUNED, fit_shared=tuned, about="that network trained on", **of_images
+        ),
     }
 
 

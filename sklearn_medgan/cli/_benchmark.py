@@ -125,6 +125,7 @@ class Job:
     out: Path | None = None
     report: Path | None = None
     picture: Path | None = None
+    n_images: int = 0
     resume: bool = False
     reference: str | None = None
     left_out: tuple[str, ...] = ()
@@ -175,6 +176,7 @@ class Job:
             seeds=self.seeds,
             reference=self.reference,
             results=self.out,
+            n_images=self.n_images,
             n_jobs=n_jobs,
             verbose=1,
         )
@@ -218,6 +220,7 @@ def _job(options: argparse.Namespace, data: Data, extent: Extent, max_iter: int 
         folds=options.folds or extent.folds,
         seeds=list(extent.seeds if options.seeds is None else options.seeds),
         max_iter=max_iter,
+        n_images=options.show_images if (paths["report"] or Path()).suffix.lower() == ".html" else 0,
         resume=options.resume,
         **paths,
     )
@@ -336,10 +339,10 @@ def deliver(job: Job, result: BenchmarkResult, command: str, write: Callable) ->
 
 
 def write_report(job: Job, result: BenchmarkResult, command: str, path: Path) -> None:
-    """Return the table with what may be claimed; its suffix gives the form."""
+    """Write what was found; the suffix gives the form."""
     suffix = path.suffix.lower()
     if suffix == ".html":
-        result.to_html(path)
+        result.to_html(path, title=job.data.name, command=command, about=job.describe().splitlines())
     elif suffix == ".json":
         result.to_json(path)
     else:

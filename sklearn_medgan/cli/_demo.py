@@ -10,21 +10,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.svm import SVC
 
 from ..augmentation._augmenter import GANAugmenter
 from ..augmentation._canvas import LONGEST
-from ..benchmark import ARMS, Arm, BenchmarkResult, gan_arms
+from ..benchmark import ARMS, BenchmarkResult, gan_arms
 from ..benchmark._estimator_arms import gan_rows_and_columns
-from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job
+from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job, write_report
 from ._data import Data, embedded, load_own
 from ._inputs import how_to_read
 from ._session import Session
 
 FOLDS, N_SEEDS = 2, 2
+N_SHOWN = 6  # images of each class in a report
 C = 10.0
 MOST_PER_CLASS, MOST_ROWS = 200, 1200
 GAN_SIZE = 32  # pixels a side of the GAN's images, fewer than the default, to take minutes
@@ -35,7 +35,7 @@ SHOWN = ("arm", "balanced_accuracy", "difference", "verdict", "seconds")
 
 
 def run(options: argparse.Namespace, session: Session) -> int:
-    """Compare the pipelines on each set, show table, verdict and notes, and draw what the GAN has learned.
+    """Compare the pipelines on each set, show table, verdict and notes, and write a report.
 
     Returns
     -------
@@ -47,23 +47,23 @@ def run(options: argparse.Namespace, session: Session) -> int:
     OSError, ValueError
         For a folder that cannot be written to, a file that cannot be read, or rows that cannot be compared on.
     KeyboardInterrupt
-        After Ctrl-C, when what is finished has been shown and drawn.
+        After Ctrl-C, when what is finished has been shown.
     """
     session.write("Loading scikit-learn and the data ...")
     folder = prepare_folder(options.out)
-    demonstrations = [Demonstration(*each) for each in jobs(options)]
-    for each in demonstrations:
-        each.job.check()
+    demonstrations = jobs(options)
+    for _, job in demonstrations:
+        job.check()
     session.load_backend()
-    for each in demonstrations:
-        each.run(folder, session.write)
+    for word, job in demonstrations:
+        demonstrate(job, folder / f"{word}.html", options.command, session.write)
     session.tell_notes()
     session.write(f"\n{DISCLAIMER}\n{session.seconds()}")
     return 0
 
 
 def jobs(options: argparse.Namespace) -> list[tuple[str, Job]]:
-    """Return the sets to compare on, each with the first word of its pictures' names."""
+    """Return the sets to compare on, each with the word that its report is named by."""
     if options.data is None:
         sets = {word: embedded()[word] for word in ("retina", "breast_cancer")}
     else:
@@ -80,7 +80,8 @@ def job_of(data: Data, max_iter: int | None, seed: int) -> Job:
     is_table = data.X.ndim == 2
     max_iter = max_iter or (GANAugmenter().max_iter if is_table else IMAGE_STEPS)
     columns = gan_arms(GANAugmenter(max_iter=max_iter, gan_size=GAN_SIZE))["GAN columns"]
-    grown = replace(columns, prepare=partial(gan_rows_and_columns, name="GAN"))
+    about = "features that a GAN has learned, and synthetic rows drawn by it"
+    grown = replace(columns, prepare=partial(gan_rows_and_columns, name="GAN"), about=about)
     transfer = {} if is_table else {TRANSFER: ARMS[TRANSFER]}
     if not is_table and max(data.X.shape[1:3]) > GAN_SIZE:
         note = f"The GAN works on images of at most {GAN_SIZE} pixels a side instead of {LONGEST}."
@@ -94,6 +95,7 @@ def job_of(data: Data, max_iter: int | None, seed: int) -> Job:
         folds=FOLDS,
         seeds=[(seed + k) % 2**31 for k in range(N_SEEDS)],
         max_iter=max_iter,
+        n_images=N_SHOWN,
         reference=ALONE if is_table else TRANSFER,
     )
 
@@ -111,45 +113,19 @@ def thinned(data: Data, seed: int) -> Data:
     return replace(data, X=data.X[kept], y=data.y[kept], groups=groups, notes=(*data.notes, note))
 
 
-class Demonstration:
-    """The comparison on one set, and the last GAN of it, for the pictures."""
-
-    def __init__(self, word: str, job: Job) -> None:
-        self.word, self.augmenter = word, None
-        self.job = replace(job, arms={name: self._watched(arm) for name, arm in job.arms.items()})
-
-    def _watched(self, arm: Arm) -> Arm:
-        fit = arm.fit_shared
-        return arm if fit is None else replace(arm, fit_shared=partial(self._fit, fit=fit))
-
-    def _fit(self, fold: Any, *, fit: Callable) -> Any:
-        shared = fit(fold)
-        self.augmenter = getattr(shared, "gan", self.augmenter)
-        return shared
-
-    def run(self, folder: Path, write: Callable[[str], None]) -> None:
-        """Measure, show and draw; after Ctrl-C what there is, and the interrupt goes on."""
-        write(f"\n{self.job.describe()}\n")
-        with tempfile.TemporaryDirectory() as place:
-            out = Path(place) / "cells.jsonl"
-            try:
-                write(f"\n{told(replace(self.job, out=out).measure(None))}\n")
-            except KeyboardInterrupt:
-                write(f"\n{finished(out)}\n")
-                raise
-            finally:
-                self._draw(folder, write)
-
-    def _draw(self, folder: Path, write: Callable[[str], None]) -> None:
-        if self.augmenter is None:
-            return
+def demonstrate(job: Job, report: Path, command: str, write: Callable[[str], None]) -> None:
+    """Measure, show and write a report; after Ctrl-C show what there is, and the interrupt goes on."""
+    write(f"\n{job.describe()}\n")
+    with tempfile.TemporaryDirectory() as place:
+        out = Path(place) / "cells.jsonl"
         try:
-            for path in draw(self.augmenter, self.job.data, folder, self.word):
-                write(f"wrote {path}")
-        except ImportError as error:
-            if error.name is None or not error.name.startswith("matplotlib"):
-                raise
-            write('No pictures: they need matplotlib. Install it with: pip install "sklearn-medgan[plot]"')
+            result = replace(job, out=out).measure(None)
+        except KeyboardInterrupt:
+            write(f"\n{finished(out)}\n")
+            raise
+    write(f"\n{told(result)}\n")
+    write_report(job, result, command, report)
+    write(f"wrote {report}")
 
 
 def told(result: BenchmarkResult) -> str:
@@ -167,29 +143,8 @@ def finished(path: Path) -> str:
     return "\n".join(["Interrupted. Finished, and too few to compare:" if scores else "Interrupted.", *means])
 
 
-def draw(augmenter: GANAugmenter, data: Data, folder: Path, word: str) -> list[Path]:
-    """Write the training curves, and for images a grid of samples; return their paths."""
-    from matplotlib.figure import Figure
-
-    from ..plotting._history import TrainingHistoryDisplay
-    from ..plotting._samples import SampleGridDisplay
-
-    figures = {"history": Figure(figsize=(11, 3), layout="constrained")}
-    TrainingHistoryDisplay.from_estimator(augmenter, ax=figures["history"].subplots(1, 3))
-    if data.X.ndim > 2:
-        figures["samples"] = Figure(figsize=(11, 1 + 0.7 * len(data.class_names)))
-        SampleGridDisplay.from_estimator(
-            augmenter, data.X, data.y, display_labels=data.class_names, ax=figures["samples"].subplots()
-        )
-    paths = []
-    for name, figure in sorted(figures.items()):
-        paths.append(folder / f"{word}_{name}.png")
-        figure.savefig(paths[-1], dpi=120, bbox_inches="tight")
-    return paths
-
-
 def prepare_folder(out: str) -> Path:
-    """Return the folder for pictures, made where missing and proven writable.
+    """Return the folder for reports, made where missing and proven writable.
 
     Raises
     ------

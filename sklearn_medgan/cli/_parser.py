@@ -62,7 +62,7 @@ def _add_demo(commands: Any) -> None:
         help="your own images: a folder with one subfolder per class, a CSV file with path, label and patient, "
         "or an .npz file of X, y and where known group, or in MedMNIST's form; PNG, JPEG, TIFF, DICOM, NIfTI",
     )
-    demo.add_argument("--out", metavar="DIR", default="medgan_demo", help="folder for the pictures (%(default)s)")
+    demo.add_argument("--out", metavar="DIR", default="medgan_demo", help="folder for the reports (%(default)s)")
     demo.add_argument(
         "--max-iter", metavar="N", type=_whole(1), help="updates of each GAN (80 on images, the default on a table)"
     )
@@ -154,7 +154,17 @@ def _add_benchmark_files(compare: Any) -> None:
     files.add_argument(
         "--resume", action="store_true", help="go on with a results file, and replace what is made of it"
     )
-    files.add_argument("--report", metavar="FILE", help="also the table and verdicts: .md, .html or .json")
+    files.add_argument(
+        "--report", metavar="FILE", help="also a report: .html, the whole of it in one file; .md or .json, its table"
+    )
+    files.add_argument(
+        "--show-images",
+        metavar="N",
+        type=_whole(0, 20),
+        default=4,
+        help="images of yours in a report in .html, of each class beside synthetic ones, or before and after "
+        "enhancement; 0 for none (%(default)s)",
+    )
     files.add_argument("--picture", metavar="FILE", help="also a picture of the intervals: .png, .svg or .pdf")
     files.add_argument("--jobs", metavar="N", type=_whole(1, 1024), help="processes (1)")
 
