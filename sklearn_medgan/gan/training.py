@@ -29,8 +29,9 @@ from .sharing import check_alike, check_shares
 from .state import BETA_2, Player, State, adam
 
 # Rows that networks take at once, whatever their number. A multiple of 48, because the matrix kernels take 12, 24 or 48
-# rows and sum those left over in another order: of 64 rows the last differed. A convolution has a row for each pixel.
-INFERENCE_BATCH, IMAGES_TO_COLUMNS = 48, 12
+# rows and sum those left over in another order: of 64 rows the last differed. To a convolution each pixel is a row, so
+# images go through the discriminator one by one: no kernel sees two, and one image does not wait for a group.
+INFERENCE_BATCH, IMAGES_TO_COLUMNS = 48, 1
 METRICS = (
     "generator_loss",
     "discriminator_loss",
