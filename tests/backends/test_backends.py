@@ -45,6 +45,18 @@ def test_uniform_numbers_fill_their_range():
     np.testing.assert_allclose(drawn.mean(), 1.0, atol=0.15)
 
 
+def test_pieces_of_a_vector_pass_their_gradients_on_and_an_unread_one_passes_zeros():
+    flat = ops.convert_to_tensor(np.arange(7, dtype=np.float32))
+
+    def value(flat):
+        pieces = backend.split(flat, [2, 4, 1])
+        return ops.sum(pieces[0] ** 2) + 3 * ops.sum(pieces[2]), tuple(pieces)
+
+    _, pieces, (gradient,) = value_and_gradients(value, flat)
+    assert [ops.convert_to_numpy(piece).tolist() for piece in pieces] == [[0, 1], [2, 3, 4, 5], [6]]
+    assert ops.convert_to_numpy(gradient).tolist() == [0, 2, 0, 0, 0, 0, 3]
+
+
 def test_gradients_are_those_of_the_closed_form_and_can_be_differentiated():
     x, y = ops.convert_to_tensor(np.float32([1, 2, 3])), ops.convert_to_tensor(np.float32([4, 5, 6]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ TRACES = True
 ANY_LENGTH = True
 PARALLEL = 4  # items that `each` may work at, each by itself, where threads are free
 
-spec, split = tf.TensorSpec, tf.split
+spec = tf.TensorSpec
 fold_in = tf.random.experimental.stateless_fold_in
 
 
@@ -74,6 +75,18 @@ def pullback(function: Callable, *inputs: tf.Tensor) -> tuple[tuple, Any, Callab
         return tape.gradient(list(targets), list(inputs), list(pulls))
 
     return outputs, others, pull
+
+
+def split(flat: tf.Tensor, sizes: list[int]) -> Sequence[tf.Tensor]:
+    """Cut by slices, which share the vector's memory: `tf.split` copies all pieces, also those that nothing reads."""
+    ends = list(itertools.accumulate(sizes))
+
+    @tf.custom_gradient
+    def cut(flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
+        pieces = [flat[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+        return pieces, lambda *gradients: tf.concat(gradients, 0)
+
+    return cut(flat)
 
 
 def split_key(key: tf.Tensor, n: int) -> Sequence[tf.Tensor]:
