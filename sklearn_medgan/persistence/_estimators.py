@@ -45,7 +45,7 @@ FITTED = {
         **OF_BOTH,
         "_config": "restorer configuration",
         "_restoration": "|".join(key for key in RECORDS if key.startswith("restoration ")),
-        "_error_model": "error model",
+        "_error_model": "error model|NoneType",
         "guard_report_": "dict",
     },
 }

@@ -427,12 +427,12 @@ def test_an_error_while_writing_leaves_nothing(fake, good, tmp_path, monkeypatch
         png(tmp_path / "in" / f"{name}.png", image())
     calls = []
 
-    def full(path, stack):
+    def full(path, *of_image):
         calls.append(path.write_bytes(b"half"))
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_enhance, "write_stack", full)
+    monkeypatch.setattr(_enhance, "write_restored", full)
     assert enhance(tmp_path / "in", tmp_path / "out", "--good", good) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert tree(tmp_path) == {"in/a.png", "in/b.png", "good.npz"}
