@@ -6,9 +6,11 @@ closed form, or nearly so. Training then goes by pairs (Bulat et al. 2018, arXiv
 adversary; here it is known but for some numbers).
 
 - Tone and shading: in each part of the field of view, quantiles of the poor images are quantiles of the good ones
-  through a common curve, times a gain of the place. Means of blocks are looked at, in which noise averages out.
+  through a common curve, times a gain of the place. Means of blocks are looked at, in which noise averages out, and of
+  good images blurred as the poor ones are: a curve would take the contrast that blur costs fine structure for its own.
+  The curve is a power, but where quantiles are known better than to a few hundredths: patients differ.
 - Blur and noise: the power spectrum of the poor images is that of the good ones times a Gaussian, plus that of the
-  noise, part of it white and part of it correlated.
+  noise, white and, where it must be, correlated. Bands count by how much their power varies from image to image.
 - How noise depends on brightness: from differences of neighbouring pixels that are of equal brightness.
 """
 
@@ -23,16 +25,23 @@ import numpy as np
 from ._tone import ToneCurve
 
 LEVELS = np.concatenate([[0, 0.002, 0.005, 0.01], np.linspace(0.02, 0.98, 49), [0.99, 0.995, 0.998, 1]])
+COMPARED = LEVELS[1:-1]  # quantiles: noise widens the range
 OF_PARTS = np.linspace(0.02, 0.98, 25)  # quantiles compared in each part of the field of view
-PARTS, ORDER, ROUNDS = 6, 2, 6  # parts a side, order of the shading's cosines, rounds between curve and shading
+PARTS, ORDER = 6, 2  # parts a side, order of the shading's cosines
+ROUNDS, AGAIN = 6, 2  # between curve and shading; between these and the blur
+POWERS, USUAL_POWER = np.exp(np.linspace(-1.2, 1.2, 49)), 0.5  # of the curve; usual size of the logarithm
+GROUPS = 8  # of images, whose quantiles tell how well those of all are known
+USUAL_REST, ROUGHLY = 0.02, 0.003  # of the scale: of the curve beside a power; least error of a quantile
 USUAL_SHADING, SPREAD_OF_PARTS = 0.2, 0.5  # logarithms: of a coefficient, and of a part's mean from image to image
 FINEST, BLOCKS = 4, 14  # pixels a block's side at most, and blocks a side at least
 ALIKE = 1e-3  # of the scale: levels this near count as one, such as those of a black background
 BANDS, FROM, TO = 20, 0.04, 0.71  # of the power spectrum, in cycles a pixel
+LEAST_ERROR, USUAL_CONTRAST = 0.01, 0.05  # logarithms of power: of a band; between sites after tone and shading
+OF_CORRELATED = 4.0  # standard errors that correlated noise has to explain
 MARGIN = 12  # pixels that an image is continued by before it is blurred
 BRIGHTNESSES = 8
 BLUR_VARIES, NOISE_VARIES = 0.3, 0.2  # from image to image: share of the variance, logarithm of the deviation
-LIMITS = np.array([[-0.3, 6.0], [-25.0, 0.0], [-25.0, 0.0], [np.log(0.3), np.log(8.0)]])  # of the spectrum's fit
+LIMITS = np.array([[-0.3, 6.0], [-25.0, 0.0], [-25.0, 0.0], [np.log(0.3), np.log(8.0)], [-1.5, 1.5]])  # of the fit
 
 
 class Noise(NamedTuple):
@@ -74,12 +83,18 @@ class SiteShift:
     @classmethod
     def learn(cls, poor: np.ndarray, good: np.ndarray) -> SiteShift:
         """Return the shift from good to poor images, each (n, height, width, channels) in fractions of the scale."""
-        of_channels = [tone_and_shading(poor[..., i], good[..., i]) for i in range(poor.shape[3])]
-        good_levels, poor_levels, field = (np.stack(parts, -1) for parts in zip(*of_channels, strict=True))
+        side = int(np.clip(min(*poor.shape[1:3], *good.shape[1:3]) // BLOCKS, 1, FINEST))
+        points = np.quantile(good, LEVELS, (0, 1, 2))
         limits = float(poor.min()), float(poor.max())
-        shift = cls(good_levels, poor_levels, field, limits, 0.0, Noise(0.0, 0.0, 1.0), np.zeros(1), np.ones(1))
-        expected = np.stack([shift.toned(image) for image in good])
-        blur, noise = blur_and_noise(poor, expected)
+        shift = cls(points, points, np.zeros((5, 1)), limits, 0.0, Noise(0.0, 0.0, 1.0), np.zeros(1), np.ones(1))
+        blur, blocks = 0.0, _blocks(poor, side)
+        for _ in range(AGAIN):
+            of_good = _blocks(_filtered(good, np.full(len(good), blur)), side)
+            channels = [tone_and_shading(blocks[..., i], of_good[..., i], points[:, i]) for i in range(poor.shape[3])]
+            levels, field = (np.stack(parts, -1) for parts in zip(*channels, strict=True))
+            shift = replace(shift, poor=levels, shading=field)
+            expected = np.stack([shift.toned(image) for image in good])
+            blur, noise = blur_and_noise(poor, expected)
         blurred = _filtered(expected, np.full(len(good), blur))
         brightness, deviation = _noise_by_brightness(poor, blurred)
         # What is drawn shall have the power that was found, on average over images and their brightness.
@@ -135,33 +150,65 @@ def _cosines(height: int, width: int) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------- tone and shading
 
 
-def tone_and_shading(poor: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return levels of good images, of poor ones, and coefficients of the shading, from images (n, height, width)."""
-    poor, good = _blocks(poor), _blocks(good)
+def tone_and_shading(poor: np.ndarray, good: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what levels `points` of good images are in poor ones, and coefficients of the shading.
+
+    From means of blocks, (n, height, width).
+    """
     of_poor, of_good = _quantiles_of_parts(poor), _quantiles_of_parts(good)
     patterns = _cosines(PARTS, PARTS).reshape(PARTS * PARTS, -1)
     features = np.column_stack([np.ones(len(patterns)), patterns])
     # A normal prior on the coefficients; the fewer the images, the less is known of a part.
     penalty = SPREAD_OF_PARTS**2 / min(len(poor), len(good)) / USUAL_SHADING**2 * np.eye(features.shape[1])
     penalty[0, 0] = 0.0
-    points, shading = np.quantile(good, LEVELS), np.zeros(patterns.shape[1])
+    shading, known = np.zeros(patterns.shape[1]), _known_quantiles(good)
+    mapped = _fitted_curve(known, _known_quantiles(poor), points)
     for _ in range(ROUNDS):
-        mapped = np.quantile(poor / np.exp(_cosines(*poor.shape[1:]) @ shading), LEVELS)
         toned = _curve(points, mapped).apply(of_good)
         weight = np.maximum(np.square(toned).sum(1), 1e-12)
         gain = np.log(np.maximum((of_poor * toned).sum(1) / weight, 1e-3))
         weighted = features * (weight / weight.mean())[:, None]
         shading = np.linalg.solve(features.T @ weighted + penalty, weighted.T @ gain)[1:]
-    mapped = np.quantile(poor / np.exp(_cosines(*poor.shape[1:]) @ shading), LEVELS)
-    return points, mapped, shading
+        even = poor / np.exp(_cosines(*poor.shape[1:]) @ shading)
+        mapped = _fitted_curve(known, _known_quantiles(even), points)
+    return mapped, shading
 
 
-def _blocks(images: np.ndarray) -> np.ndarray:
-    """Means of blocks of images (n, height, width): of 4x4 pixels, of fewer where images are small."""
-    n, height, width = images.shape
-    side = int(np.clip(min(height, width) // BLOCKS, 1, FINEST))
+def _known_quantiles(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles at `COMPARED`, and their variance as groups of images tell it."""
+    n = min(GROUPS, len(images))
+    of_groups = [np.quantile(images[i::n], COMPARED) for i in range(n)]
+    return np.quantile(images, COMPARED), np.var(of_groups, 0) / max(n - 1, 1)
+
+
+def _fitted_curve(good: tuple[np.ndarray, ...], poor: tuple[np.ndarray, ...], points: np.ndarray) -> np.ndarray:
+    """What levels become: offset + gain * level^power, and of the rest as much as is known."""
+    (levels, variance), (wanted, of_wanted) = good, poor
+    low, high = points[0], max(points[-1], points[0] + ALIKE)
+    steep = (wanted[-8] - wanted[8]) / max(levels[-8] - levels[8], ALIKE)
+    variance = of_wanted + steep**2 * variance + ROUGHLY**2
+
+    def design(at: np.ndarray, power: float) -> np.ndarray:
+        return np.column_stack([np.ones(len(at)), np.clip((at - low) / (high - low), 0.0, None) ** power])
+
+    fits = []
+    for power in POWERS:
+        rows = design(levels, power)
+        weighted = rows / variance[:, None]
+        ends = np.linalg.lstsq(weighted.T @ rows, weighted.T @ wanted)[0]
+        rest = wanted - rows @ ends
+        fits.append((rest**2 @ (1.0 / variance) + (np.log(power) / USUAL_POWER) ** 2, power, ends, rest))
+    _, power, ends, rest = min(fits, key=lambda fit: fit[0])
+    rest = _curve(levels, rest * USUAL_REST**2 / (USUAL_REST**2 + variance))
+    known = np.clip(points, levels[0], levels[-1])
+    return np.maximum.accumulate(design(points, power) @ ends + rest.apply(known))
+
+
+def _blocks(images: np.ndarray, side: int) -> np.ndarray:
+    """Means of blocks of side x side pixels of images (n, height, width, channels)."""
+    n, height, width, channels = images.shape
     cut = images[:, : height // side * side, : width // side * side]
-    return cut.reshape(n, height // side, side, width // side, side).mean((2, 4), dtype=np.float64)
+    return cut.reshape(n, height // side, side, width // side, side, channels).mean((2, 4), dtype=np.float64)
 
 
 def _quantiles_of_parts(images: np.ndarray) -> np.ndarray:
@@ -183,20 +230,22 @@ def blur_and_noise(poor: np.ndarray, expected: np.ndarray) -> tuple[float, Noise
     from scipy.optimize import least_squares
 
     n_bands = min(BANDS, min(*poor.shape[1:3], *expected.shape[1:3]) // 3)
-    (frequency, power, count), (_, before, _) = (spectrum(images, n_bands) for images in (poor, expected))
-    squares = (2.0 * np.pi * frequency) ** 2
+    (frequency, power, error), (at, before, other) = (spectrum(images, n_bands) for images in (poor, expected))
+    before, other = np.exp(np.interp(frequency, at, np.log(before))), np.interp(frequency, at, other)  # of other sizes
+    squares, error = (2.0 * np.pi * frequency) ** 2, np.sqrt(error**2 + other**2 + LEAST_ERROR**2)
 
     def unpacked(values: np.ndarray) -> tuple[float, Noise]:
-        white, correlated, extent = np.exp(values[1:])
+        white, correlated, extent = np.exp(values[1:4])
         return float(values[0]), Noise(float(white), float(correlated), float(extent))
 
     def residuals(values: np.ndarray) -> np.ndarray:
         blur, noise = unpacked(values)
-        found = np.exp(-blur * squares) * before + noise.power(squares)
-        return np.sqrt(count / count.sum()) * np.log(found / power)
+        found = np.exp(values[4] - blur * squares) * before + noise.power(squares)
+        correlated = OF_CORRELATED * noise.correlated / (noise.white + noise.correlated)
+        return np.concatenate([np.log(found / power) / error, [values[4] / USUAL_CONTRAST, correlated]])
 
     floor = np.log(power[-3:].mean())
-    starts = [[blur, floor - 0.3, floor - 1.0, np.log(extent)] for blur in (0.1, 1.0) for extent in (0.5, 2.0)]
+    starts = [[blur, floor - 0.3, floor - 1.0, np.log(extent), 0.0] for blur in (0.1, 1.0) for extent in (0.5, 2.0)]
     fits = [
         least_squares(residuals, np.clip(start, *(LIMITS + [[1e-6, -1e-6]]).T), bounds=LIMITS.T) for start in starts
     ]
@@ -204,21 +253,22 @@ def blur_and_noise(poor: np.ndarray, expected: np.ndarray) -> tuple[float, Noise
 
 
 def spectrum(images: np.ndarray, n_bands: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return frequencies in cycles a pixel, the mean power of images there, and how many coefficients that is of."""
+    """Return frequencies in cycles a pixel, the mean power of images there, and the standard error of its logarithm."""
     height, width = images.shape[1:3]
     window = _window(height, width) / np.sqrt(height * width)
-    power = np.zeros(())
-    for image in images:  # one by one: the transforms of all would take several times their memory
-        power = power + np.abs(np.fft.rfft2((image - image.mean((0, 1))) * window, axes=(0, 1))) ** 2
-    power = np.mean(power, -1) / len(images)
     frequency = np.sqrt(_squares(height, width)) / (2.0 * np.pi)
     band = np.digitize(frequency, np.linspace(FROM, TO, n_bands + 1)) - 1
     inside = (band >= 0) & (band < n_bands)
     count = np.bincount(band[inside], minlength=n_bands)
     some = count > 0
-    sums = (np.bincount(band[inside], values[inside], n_bands)[some] for values in (frequency, power + 1e-12))
-    frequency, power = [total / count[some] for total in sums]
-    return frequency, power, count[some]
+
+    def of_bands(values: np.ndarray) -> np.ndarray:
+        return np.bincount(band[inside], values[inside], n_bands)[some] / count[some]
+
+    transforms = (np.fft.rfft2((image - image.mean((0, 1))) * window, axes=(0, 1)) for image in images)
+    power = np.stack([of_bands(np.mean(np.abs(transform) ** 2, -1)) for transform in transforms]) + 1e-12
+    mean = power.mean(0)
+    return of_bands(frequency), mean, power.std(0) / mean / np.sqrt(len(images))
 
 
 def _window(height: int, width: int) -> np.ndarray:

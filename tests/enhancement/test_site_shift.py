@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from sklearn_medgan.enhancement._site_shift import Noise, SiteShift, blur_and_noise, tone_and_shading
+from sklearn_medgan.enhancement._site_shift import LEVELS, Noise, SiteShift, blur_and_noise, tone_and_shading
 
 LIMITS = 0.0, 1.0
 
@@ -22,8 +22,8 @@ def shade(height, width, slope=0.3):
     return np.exp(slope * np.cos(np.pi * (np.arange(width) + 0.5) / width))[None, :, None] * np.ones((height, 1, 1))
 
 
-def poor_of(good, *, gamma=1.0, slope=0.0, blur=0.0, noise=0.0, seed=0):
-    rng = np.random.RandomState(seed)
+def poor_of(good, *, gamma=1.0, slope=0.0, blur=0.0, noise=0.0, seed=9):
+    rng = np.random.RandomState(seed)  # not that of `fields`: the noise would be the image's own
     toned = good**gamma * shade(*good.shape[1:3], slope)
     blurred = gaussian_filter(toned, (0, blur, blur, 0)) if blur else toned
     return (blurred + noise * rng.standard_normal(good.shape)).astype(np.float32)
@@ -42,7 +42,6 @@ def test_tone_and_shading_are_those_of_the_other_site(found):
     assert abs(np.log(left / right) - 2 * 0.2) < 0.08
 
 
-@pytest.mark.xfail(strict=True, reason="on textures as fine as the blur, the tone curve explains a part of it")
 def test_blur_and_noise_are_those_of_the_other_site(found):
     assert abs(np.sqrt(found.blur) - 0.9) < 0.15
     even = np.full((8, 48, 48, 1), 0.5, np.float32)
@@ -101,7 +100,8 @@ def test_background_of_one_value_becomes_that_of_the_other_site():
     good[:, :, :16] = 0.0
     poor = good + 0.0
     poor[:, :, :16] = 0.2
-    levels, mapped, _ = tone_and_shading(poor, good)
+    levels = np.quantile(good, LEVELS)
+    mapped, _ = tone_and_shading(poor, good, levels)
     shift = SiteShift(
         levels[:, None], mapped[:, None], np.zeros((5, 1)), LIMITS, 0.0, Noise(0.0, 0.0, 1.0), *2 * [np.ones(1)]
     )
