@@ -8,7 +8,6 @@ adversary; here it is known but for some numbers).
 - Tone and shading: in each part of the field of view, quantiles of the poor images are quantiles of the good ones
   through a common curve, times a gain of the place. Means of blocks are looked at, in which noise averages out, and of
   good images blurred as the poor ones are: a curve would take the contrast that blur costs fine structure for its own.
-  The curve is a power, but where quantiles are known better than to a few hundredths: patients differ.
 - Blur and noise: the power spectrum of the poor images is that of the good ones times a Gaussian, plus that of the
   noise, white and, where it must be, correlated. Bands count by how much their power varies from image to image.
 - How noise depends on brightness: from differences of neighbouring pixels that are of equal brightness.
@@ -29,9 +28,6 @@ COMPARED = LEVELS[1:-1]  # quantiles: noise widens the range
 OF_PARTS = np.linspace(0.02, 0.98, 25)  # quantiles compared in each part of the field of view
 PARTS, ORDER = 6, 2  # parts a side, order of the shading's cosines
 ROUNDS, AGAIN = 6, 2  # between curve and shading; between these and the blur
-POWERS, USUAL_POWER = np.exp(np.linspace(-1.2, 1.2, 49)), 0.5  # of the curve; usual size of the logarithm
-GROUPS = 8  # of images, whose quantiles tell how well those of all are known
-USUAL_REST, ROUGHLY = 0.02, 0.003  # of the scale: of the curve beside a power; least error of a quantile
 USUAL_SHADING, SPREAD_OF_PARTS = 0.2, 0.5  # logarithms: of a coefficient, and of a part's mean from image to image
 FINEST, BLOCKS = 4, 14  # pixels a block's side at most, and blocks a side at least
 ALIKE = 1e-3  # of the scale: levels this near count as one, such as those of a black background
@@ -161,8 +157,8 @@ def tone_and_shading(poor: np.ndarray, good: np.ndarray, points: np.ndarray) -> 
     # A normal prior on the coefficients; the fewer the images, the less is known of a part.
     penalty = SPREAD_OF_PARTS**2 / min(len(poor), len(good)) / USUAL_SHADING**2 * np.eye(features.shape[1])
     penalty[0, 0] = 0.0
-    shading, known = np.zeros(patterns.shape[1]), _known_quantiles(good)
-    mapped = _fitted_curve(known, _known_quantiles(poor), points)
+    shading, levels = np.zeros(patterns.shape[1]), np.quantile(good, COMPARED)
+    mapped = _curve(levels, np.quantile(poor, COMPARED)).apply(points)
     for _ in range(ROUNDS):
         toned = _curve(points, mapped).apply(of_good)
         weight = np.maximum(np.square(toned).sum(1), 1e-12)
@@ -170,38 +166,8 @@ def tone_and_shading(poor: np.ndarray, good: np.ndarray, points: np.ndarray) -> 
         weighted = features * (weight / weight.mean())[:, None]
         shading = np.linalg.solve(features.T @ weighted + penalty, weighted.T @ gain)[1:]
         even = poor / np.exp(_cosines(*poor.shape[1:]) @ shading)
-        mapped = _fitted_curve(known, _known_quantiles(even), points)
+        mapped = _curve(levels, np.quantile(even, COMPARED)).apply(points)
     return mapped, shading
-
-
-def _known_quantiles(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Quantiles at `COMPARED`, and their variance as groups of images tell it."""
-    n = min(GROUPS, len(images))
-    of_groups = [np.quantile(images[i::n], COMPARED) for i in range(n)]
-    return np.quantile(images, COMPARED), np.var(of_groups, 0) / max(n - 1, 1)
-
-
-def _fitted_curve(good: tuple[np.ndarray, ...], poor: tuple[np.ndarray, ...], points: np.ndarray) -> np.ndarray:
-    """What levels become: offset + gain * level^power, and of the rest as much as is known."""
-    (levels, variance), (wanted, of_wanted) = good, poor
-    low, high = points[0], max(points[-1], points[0] + ALIKE)
-    steep = (wanted[-8] - wanted[8]) / max(levels[-8] - levels[8], ALIKE)
-    variance = of_wanted + steep**2 * variance + ROUGHLY**2
-
-    def design(at: np.ndarray, power: float) -> np.ndarray:
-        return np.column_stack([np.ones(len(at)), np.clip((at - low) / (high - low), 0.0, None) ** power])
-
-    fits = []
-    for power in POWERS:
-        rows = design(levels, power)
-        weighted = rows / variance[:, None]
-        ends = np.linalg.lstsq(weighted.T @ rows, weighted.T @ wanted)[0]
-        rest = wanted - rows @ ends
-        fits.append((rest**2 @ (1.0 / variance) + (np.log(power) / USUAL_POWER) ** 2, power, ends, rest))
-    _, power, ends, rest = min(fits, key=lambda fit: fit[0])
-    rest = _curve(levels, rest * USUAL_REST**2 / (USUAL_REST**2 + variance))
-    known = np.clip(points, levels[0], levels[-1])
-    return np.maximum.accumulate(design(points, power) @ ends + rest.apply(known))
 
 
 def _blocks(images: np.ndarray, side: int) -> np.ndarray:
