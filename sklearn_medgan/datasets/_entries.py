@@ -141,13 +141,12 @@ def _read_at_once(
             kept.append((entry, header))
         except Unreadable as error:
             _take_note(entry.file, error, request, unreadable)
-    _check_any(kept, path, unreadable)
-    in_units = all(kind_of(entry.file) in IN_UNITS for entry, _ in kept)
+    entries, headers = _parted(kept, path, unreadable)
+    in_units = all(kind_of(entry.file) in IN_UNITS for entry in entries)
     if in_units and {stack.dtype for stack in stacks.values()} == {np.dtype(np.int16), np.dtype(np.float32)}:
         stacks = {name: stack.astype(np.float32) for name, stack in stacks.items()}
     check_alike(stacks, path)
     counts = [len(stack) for stack in stacks.values()]
-    entries, headers = [entry for entry, _ in kept], [header for _, header in kept]
     return _Read(entries, headers, counts, np.concatenate(list(stacks.values())))
 
 
@@ -162,16 +161,19 @@ def _read_lazily(
             kept.append((entry, header))
         except Unreadable as error:
             _take_note(entry.file, error, request, unreadable)
-    _check_any(kept, path, unreadable)
-    entries, headers = [entry for entry, _ in kept], [header for _, header in kept]
+    entries, headers = _parted(kept, path, unreadable)
     source = ImageFiles([entry.file for entry in entries], counts, path, request.conversion)
     return _Read(entries, headers, counts, LazyImages(source))
 
 
-def _check_any(kept: Sequence[object], path: Path, unreadable: dict[Path, str]) -> None:
+def _parted(
+    kept: list[tuple[Entry, Header]], path: Path, unreadable: dict[Path, str]
+) -> tuple[list[Entry], list[Header]]:
+    """Files that were read, and their headers; a ValueError if there are none."""
     if not kept:
         reasons = "; ".join(list(unreadable.values())[:N_EXAMPLES]) or "it holds no image"
         raise ValueError(f"load_images expected at least one image in {path} that can be read: {reasons}")
+    return [entry for entry, _ in kept], [header for _, header in kept]
 
 
 def _groups(read: _Read, path: Path, groups: str | None, in_order: bool) -> np.ndarray | None:

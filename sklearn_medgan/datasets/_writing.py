@@ -10,7 +10,7 @@ import numpy as np
 
 from .._containers import cast
 from .._version import __version__
-from ._dicom import dataset, frame_of, imported, is_inverted, quiet, scaling, stored_limits
+from ._dicom import SPACINGS, dataset, frame_of, imported, is_inverted, quiet, scaling, stored_limits
 from ._files import open_regular
 from ._formats import DICOM_SUFFIXES, VOLUME_SUFFIXES, kind_of
 from ._images import IMAGE_SUFFIXES, check_holds, write_stack
@@ -141,7 +141,7 @@ def _enlarge(data: Dataset, factor: float, source: Path) -> None:
         raise ValueError(
             f"{source} keeps the size of its pixels frame by frame, and is not enlarged. Let OUT end in .tif."
         )
-    for name in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+    for name in SPACINGS:
         if data.get(name):
             rows, columns = (float(side) for side in data[name].value)
             if name == "PixelSpacing" and data.get("ImagePositionPatient") and data.get("ImageOrientationPatient"):
