@@ -12,11 +12,16 @@ def nearest_distances(rows: np.ndarray, among: np.ndarray, n_neighbors: int = 1)
     A search by matrix products leaves rounding dust of about 1e-8 of a row's norm where rows are equal, so only the
     neighbours come from it; their distances are computed from differences.
     """
+    places = nearest_places(rows, among, n_neighbors)
+    distances = [np.linalg.norm(rows - among[column], axis=1) for column in places.T]
+    return np.sort(np.stack(distances, axis=1), axis=1)
+
+
+def nearest_places(rows: np.ndarray, among: np.ndarray, n_neighbors: int = 1) -> np.ndarray:
+    """Return the places (n, n_neighbors) of the nearest rows `among`."""
     centre = among.mean(axis=0)
     search = NearestNeighbors(n_neighbors=n_neighbors).fit(among - centre)
-    indices = search.kneighbors(rows - centre, return_distance=False)
-    distances = [np.linalg.norm(rows - among[column], axis=1) for column in indices.T]
-    return np.sort(np.stack(distances, axis=1), axis=1)
+    return search.kneighbors(rows - centre, return_distance=False)
 
 
 def radii(rows: np.ndarray, n_neighbors: int) -> np.ndarray:

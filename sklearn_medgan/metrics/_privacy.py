@@ -97,16 +97,22 @@ def memorisation_ratio(
         nearest, second = nearest_distances(rows[1], rows[0], 2).T
         return Memorisation(float(np.median(_ratio(nearest, second, equal=0.0))), None)
     train, synthetic, reference = rows
-    rng = check_random_state(random_state)
-    reference = _some(reference, len(train), rng)
-    to_train = _nearest(synthetic, train) / _effect_of_size(train, reference, rng)
-    to_reference = _nearest(synthetic, reference)
+    to_train, to_reference = comparable_distances(train, synthetic, reference, check_random_state(random_state))
     nearer = (to_train < to_reference) + 0.5 * (to_train == to_reference)
     ratios = _ratio(to_train, to_reference, equal=1.0)
     return Memorisation(float(np.median(ratios)), float(nearer.mean()))
 
 
-def _nearest(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
+def comparable_distances(
+    train: np.ndarray, synthetic: np.ndarray, reference: np.ndarray, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return distances of synthetic rows to the nearest training and reference row, as if both were equally many."""
+    reference = _some(reference, len(train), rng)
+    return to_nearest(synthetic, train) / _effect_of_size(train, reference, rng), to_nearest(synthetic, reference)
+
+
+def to_nearest(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return the distance of each row to the nearest one among others."""
     return nearest_distances(rows, among)[:, 0]
 
 
@@ -119,8 +125,8 @@ def _effect_of_size(train: np.ndarray, reference: np.ndarray, rng: np.random.Ran
     """By what factor all training rows are nearer to a new row than as many of them as there are reference rows."""
     if len(train) == len(reference):
         return 1.0
-    few = np.median(_nearest(reference, _some(train, len(reference), rng)))
-    factor = np.median(_nearest(reference, train)) / few if few > 0 else 1.0
+    few = np.median(to_nearest(reference, _some(train, len(reference), rng)))
+    factor = np.median(to_nearest(reference, train)) / few if few > 0 else 1.0
     return factor if factor > 0 else 1.0
 
 
@@ -213,17 +219,17 @@ def membership_inference_auc(
         raise ValueError(f"confidence must be between 0 and 1; got {confidence!r}. Pass 0.95 for 95 percent.")
     sets = {"X_members": X_members, "X_non_members": X_non_members, "X_synthetic": X_synthetic}
     members, others, synthetic = feature_rows(sets, features)
-    scores = -_nearest(members, synthetic), -_nearest(others, synthetic)
-    auc = _area(*scores)
+    scores = -to_nearest(members, synthetic), -to_nearest(others, synthetic)
+    auc = area_under_curve(*scores)
     if not return_interval:
         return auc
     rng = check_random_state(random_state)
-    areas = [_area(*(rng.choice(s, len(s)) for s in scores)) for _ in range(n_bootstraps)]
+    areas = [area_under_curve(*(rng.choice(s, len(s)) for s in scores)) for _ in range(n_bootstraps)]
     low, high = np.quantile(areas, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return auc, (float(low), float(high))
 
 
-def _area(members: np.ndarray, others: np.ndarray) -> float:
+def area_under_curve(members: np.ndarray, others: np.ndarray) -> float:
     """Probability that a member scores higher than a non-member, ties by half (Mann and Whitney).
 
     By hand: scikit-learn's roc_auc_score, equal to the last bit but one, takes 15 to 100 times as long, and an interval
