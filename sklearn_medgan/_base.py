@@ -43,6 +43,16 @@ class NetworkEstimator(TransformerMixin, BaseEstimator):
             self._models = self._program().export_models(self._state)
         return self._models[place]
 
+    @property
+    def generator_(self) -> Any:
+        """Keras model with averaged weights; the class says what it maps."""
+        return self._keras_model("generator_", 0)
+
+    @property
+    def discriminator_(self) -> Any:
+        """Keras model with averaged weights, or None where there is none."""
+        return self._keras_model("discriminator_", 1)
+
     def _keep(self, outcome: Outcome, subject: str, advice: str) -> None:
         """Keep what training came to, and warn where it ended before its time: `advice` is against divergence."""
         self._state, self.history_ = outcome.state, outcome.history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -113,8 +114,9 @@ class GANAugmenter(Sampler, NetworkEstimator):
         Further updates of the discriminator by its class head alone after each update of both networks, on half of
         `batch_size` rows; each costs about a seventh of it. "auto": 4 for "conv", else 0. Without `y` there are none.
     warm_start : bool, default=False
-        Whether `fit` goes on from the earlier fit, with `max_iter` more steps; scale, classes and typical patches stay
-        as learned then.
+        Whether `fit` goes on from the earlier fit, with `max_iter` more steps; scale, classes, typical patches stay.
+    checkpoint_dir : path-like, default=None
+        Folder of a file from which the same `fit`, begun again after a kill, goes on to equal bits; see `GANEnhancer`.
     callbacks : list of keras.callbacks.Callback, default=None
         Told of each entry of `history_` as of an epoch; ``self.model.generator`` and ``.discriminator`` are current.
     random_state : int, RandomState instance or None, default=None
@@ -129,10 +131,8 @@ class GANAugmenter(Sampler, NetworkEstimator):
         encoded rows; the discriminator maps [encoded rows, one-hot labels] to logit, class logits and feature blocks.
     classes_ : ndarray of shape (n_classes,)
         Labels seen at `fit`; absent after an unlabelled fit.
-    n_features_in_ : int
-        Height x width x channels, or the number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, where a DataFrame with string names was fitted.
+    n_features_in_, feature_names_in_ : int, ndarray of str
+        Height x width x channels, or the number of columns; their names, of a DataFrame with string names.
     image_shape_ : tuple (height, width, channels) or None
         Shape of an image; None for a table.
     history_ : dict of list
@@ -210,6 +210,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
         class_head_weight: float = 1.0,
         class_steps: int | str = "auto",
         warm_start: bool = False,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -239,6 +240,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
         self.class_head_weight = class_head_weight
         self.class_steps = class_steps
         self.warm_start = warm_start
+        self.checkpoint_dir = checkpoint_dir
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -352,16 +354,6 @@ class GANAugmenter(Sampler, NetworkEstimator):
             return pixels
         names = Representation.of(self).names("ganaugmenter", has_pixels(self))
         return np.asarray([*pixels, *names] if has_pixels(self) and self._canvas.is_whole else names, dtype=object)
-
-    @property
-    def generator_(self) -> Any:
-        """Keras model, [noise, one-hot labels] to encoded rows."""
-        return self._keras_model("generator_", 0)
-
-    @property
-    def discriminator_(self) -> Any:
-        """Keras model, [encoded rows, one-hot labels] to logit, class logits and feature blocks."""
-        return self._keras_model("discriminator_", 1)
 
     def _program(self) -> Any:
         from ..gan.training import compiled_program

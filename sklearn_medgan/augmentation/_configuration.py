@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ CONSTRAINTS: dict[str, Any] = {
     "class_head_weight": [Interval(Real, 0, None, closed="left")],
     "class_steps": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
     "warm_start": ["boolean"],
+    "checkpoint_dir": [str, os.PathLike, None],
     "callbacks": [list, tuple, None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],

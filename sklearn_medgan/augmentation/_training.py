@@ -44,6 +44,7 @@ def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) ->
 
 def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:
     """Train the networks of an augmenter, or go on training them."""
+    from ..gan.checkpoint import Checkpoint
     from ..gan.loop import Run
     from ..gan.training import train
 
@@ -51,8 +52,10 @@ def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:
     seed, sampling, resampling = rng.randint(np.iinfo(np.int32).max, size=3)
     program = augmenter._program()
     history = augmenter.history_ if goes_on else {}
-    run = Run(int(augmenter.max_iter), augmenter.max_time, augmenter.verbose, augmenter.callbacks, history)
     state = augmenter._state if goes_on else program.initial_state(rng)
+    checkpoint = Checkpoint.of(augmenter, program, state, data.rows, data.labels)
+    budget = int(augmenter.max_iter), augmenter.max_time
+    run = Run(*budget, augmenter.verbose, augmenter.callbacks, history, checkpoint)
     outcome = train(program, state, data, hyper, int(seed), run)
     augmenter._keep(outcome, f"with loss={augmenter.loss!r}", "Lower learning_rate or raise penalty_weight.")
     augmenter._sampling_rng, augmenter._resampling_seed = np.random.RandomState(sampling), int(resampling)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
@@ -38,6 +39,7 @@ CONSTRAINTS: dict[str, list] = {
     "n_views": [Options(Integral, {1, 2, 4, 8})],
     "pretrained": [StrOptions({"auto"}), "boolean"],
     "warm_start": ["boolean"],
+    "checkpoint_dir": [str, os.PathLike, None],
     "callbacks": [list, None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],

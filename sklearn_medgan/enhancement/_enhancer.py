@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -34,7 +35,6 @@ from ._supervision import (
 )
 
 if TYPE_CHECKING:
-    from keras import Model
     from numpy.random import RandomState
 
     from ..gan.restoration import RestorerConfiguration, RestorerProgram
@@ -112,6 +112,11 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         learned from photographs and drawn images, none medical. "auto": where they exist; True: else an error.
     warm_start : bool, default=False
         Whether `fit` goes on from the earlier fit with `max_iter` more steps; the scale stays as learned then.
+    checkpoint_dir : path-like, default=None
+        Folder of the file ``training.npz``, into which the training writes its state (no image, no patch), taking about
+        a hundredth of the time. The same `fit`, begun again after the process was killed, goes on from there, and ends
+        with the same bits. It takes up no other training: one that was cut short is an error, which names what differs;
+        a finished one is written over. Needs an integer as `random_state`; `max_time` counts anew.
     callbacks : list of keras.callbacks.Callback, default=None
         Told of each entry of `history_` as of an epoch; ``self.model.generator`` is current.
     random_state : int, RandomState instance or None, default=None
@@ -122,7 +127,8 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     Attributes
     ----------
     generator_, discriminator_ : keras.Model
-        The trained networks with averaged weights; `discriminator_` is None where ``adversarial_weight=0``.
+        The trained networks with averaged weights: encoded poor rows to [restored, raw spread]; and the adversary, None
+        where ``adversarial_weight=0``.
     guard_report_ : dict
         `supervision` (what was learned from) and `evidence` (what methods were compared on, in words);
         `chosen` ("network" or the name of what is done instead; set it to another key of `strength`, and `transform`
@@ -135,10 +141,8 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         With `reference`, `on_poor` says of poor images held out, after a method: the kernel `distance` of simple
         features to good images (0 to 2), the correlation of gradients with those before (`content`) as a share of
         what the learned shift lets expect, and with labels the `balanced_accuracy` of a cross-validation.
-    n_features_in_ : int
-        Height x width x channels, or the number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, where a DataFrame with string names was fitted.
+    n_features_in_, feature_names_in_ : int, ndarray of str
+        Height x width x channels, or the number of columns; their names, of a DataFrame with string names.
     image_shape_ : tuple (height, width, channels) or None
         Shape of the training images; None for a table.
     history_ : dict of list
@@ -193,6 +197,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         n_views: int = 1,
         pretrained: bool | str = "auto",
         warm_start: bool = False,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         callbacks: list | None = None,
         random_state: int | RandomState | None = None,
         verbose: int = 0,
@@ -214,6 +219,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         self.n_views = n_views
         self.pretrained = pretrained
         self.warm_start = warm_start
+        self.checkpoint_dir = checkpoint_dir
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -274,20 +280,23 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
             restoration = restoration.learn(parts, of_learning)
             parts = dataclasses.replace(parts, degrading=restoration.degrading(settings))
         self._restoration, self._config = restoration, config
-        self._train(restoration.pairs(parts, int(self.patch_size), of_pairs), goes_on, rng)
+        self._train(restoration.pairs(parts, int(self.patch_size), of_pairs), goes_on, rng, (rows, labels, *good))
         self._assess(parts, supervision)
         self._sampling_rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
         return self
 
-    def _train(self, pairs: PairSource, goes_on: bool, rng: RandomState) -> None:
+    def _train(self, pairs: PairSource, goes_on: bool, rng: RandomState, given: tuple) -> None:
+        from ..gan.checkpoint import Checkpoint
         from ..gan.loop import Run
         from ..gan.restoration import train_restorer
 
         program, settings = self._program(), Settings.of(self)
         weights = None if goes_on else settings.initial_weights(self._config, program)
         max_iter, rate = settings.training(self._restoration.budget, started=goes_on or weights is not None)
-        run = Run(max_iter, self.max_time, self.verbose, self.callbacks, self.history_ if goes_on else {})
         state = self._state if goes_on else program.initial_state(rng, weights)
+        checkpoint = Checkpoint.of(self, program, state, *given)
+        history = self.history_ if goes_on else {}
+        run = Run(max_iter, self.max_time, self.verbose, self.callbacks, history, checkpoint)
         outcome = train_restorer(program, state, pairs, rate, float(self.adversarial_weight), run)
         self._keep(outcome, "of the enhancer", "Lower learning_rate.")
 
@@ -376,16 +385,6 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         """
         check_is_fitted(self)
         return self._restoration.names_out(_check_feature_names_in(self, input_features))
-
-    @property
-    def generator_(self) -> Model:
-        """Keras model, encoded poor rows to [restored, raw spread]."""
-        return self._keras_model("generator_", 0)
-
-    @property
-    def discriminator_(self) -> Model | None:
-        """Keras model of the adversary; None where there was none."""
-        return self._keras_model("discriminator_", 1)
 
     def _program(self) -> RestorerProgram:
         from ..gan.restoration import compiled_restorer

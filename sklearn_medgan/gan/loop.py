@@ -14,6 +14,7 @@ import numpy as np
 from .._interrupt import Interrupt, termination_as_interrupt
 from .backends import Tensor, Workers
 from .callbacks import Listeners
+from .checkpoint import Checkpoint, Saved
 from .program import Program
 from .progress import ProgressBar
 from .state import State, is_finite
@@ -35,6 +36,7 @@ class Run:
     verbose: int = 0
     callbacks: list | None = None
     history: dict[str, list] = field(default_factory=dict)  # of an earlier run, if this one goes on from it
+    checkpoint: Checkpoint | None = None
 
 
 class Outcome(NamedTuple):
@@ -79,7 +81,7 @@ class _Training:
     def __init__(self, program: Program, state: State, run: Run, signals: Interrupt) -> None:
         self.program, self.state, self.max_iter = program, state, run.max_iter
         self.history = {name: list(run.history.get(name, [])) for name in ("step", *program.metrics)}
-        self.pace, self.signals = _Pace(run.max_time, program.workers), signals
+        self.pace, self.signals, self.checkpoint = _Pace(run.max_time, program.workers), signals, run.checkpoint
         self.bar = ProgressBar(program.active_metrics, run.max_iter) if run.verbose else None
         self.done = 0
         self.ended_by: End = "max_iter"
@@ -89,6 +91,8 @@ class _Training:
         """Take intervals until the end."""
         self.state, n_entries = listeners.begin(self.state, learning_rate)
         self.done = min(self.max_iter, n_entries * INTERVAL)
+        if self._resume(plan):
+            return
         while self.done < self.max_iter:
             self.pace.look()
             n_steps = min(INTERVAL, self.max_iter - self.done)
@@ -102,9 +106,29 @@ class _Training:
             end = end or ("callback" if self.pace.look(listeners.stopped) else None)
             if self.bar and values:
                 self.bar.update(self.done, self.pace.spent, values, is_last=bool(end) or self.done == self.max_iter)
+            self._offer(end or ("max_iter" if self.done == self.max_iter else None))
             if end:
                 self.ended_by = end
                 return
+
+    def _resume(self, plan: Plan) -> bool:
+        """Take up what was saved of this training; whether it had come to its end."""
+        saved = self.checkpoint.read(self.program) if self.checkpoint else None
+        if saved is None:
+            return False
+        first = int(self.state.step)
+        while saved.ended_by is None and self.done < saved.done:
+            n_steps = min(INTERVAL, self.max_iter - self.done)
+            plan(first + self.done, n_steps, self.done / self.max_iter)
+            self.done += n_steps
+        self.state, self.history, self.done = saved.state, saved.history, saved.done
+        self.ended_by = saved.ended_by or self.ended_by
+        return saved.ended_by is not None
+
+    def _offer(self, end: End | None) -> None:
+        """Save the training so far; one that was stopped from outside goes on from what was saved before."""
+        if self.checkpoint and end not in ("interrupt", "lost"):
+            self.checkpoint.offer(Saved(self.state, self.history, self.done, end))
 
     def _take_interval(self, advance: Advance, n_steps: int, rate: float) -> tuple[End | None, dict[str, float]]:
         """Take steps in calls of suitable length; what ended training, and the metrics' means over the steps taken.

@@ -50,6 +50,7 @@ FITTED = {
     },
 }
 OPTIONAL = {"feature_names_in_", "classes_", "_priors", "_sklearn_output_config"}
+LOCAL = {"checkpoint_dir"}  # parameters that are of this machine, and not of the model
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -104,7 +105,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
         "estimator": name,
-        "changed": sorted(changed_parameters(estimator)),
+        "changed": sorted(changed_parameters(estimator).keys() - LOCAL),
         **_contents(estimator, arrays),
     }
     write(Path(path).resolve(), json.dumps(header, allow_nan=False), arrays)
@@ -201,7 +202,7 @@ def _contents(estimator: Any, arrays: list[np.ndarray]) -> dict[str, Any]:
     state = estimator.__getstate__()
     fitted = {name: state[name] for name in state if name not in (*parameters, "_sklearn_version", "_metadata_request")}
     return {
-        "parameters": {k: _encode_named(v, f"parameter {k}", arrays) for k, v in parameters.items()},
+        "parameters": {k: _encode_named(v, f"parameter {k}", arrays) for k, v in parameters.items() if k not in LOCAL},
         "fitted": {k: _encode_named(v, f"attribute {k}", arrays) for k, v in fitted.items()},
         "fit_request": dict(estimator.get_metadata_routing().fit.requests),
     }

@@ -351,8 +351,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     "synthetic rows, too, to which only sample_weight can be extended. Leave it out, or set dose=0."
                 )
 
-    def _clone_parts(self, rng: np.random.RandomState | None) -> Parts:
-        return Parts.of(self.augmenter, self.estimator, self.synthetic_weight, rng)
+    def _clone_parts(self, rng: np.random.RandomState | None, fold: int | None = None) -> Parts:
+        return Parts.of(self.augmenter, self.estimator, self.synthetic_weight, rng, fold)
 
     def _judge_doses(
         self,
@@ -366,8 +366,9 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X, groups = indexable(X, groups)
         groups = None if groups is None else column_or_1d(groups)
         splits = inner_splits(X, y, cv=self.cv, groups=groups)
-        held_out = ((s[1], self._clone_parts(rng).predict_doses(X, y, s, DOSES, routed)) for s in splits)
-        scores = judge_doses(DOSES, y, groups, held_out)
+        parts = (self._clone_parts(rng, fold) for fold in range(len(splits)))
+        predicted = (part.predict_doses(X, y, s, DOSES, routed) for part, s in zip(parts, splits, strict=True))
+        scores = judge_doses(DOSES, y, groups, zip((test for _, test in splits), predicted, strict=True))
         if getattr(self.augmenter, "verbose", 0):
             print(f"AugmentedClassifier: {describe_choice(scores)}.")
         return scores

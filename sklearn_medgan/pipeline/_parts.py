@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,10 +30,18 @@ class Parts(NamedTuple):
 
     @classmethod
     def of(
-        cls, augmenter: Any, estimator: Any, synthetic_weight: float, random_state: np.random.RandomState | None
+        cls,
+        augmenter: Any,
+        estimator: Any,
+        synthetic_weight: float,
+        random_state: np.random.RandomState | None,
+        fold: int | None = None,
     ) -> Parts:
-        """Clone both; every ``random_state`` in them is set where one is given."""
+        """Clone both; every ``random_state`` in them is set where one is given. A fold has its own checkpoint."""
         augmenter, estimator = clone(augmenter), clone(estimator)
+        folder = getattr(augmenter, "checkpoint_dir", None)
+        if folder is not None and fold is not None:
+            augmenter.set_params(checkpoint_dir=str(Path(folder) / f"fold_{fold}"))
         return cls(augmenter, estimator, synthetic_weight, seed_parts(random_state, augmenter, estimator))
 
     def fit_classifier(self, X: ArrayLike, y: np.ndarray, dose: float, params: Mapping[str, Any]) -> Any:
