@@ -2,8 +2,8 @@ from . import benchmark as benchmark
 from . import datasets as datasets
 from . import metrics as metrics
 from . import plotting as plotting
-from ._show_versions import show_versions as show_versions
 from ._version import __version__ as __version__
+from ._version import show_versions as show_versions
 from .augmentation._augmenter import GANAugmenter as GANAugmenter
 from .augmentation._oversampler import GANOverSampler as GANOverSampler
 from .enhancement._enhancer import GANEnhancer as GANEnhancer

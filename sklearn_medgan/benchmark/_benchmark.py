@@ -103,7 +103,7 @@ def diagnostic_benchmark(
         Tasks at a time, by joblib: ``joblib.parallel_config("dask")`` puts them on a cluster. Classifiers that share
         the fit of a GAN or enhancer are one task.
     verbose : int, default=0
-        1 says on standard error which tasks are finished and how long the rest will take.
+        1 shows a progress bar of tasks on standard error.
 
     Returns
     -------

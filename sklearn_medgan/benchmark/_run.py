@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-import time
-from collections import Counter, defaultdict
 from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
-import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
 from .._interrupt import Interrupt
+from .._progress import progress_bar
 from ._cells import key_of, list_cells, run_task
 from ._journal import Journal
 from ._plan import Plan, Task
@@ -30,9 +27,9 @@ def measure(plan: Plan, journal: Journal, n_jobs: int | None, verbose: int) -> N
     """
     work = missing(plan, journal.cells)
     workers = effective_n_jobs(n_jobs)
-    progress = Progress(work, journal.cells, workers, plan, verbose)
+    progress = Progress(work, plan, verbose)
     cells = _here(plan, work) if workers == 1 and _is_local() else _elsewhere(plan, work, n_jobs, workers)
-    with _interruptible() as interrupt, closing(cells):
+    with _interruptible() as interrupt, closing(cells), progress.bar:
         for cell in cells:
             interrupt.check()  # a network that caught Ctrl-C has ended its training early: no result of the benchmark
             journal.add(cell)
@@ -102,71 +99,18 @@ class _Uninterrupted:
 
 
 class Progress:
-    """A line on standard error a finished task: how many are done, and how long the others will take."""
+    """A bar of the finished tasks."""
 
-    def __init__(
-        self, work: list[tuple[Task, list]], cells: list[dict], workers: int, plan: Plan, verbose: int
-    ) -> None:
+    def __init__(self, work: list[tuple[Task, list]], plan: Plan, verbose: int) -> None:
         self._left = {task: len(wanted) for task, wanted in work}
-        self._total = sum(1 for _ in plan.tasks())
-        self._workers, self._verbose = workers, verbose
-        self._spent: dict[Task, float] = defaultdict(float)
-        self._counted: set[tuple] = set()
-        self._begun = time.monotonic()
         self._plan = plan
-        for cell in cells:
-            self._count(cell)
-
-    def _task_of(self, cell: dict) -> Task:
-        return Task(cell["regime"], cell["seed"], cell["fold"], self._plan.share_of(cell["arm"]))
-
-    def _count(self, cell: dict) -> Task:
-        task = self._task_of(cell)
-        for what, name in ((task, "shared_seconds"), ((task, cell["arm"]), "prepared_seconds")):
-            if what not in self._counted:  # the cells of a task, or of an arm in it, have it in common
-                self._counted.add(what)
-                self._spent[task] += cell.get(name, 0.0)
-        self._spent[task] += cell["seconds"]
-        return task
+        total = sum(1 for _ in plan.tasks())
+        self.bar = progress_bar(total, "task", initial=total - len(work), disable=not verbose)
 
     def tell(self, cell: dict) -> None:
         """Take note of a cell that has arrived."""
-        task = self._count(cell)
+        task = Task(cell["regime"], cell["seed"], cell["fold"], self._plan.share_of(cell["arm"]))
         self._left[task] -= 1
-        if self._left[task]:
-            return
-        del self._left[task]
-        if self._verbose:
-            done = self._total - len(self._left)
-            left = f", about {_duration(self.seconds_left())} left" if self._left else f", {_duration(self._passed())}"
-            where = f"{task.regime}, seed {task.seed}, fold {task.fold}, {task.share}"
-            print(f"[{done}/{self._total}{left}] {where}", file=sys.stderr, flush=True)
-
-    def seconds_left(self) -> float:
-        """Return an estimate: the mean of finished tasks of the regime and share, else of the share, else of all."""
-        finished = [(task, spent) for task, spent in self._spent.items() if task not in self._left]
-        means = _means(finished)
-        of_all = means.get((), 0.0)
-        expected = sum(means.get((task.regime, task.share), means.get((task.share,), of_all)) for task in self._left)
-        return expected / max(1, min(self._workers, len(self._left)))
-
-    def _passed(self) -> float:
-        return time.monotonic() - self._begun
-
-
-def _means(finished: list[tuple[Task, float]]) -> dict[tuple, float]:
-    """Return mean seconds by (regime, share), by (share,) and over all, ()."""
-    sums: dict[tuple, float] = defaultdict(float)
-    counts: dict[tuple, int] = Counter()
-    for task, seconds in finished:
-        for key in ((task.regime, task.share), (task.share,), ()):
-            sums[key] += seconds
-            counts[key] += 1
-    return {key: float(np.float64(sums[key]) / counts[key]) for key in counts}
-
-
-def _duration(seconds: float) -> str:
-    """Return seconds in words."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+        if not self._left[task]:
+            self.bar.set_postfix_str(f"{task.regime}, seed {task.seed}, fold {task.fold}, {task.share}", refresh=False)
+            self.bar.update()

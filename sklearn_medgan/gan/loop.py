@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +13,11 @@ import keras
 import numpy as np
 
 from .._interrupt import Interrupt, termination_as_interrupt
+from .._progress import progress_bar
 from .backends import Tensor, Workers
 from .callbacks import Listeners
 from .checkpoint import Checkpoint, Saved
 from .program import Program
-from .progress import ProgressBar
 from .state import State, is_finite
 
 INTERVAL = 10  # steps between two entries of the history
@@ -61,9 +62,9 @@ def loop(program: Program, state: State, plan: Plan, learning_rate: float, run: 
     shared = program.workers.n_processes > 1
     signals = Interrupt()  # none may leave a step that the others take, so signals are held
     signals.held = True
-    training = _Training(program, state, run, signals)
     listeners = Listeners(program, run.callbacks, -(-run.max_iter // INTERVAL))
-    with signals if shared else termination_as_interrupt(), listeners:
+    training = _Training(program, state, run, signals)
+    with signals if shared else termination_as_interrupt(), listeners, training.bar:
         try:
             training.run(plan, learning_rate, listeners)
         except KeyboardInterrupt:
@@ -82,7 +83,7 @@ class _Training:
         self.program, self.state, self.max_iter = program, state, run.max_iter
         self.history = {name: list(run.history.get(name, [])) for name in ("step", *program.metrics)}
         self.pace, self.signals, self.checkpoint = _Pace(run.max_time, program.workers), signals, run.checkpoint
-        self.bar = ProgressBar(program.active_metrics, run.max_iter) if run.verbose else None
+        self.bar = progress_bar(run.max_iter, "step", disable=not run.verbose)
         self.done = 0
         self.ended_by: End = "max_iter"
         self.error = ""
@@ -104,8 +105,8 @@ class _Training:
                 self._record(values)
                 self.state = listeners.after_entry(self.state, values)
             end = end or ("callback" if self.pace.look(listeners.stopped) else None)
-            if self.bar and values:
-                self.bar.update(self.done, self.pace.spent, values, is_last=bool(end) or self.done == self.max_iter)
+            if values:
+                self._show(values)
             self._offer(end or ("max_iter" if self.done == self.max_iter else None))
             if end:
                 self.ended_by = end
@@ -167,6 +168,17 @@ class _Training:
         self.error = str(error).strip().rpartition("\n\n")[2].partition("\n")[0]  # TensorFlow's begins with a stack
         self.ended_by = "lost"
         return self.ended_by
+
+    def _show(self, values: dict[str, float]) -> None:
+        """Show the steps taken, those to come, the time left and the losses that there are.
+
+        Where time will end training before `max_iter` steps, the total is what it will suffice for at the speed so far,
+        and so the time left is what is left of the budget.
+        """
+        if self.pace.spent > 0.0:
+            self.bar.total = min(self.max_iter, max(self.done, math.ceil(self.done / self.pace.spent)))
+        self.bar.set_postfix({name: values[name] for name in self.program.active_metrics}, refresh=False)
+        self.bar.update(self.done - self.bar.n)
 
     def _record(self, values: dict[str, float]) -> None:
         for name, value in {"step": int(self.state.step), **values}.items():

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from .._show_versions import versions
+from .._version import versions
 from . import _drawing
 from ._content import content_of
 from ._headline import percent, signed

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,8 +18,6 @@ from fakes import FakeAugmenter
 from protocol import CLUES, NB, TREE, FailsOn, Recorder, RecordingClassifier, X, clues, run, without_time
 
 from sklearn_medgan.benchmark import Arm, Columns, gan_arms
-from sklearn_medgan.benchmark._plan import Task
-from sklearn_medgan.benchmark._run import Progress
 
 
 @pytest.fixture(autouse=True)
@@ -141,47 +140,12 @@ def test_rows_scattered_to_a_dask_cluster_are_sent_once_for_several_benchmarks(m
     assert len(sent) == 1
 
 
-def test_progress_says_what_is_done_and_what_is_left(capsys):
-    run(verbose=1)
+def test_progress_says_what_is_done_and_what_is_left(capsys, tmp_path):
+    run(verbose=1, results=tmp_path / "cells.jsonl")
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 12
-    assert lines[0].startswith("[1/12, about ")
-    assert "left] all, seed 0, fold 0, " in lines[0]
-    assert lines[-1].startswith("[12/12, ")
+    assert "| 0/12 [" in lines[0]
+    assert re.search(r"100%.* 12/12 \[.*all, seed 1, fold 2, ", lines[-1])
+    run(verbose=1, results=tmp_path / "cells.jsonl")
+    assert "| 12/12 [" in capsys.readouterr().err
     run()
     assert capsys.readouterr().err == ""
-
-
-def test_time_that_classifiers_have_in_common_is_spent_once():
-    task = Task("all", 0, 0, "bed")
-
-    class Plan:
-        def tasks(self):
-            return iter([task])
-
-        def share_of(self, arm):
-            return "bed"
-
-    times = {"seconds": 1.0, "prepared_seconds": 10.0, "shared_seconds": 100.0}
-    pairs = [(arm, classifier) for arm in ("a", "b") for classifier in ("nb", "svc")]
-    cells = [{**task._asdict(), "arm": arm, "classifier": c, **times} for arm, c in pairs]
-    assert Progress([], cells, 1, Plan(), 0)._spent == {task: 4 * 1 + 2 * 10 + 100}
-
-
-def test_time_left_is_estimated_by_share():
-    tasks = [Task("all", seed, 0, share) for seed in range(4) for share in ("GAN", "light")]
-
-    class Plan:
-        def tasks(self):
-            return iter(tasks)
-
-        def share_of(self, arm):
-            return arm
-
-    work = [(task, [(task.share, "svc")]) for task in tasks]
-    progress = Progress(work, [], 2, Plan(), 0)
-    for task, seconds in ((tasks[0], 100.0), (tasks[1], 1.0), (tasks[2], 140.0)):
-        shared = 0.9 * seconds
-        cell = {"arm": task.share, "classifier": "svc", "seconds": seconds - shared, "shared_seconds": shared}
-        progress.tell({**task._asdict(), **cell})
-    assert progress.seconds_left() == pytest.approx((2 * 120 + 3 * 1) / 2)

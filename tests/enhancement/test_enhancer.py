@@ -167,17 +167,17 @@ def test_max_time_ends_training():
 
 def test_verbose_shows_progress(capsys):
     enhancer(max_iter=12, verbose=1).fit(STACK)
-    shown = capsys.readouterr().out
+    shown = capsys.readouterr().err
     assert "12/12" in shown
     assert "fidelity_loss" in shown
     enhancer(max_iter=12).fit(STACK)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.1])
 def test_progress_shows_adversarial_losses_where_there_is_an_adversary(capsys, weight):
     model = enhancer(max_iter=10**6, max_time=1e-9, verbose=1, adversarial_weight=weight).fit(STACK)
-    shown = capsys.readouterr().out
+    shown = capsys.readouterr().err
     for name in ("generator_loss", "discriminator_loss", "penalty"):
         assert (name in shown) == (weight > 0)
         assert name in model.history_

@@ -421,6 +421,6 @@ def test_the_gan_is_fitted_for_each_fold_and_the_dose_chosen(table, capsys):
     model = by_cv(SVC(), gan, cv=2, random_state=0).fit(*table)
     assert model.dose_ in (0, 0.5, 1, 2)
     assert model.estimator_.shape_fit_ == (round(60 * (1 + model.dose_)), 20)
-    out = capsys.readouterr().out
-    assert out.count("2/2") == 3  # progress bars that came to their end: two folds, and all rows
+    out, error = capsys.readouterr()
+    assert error.count("2/2") == 3  # progress bars that came to their end: two folds, and all rows
     assert f"AugmentedClassifier: dose {model.dose_:g} chosen of 0, 0.5, 1, 2: " in out
