@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 import shutil
 from argparse import Namespace
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,15 @@ from ..augmentation._augmenter import GANAugmenter
 from ..datasets._folders import MANIFEST
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, write_stack
 from ..persistence import changed_parameters, load
-from ._inputs import how_to_read, model_summary, network_parameters, refuse_fit_options, write_npz
+from ._inputs import (
+    check_folder_name,
+    check_model_name,
+    how_to_read,
+    model_summary,
+    network_parameters,
+    refuse_fit_options,
+    write_npz,
+)
 from ._labelled import MARK, TRAINING, Real, load_training, rows_to_draw
 from ._session import Session, reading
 from ._staging import Staging
@@ -45,6 +55,7 @@ def run(options: Namespace, session: Session) -> int:
     known = None
     if options.backbone is not None and options.save is None and options.model is None:
         raise ValueError("--backbone is for the columns of a saved model, not for what is drawn: add --save FILE.")
+    check_model_name(options.save)
     if options.model is not None:
         refuse_fit_options(options, ["max_iter", "max_time", "gan_size", "backbone", "save"])
         known = model_summary(Path(options.model), "GANAugmenter")
@@ -60,10 +71,11 @@ def run(options: Namespace, session: Session) -> int:
         session.write(f"To draw: {real.counted(wanted)}.")
         drawn = make(options, real, wanted, session)
     else:
-        session.write(nothing_to_add(options, real))
+        session.show(nothing_to_add(options, real))
     output.write(drawn, session.staging)
     told = f", {len(output.kept.X)} original and {len(wanted)} synthetic images in {options.out}"
-    session.finish(told, DISCLAIMER)
+    session.found.update(out=options.out, original=len(output.kept.X), synthetic=Counter(map(real.name_of, wanted)))
+    session.finish(told, DISCLAIMER, f"medgan benchmark --data {shlex.quote(options.source)} --arms rows")
     return 0
 
 
@@ -206,8 +218,7 @@ def plan(options: Namespace, real: Real, wanted: np.ndarray) -> FolderOutput | A
     suffix = out.suffix.lower()
     if suffix == ".npz":
         return ArchiveOutput(out, kept, wanted)
-    if suffix in IMAGE_SUFFIXES or out.is_file():
-        raise ValueError(f"OUT was expected to be a folder or to end in .npz; got {out}. Name one of these.")
+    check_folder_name("OUT", out, " or to end in .npz")
     if real.source.is_dir() and out.resolve().is_relative_to(real.source.resolve()):
         raise ValueError(f"OUT was expected to lie outside of IN, {real.source}; got {out}. Name another folder.")
     names = [real.name_of(code) for code in real.counts()]
@@ -268,7 +279,7 @@ def make(options: Namespace, real: Real, wanted: np.ndarray, session: Session) -
         with reading(options.model):
             augmenter = load(options.model)
     drawn = draw(augmenter, real, wanted, options)
-    session.write(resemblance(real.X, drawn.X))
+    session.show(resemblance(real.X, drawn.X))
     if options.save is not None:
         session.keep(augmenter, Path(options.save))
     return drawn
@@ -279,7 +290,7 @@ def fit(options: Namespace, real: Real, session: Session) -> GANAugmenter:
     given = network_parameters(options, "max_iter", "max_time", "gan_size", "backbone")
     if options.save is None:
         given["backbone"] = None  # columns that nobody will see
-    augmenter = GANAugmenter(ratio=options.ratio, random_state=options.seed, verbose=1, **given)
+    augmenter = GANAugmenter(ratio=options.ratio, random_state=options.seed, verbose=session.verbose, **given)
     session.write("Learning to draw ...")
     session.learn(augmenter, real.source, real.X, real.labels(real.codes))
     return augmenter

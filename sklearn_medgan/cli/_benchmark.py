@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, 
 from ..benchmark._transfer_arms import FINE_TUNED
 from ..enhancement._enhancer import GANEnhancer
 from ._data import Data, embedded, load_own
-from ._inputs import how_to_read, network_parameters
+from ._inputs import check_suffix, how_to_read, network_parameters
+from ._parser import did_you_mean
 from ._session import Session, about
 from ._staging import Staging
 
@@ -68,28 +70,48 @@ def run(options: argparse.Namespace, session: Session) -> int:
     KeyboardInterrupt
         After Ctrl-C. Finished cells stay in the results file.
     """
-    write, show = session.progress, session.write
-    write("Loading scikit-learn and the data ...")
+    if options.list_arms:
+        return list_arms(session)
+    session.write("Loading scikit-learn and the data ...")
     check_options(options)
     jobs = jobs_of(options)
     for job in jobs:
         job.check()
     if any(job.trains_networks for job in jobs):
-        session.load_backend(write)
+        session.load_backend()
         resolve_backbone(network_parameters(options, "backbone").get("backbone"))  # an error before hours of work
     tables = []
     for job in jobs:
-        show(f"\n{job.describe()}\n")
-        result = measure(job, options.jobs, write)
-        show(f"{result.to_text()}\n\n{result.summary()}")
-        deliver(job, result, options.command, write)
+        session.show(f"\n{job.describe()}\n")
+        result = measure(job, options.jobs, session)
+        session.show(f"{result.to_text()}\n\n{result.summary()}")
+        session.found.setdefault("sets", []).append(told_as_json(job, result))
+        deliver(job, result, options.command, session.write)
         tables.append(result.table)
     if len(jobs) > 1:
-        show(f"\n{in_all(tables)}")
-    show(f"\n{DISCLAIMER}")
-    session.tell_notes(write)
-    write(session.seconds())
+        session.show(f"\n{in_all(tables)}")
+    session.show(f"\n{DISCLAIMER}")
+    report = options.report or "the same with --resume --report FILE.html, which measures nothing anew"
+    session.end("medgan benchmark --data IMAGES" if options.data is None else report)
     return 0
+
+
+def list_arms(session: Session) -> int:
+    """Write what can be compared, by kind."""
+    arms = arms_named([*KINDS, FINE_TUNED], None)
+    arms = {name: arms[name] for name in sorted(arms, key=lambda name: list(KINDS).index(arms[name].kind))}
+    width = max(map(len, arms))
+    session.found["arms"] = {name: {"kind": arm.kind, "about": arm.about} for name, arm in arms.items()}
+    for name, arm in arms.items():
+        session.show(f"{arm.kind:<11}  {name:<{width}}  {arm.about}".rstrip())
+    session.end("medgan benchmark --arms NAME")
+    return 0
+
+
+def told_as_json(job: Job, result: BenchmarkResult) -> dict[str, Any]:
+    """Return what ``--json`` prints of a set."""
+    files = {name: path for name in ("out", "report", "picture") if (path := getattr(job, name)) is not None}
+    return {"name": job.data.name, "summary": result.summary(), "files": files, **json.loads(result.to_json())}
 
 
 def check_options(options: argparse.Namespace) -> None:
@@ -97,9 +119,8 @@ def check_options(options: argparse.Namespace) -> None:
     for name in ("rare", "diseased", "image_size") if options.data is None else ():
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for your own images: name them with --data.")
-    for option, value, suffixes in (("report", options.report, REPORTS), ("picture", options.picture, PICTURES)):
-        if value is not None and Path(value).suffix.lower() not in suffixes:
-            raise ValueError(f"--{option} was expected to end in {', '.join(suffixes)}; got {value}.")
+    for option, suffixes in {"out": [".jsonl"], "report": REPORTS, "picture": PICTURES}.items():
+        check_suffix(f"--{option}", getattr(options, option), suffixes)
     if options.resume and options.data is None and options.out is None:
         raise ValueError("--resume goes on with a results file: name it with --out.")
     absent = [name for name in ("matplotlib", "pandas") if importlib.util.find_spec(name) is None]
@@ -161,7 +182,7 @@ class Job:
             lines.append(f"--backbone none leaves out {', '.join(self.left_out)}.")
         return "\n".join([*lines, *self.data.notes])
 
-    def measure(self, n_jobs: int | None) -> benchmark.BenchmarkResult:
+    def measure(self, n_jobs: int | None, verbose: int = 1) -> benchmark.BenchmarkResult:
         """Return the result of the benchmark."""
         return benchmark.diagnostic_benchmark(
             self.data.X,
@@ -178,7 +199,7 @@ class Job:
             results=self.out,
             n_images=self.n_images,
             n_jobs=n_jobs,
-            verbose=1,
+            verbose=verbose,
         )
 
 
@@ -274,7 +295,8 @@ def _names_in(option: str, text: str, known: list[str]) -> list[str]:
         lengths = (n for n in range(len(words), 0, -1) if words[:n] in by_words)
         n = next(lengths, 0)
         if n == 0:
-            raise ValueError(f"{option} was expected to name some of {_listed(known)}; got {words[0]!r}.")
+            hint = did_you_mean(words[0], known)
+            raise ValueError(f"{option} was expected to name some of {_listed(known)}; got {words[0]!r}.{hint}")
         found.append(by_words[words[:n]])
         words = words[n:]
     return found
@@ -305,13 +327,13 @@ def _check_output(option: str, path: Path, resume: bool) -> None:
 # ---------------------------------------------------------------------------------------------------------- results
 
 
-def measure(job: Job, n_jobs: int | None, write: Callable) -> benchmark.BenchmarkResult:
+def measure(job: Job, n_jobs: int | None, session: Session) -> benchmark.BenchmarkResult:
     """Return the result of a job; after Ctrl-C, a line on what is kept."""
-    write(f"Measuring on {job.data.name} ...")
+    session.write(f"Measuring on {job.data.name} ...")
     try:
-        return job.measure(n_jobs)
+        return job.measure(n_jobs, session.verbose)
     except KeyboardInterrupt:
-        write(kept(job.out))
+        session.write(kept(job.out))
         raise
 
 

@@ -6,7 +6,6 @@ import argparse
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +15,11 @@ from sklearn.svm import SVC
 
 from ..augmentation._augmenter import GANAugmenter
 from ..augmentation._canvas import LONGEST
-from ..benchmark import ARMS, BenchmarkResult, gan_arms
+from ..benchmark import ARMS, gan_arms
 from ..benchmark._estimator_arms import gan_rows_and_columns
-from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job, write_report
+from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job, told_as_json, write_report
 from ._data import Data, embedded, load_own
-from ._inputs import how_to_read
+from ._inputs import check_folder_name, how_to_read
 from ._session import Session
 
 FOLDS, N_SEEDS = 2, 2
@@ -56,9 +55,9 @@ def run(options: argparse.Namespace, session: Session) -> int:
         job.check()
     session.load_backend()
     for word, job in demonstrations:
-        demonstrate(job, folder / f"{word}.html", options.command, session.write)
-    session.tell_notes()
-    session.write(f"\n{DISCLAIMER}\n{session.seconds()}")
+        demonstrate(job, folder / f"{word}.html", options.command, session)
+    session.show(f"\n{DISCLAIMER}")
+    session.end(f"medgan {'demo' if options.data is None else 'benchmark'} --data {options.data or 'IMAGES'}")
     return 0
 
 
@@ -113,24 +112,20 @@ def thinned(data: Data, seed: int) -> Data:
     return replace(data, X=data.X[kept], y=data.y[kept], groups=groups, notes=(*data.notes, note))
 
 
-def demonstrate(job: Job, report: Path, command: str, write: Callable[[str], None]) -> None:
+def demonstrate(job: Job, report: Path, command: str, session: Session) -> None:
     """Measure, show and write a report; after Ctrl-C show what there is, and the interrupt goes on."""
-    write(f"\n{job.describe()}\n")
+    session.show(f"\n{job.describe()}\n")
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "cells.jsonl"
         try:
-            result = replace(job, out=out).measure(None)
+            result = replace(job, out=out).measure(None, session.verbose)
         except KeyboardInterrupt:
-            write(f"\n{finished(out)}\n")
+            session.show(f"\n{finished(out)}\n")
             raise
-    write(f"\n{told(result)}\n")
+    session.show(f"\n{result.to_text(SHOWN)}\n\n{result.summary()}\n")
     write_report(job, result, command, report)
-    write(f"wrote {report}")
-
-
-def told(result: BenchmarkResult) -> str:
-    """Return the table, what may be claimed, and the notes."""
-    return f"{result.to_text(SHOWN)}\n\n{result.summary()}"
+    session.show(f"wrote {report}")
+    session.found.setdefault("sets", []).append(told_as_json(replace(job, report=report), result))
 
 
 def finished(path: Path) -> str:
@@ -152,6 +147,7 @@ def prepare_folder(out: str) -> Path:
         If it cannot be made or written to.
     """
     folder = Path(out)
+    check_folder_name("--out", folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import time
+import shlex
 import warnings
 import zipfile
 from abc import ABC, abstractmethod
@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from .._progress import ProgressBar, progress_bar
 from ..datasets._archives import read_image_arrays
 from ..datasets._folders import list_folder
-from ..datasets._formats import SUFFIXES
+from ..datasets._formats import SUFFIXES, Conversion
 from ..datasets._formats import kind_of as kind_of_file
 from ..datasets._formats import read_images as read_file
 from ..datasets._images import image_kind
@@ -26,7 +27,18 @@ from ..degradations import resolve
 from ..enhancement._enhancer import GANEnhancer
 from ..enhancement._supervision import EVIDENCE
 from ..persistence import load
-from ._inputs import check_images, kind_of, model_summary, read_images, refuse_fit_options, write_npz
+from ._inputs import (
+    check_folder_name,
+    check_images,
+    check_model_name,
+    check_suffix,
+    how_to_read,
+    kind_of,
+    model_summary,
+    read_images,
+    refuse_fit_options,
+    write_npz,
+)
 from ._session import Session, about, reading
 from ._staging import Staging
 from ._streams import printable
@@ -45,7 +57,6 @@ LEARNED = ("degradation", "scale")  # what --reference and --self take none of
 NO_ERRORS = "--uncertainty needs good images to know errors by; {} learned without any. Leave it out."
 MOST_VALUES = 2**23  # pixels times channels that are restored at a time
 PICTURED = 4  # images
-SECONDS_A_LINE = 10.0  # between lines of progress
 DISCLAIMER = "Restored images look more certain than they are. Research use; not a medical device."
 
 
@@ -60,7 +71,7 @@ def run(options: Namespace, session: Session) -> int:
         After a signal. Nothing is left behind then.
     """
     session.write("Loading scikit-learn and the images ...")
-    settings, job = check_options(options), plan(Path(options.source), Path(options.out))
+    settings, job = check_options(options), plan(Path(options.source), Path(options.out), how_to_read(options))
     check_outputs(options, job, session.staging)
     job.read()
     session.write(f"{options.source}: {job.describe()}.")
@@ -76,13 +87,22 @@ def run(options: Namespace, session: Session) -> int:
         name, rows, reference = load_rows(options, job, session)
         session.load_backend()
         enhancer = fit(settings, rows, reference, name, session)
-    session.write(verdict(enhancer.guard_report_))
-    job.restore(Restorer(enhancer, options.uncertainty, session), session.staging)
+    session.show(verdict(enhancer.guard_report_))
+    with progress_bar(job.n_images, "image", disable=not session.verbose) as bar:
+        job.restore(Restorer(enhancer, options.uncertainty, bar), session.staging)
     if options.picture is not None:
         draw(enhancer, *job.examples(), session.staging.path(Path(options.picture)))
     if options.save is not None:
         session.keep(enhancer, Path(options.save))
-    session.finish(f" to {options.out}", DISCLAIMER)
+    session.found.update(out=options.out, images=job.n_images, restored_by=enhancer.guard_report_["chosen"])
+    model = options.save or options.model
+    session.finish(
+        f" to {options.out}",
+        DISCLAIMER,
+        f"medgan enhance MORE MORE_OUT --model {shlex.quote(model)}"
+        if model
+        else "the same with --save FILE, then medgan enhance MORE MORE_OUT --model FILE",
+    )
     return 0
 
 
@@ -98,11 +118,10 @@ def check_options(options: Namespace) -> dict[str, Any]:
         )
     if options.alone and options.uncertainty:
         raise ValueError(NO_ERRORS.format("--self"))
-    if options.picture is not None:
-        if Path(options.picture).suffix.lower() != ".png":
-            raise ValueError(f"--picture was expected to end in .png; got {options.picture}.")
-        if importlib.util.find_spec("matplotlib") is None:
-            raise ValueError('--picture needs matplotlib. Install it with: pip install "sklearn-medgan[plot]"')
+    check_suffix("--picture", options.picture, [".png"])
+    check_model_name(options.save)
+    if options.picture is not None and importlib.util.find_spec("matplotlib") is None:
+        raise ValueError('--picture needs matplotlib. Install it with: pip install "sklearn-medgan[plot]"')
     given = {name: getattr(options, name) for name in FIT_DEFAULTS if getattr(options, name) is not None}
     settings: dict[str, Any] = {**FIT_DEFAULTS, **given}
     names = [name.strip() for name in settings["degradation"].split(",")]
@@ -141,12 +160,16 @@ class Job(ABC):
     def restore(self, restorer: Restorer, staging: Staging) -> None:
         """Write every restored image to the staging."""
 
+    @property
+    def n_images(self) -> int:
+        """Return how many images were found."""
+        return sum(n for members in self.stacks.values() for _, n in members)
+
     def describe(self) -> str:
         """Return what was found."""
-        n = sum(n for members in self.stacks.values() for _, n in members)
         kinds = [f"{'x'.join(map(str, shape))} {dtype}" for shape, dtype in self.stacks]
         more = f" and {len(kinds) - 3} other kinds" if len(kinds) > 3 else ""
-        return f"{n} image(s) in {len(self.inputs())} file(s), {', '.join(kinds[:3])}{more}"
+        return f"{self.n_images} image(s) in {len(self.inputs())} file(s), {', '.join(kinds[:3])}{more}"
 
     def check_channels(self, n_channels: int, model: str) -> None:
         """Raise ValueError unless all images have as many channels as those of the model, or to learn from."""
@@ -170,10 +193,15 @@ class File:
 
 @dataclass
 class ImageFiles(Job):
-    """One image file, or those of a folder."""
+    """One image file, or those of a folder; `axis` and `skip_unreadable` as in `load_images`."""
 
     files: list[File]
+    axis: str = "axial"
+    skip_unreadable: bool = False
     stacks: dict[tuple, list] = field(default_factory=dict)
+
+    def _stack(self, file: File) -> np.ndarray:
+        return read_file(file.source, Conversion(axis=self.axis))
 
     def outputs(self, uncertainty: bool) -> list[Path]:
         return [file.out for file in self.files] + [file.uncertainty for file in self.files if uncertainty]
@@ -182,27 +210,38 @@ class ImageFiles(Job):
         return [file.source for file in self.files]
 
     def read(self) -> None:
+        kept = []
         for file in self.files:
-            with reading(file.source):
-                stack = read_file(file.source)
+            try:
+                with reading(file.source):
+                    stack = self._stack(file)
+            except (OSError, ValueError) as error:
+                if not self.skip_unreadable:
+                    raise
+                warnings.warn(f"Left out, since it cannot be read: {error}", UserWarning, stacklevel=2)
+                continue
             check_images(stack, file.source)
             check_restorable(file.out, stack, file.source)
             self.stacks.setdefault((stack.shape[1:], stack.dtype.name), []).append((file, len(stack)))
+            kept.append(file)
+        if not kept:
+            raise ValueError(f"No file of {len(self.files)} can be read. Leave --skip-unreadable out to see why.")
+        self.files = kept
 
     def examples(self) -> tuple[np.ndarray, list[str]]:
         members = next(iter(self.stacks.values()))[:PICTURED]
         names = [file.source.name for file, pages in members for _ in range(pages)]
-        return np.concatenate([read_file(file.source) for file, _ in members])[:PICTURED], names[:PICTURED]
+        return np.concatenate([self._stack(file) for file, _ in members])[:PICTURED], names[:PICTURED]
 
     def restore(self, restorer: Restorer, staging: Staging) -> None:
         for files in self._batches():
-            stacks = [read_file(file.source) for file in files]
+            stacks = [self._stack(file) for file in files]
             ends = np.cumsum([len(stack) for stack in stacks])[:-1]
             others = f" and {len(files) - 1} more like it" if len(files) > 1 else ""
             for part, restored in restorer(np.concatenate(stacks), f"{files[0].source}{others}").items():
                 for file, stack in zip(files, np.split(restored, ends), strict=True):
                     place = getattr(file, part)
-                    write_restored(staging.path(place), stack, place, file.source)
+                    write_restored(staging.path(place), stack, place, file.source, self.axis)
         if any(
             kind_of_file(file.source) == "DICOM" and is_written_as_source(file.out, file.source) for file in self.files
         ):
@@ -265,12 +304,12 @@ class ImageArchive(Job):
             write_npz(staging.path(self._maps), maps, compression)
 
 
-def plan(source: Path, out: Path) -> Job:
+def plan(source: Path, out: Path, how: dict[str, Any]) -> Job:
     """Return what is to be restored, and where it goes."""
     if not source.exists():
         raise ValueError(f"There is no file or folder {source} to restore. Check the path.")
     if source.is_dir():
-        return _plan_folder(source, out)
+        return _plan_folder(source, out, how)
     suffix = source.suffix.lower()
     if suffix == ".npz":
         if out.suffix.lower() != ".npz":
@@ -281,12 +320,11 @@ def plan(source: Path, out: Path) -> Job:
         raise ValueError(f"IN was expected to be a folder or to end in {known}; got {source}.")
     if not is_written_as_source(out, source):
         image_kind(out)
-    return ImageFiles([File(source, out, out.with_name(f"{out.stem}_uncertainty.tif"))])
+    return ImageFiles([File(source, out, out.with_name(f"{out.stem}_uncertainty.tif"))], **how)
 
 
-def _plan_folder(source: Path, out: Path) -> ImageFiles:
-    if out.is_file():
-        raise ValueError(f"IN is a folder, so OUT was expected to be one; {out} is a file. Name another folder.")
+def _plan_folder(source: Path, out: Path, how: dict[str, Any]) -> ImageFiles:
+    check_folder_name("OUT", out)
     if out.resolve().is_relative_to(source.resolve()):
         raise ValueError(f"OUT was expected to lie outside of IN, {source}; got {out}. Name another folder.")
     maps = out.resolve().with_name(f"{out.resolve().name}_uncertainty")
@@ -297,7 +335,7 @@ def _plan_folder(source: Path, out: Path) -> ImageFiles:
     for path in (entry.file for entry in entries):
         relative = path.relative_to(source)
         files.append(File(path, out / relative, maps / relative.with_name(f"{path.stem}_uncertainty.tif")))
-    return ImageFiles(files)
+    return ImageFiles(files, **how)
 
 
 def check_outputs(options: Namespace, job: Job, staging: Staging) -> None:
@@ -319,7 +357,7 @@ def load_rows(options: Namespace, job: Job, session: Session) -> tuple[str, np.n
 
     def read(name: str, path: str, what: str) -> np.ndarray:
         with about(name):
-            images = read_images(path, size=options.image_size).data
+            images = read_images(path, size=options.image_size, **how_to_read(options)).data
         job.check_channels((*images.shape, 1)[3], f"{name} {path}")
         session.write(f"{path}: {len(images)} {what} images of {kind_of(images)}.")
         return images
@@ -337,7 +375,7 @@ def fit(
 ) -> GANEnhancer:
     """Return an enhancer that has learned from these images."""
     parameters = {key: settings[key] for key in ("supervision", "degradation", "scale", "max_time", "max_iter")}
-    enhancer = GANEnhancer(**parameters, random_state=settings["seed"], verbose=1)
+    enhancer = GANEnhancer(**parameters, random_state=settings["seed"], verbose=session.verbose)
     session.write(f"Learning to restore, for up to {settings['max_time']:.0f} s (--max-time) ...")
     session.learn(enhancer, name, rows, **({} if reference is None else {"reference": reference}))
     return enhancer
@@ -364,11 +402,10 @@ def supervision_of(report: dict[str, Any]) -> str:
 
 
 class Restorer:
-    """Stacks to what is written of them; tells now and then how many were done."""
+    """Stacks to what is written of them, with a bar of the images that were done."""
 
-    def __init__(self, enhancer: Any, uncertainty: bool, session: Session) -> None:
-        self._enhancer, self._uncertainty, self._session = enhancer, uncertainty, session
-        self._n_done, self._last_line = 0, time.monotonic()
+    def __init__(self, enhancer: Any, uncertainty: bool, bar: ProgressBar) -> None:
+        self._enhancer, self._uncertainty, self._bar = enhancer, uncertainty, bar
 
     def __call__(self, stack: np.ndarray, name: object) -> dict[str, np.ndarray]:
         with about(name), warnings.catch_warnings(record=True) as caught:
@@ -378,10 +415,7 @@ class Restorer:
                 parts["uncertainty"] = self._enhancer.uncertainty(stack, n_samples=None)
         for warning in caught:
             warnings.warn(f"{name}: {warning.message}", warning.category, stacklevel=2)
-        self._n_done += len(stack)
-        if time.monotonic() - self._last_line > SECONDS_A_LINE:
-            self._last_line = time.monotonic()
-            self._session.write(f"  {self._n_done} images restored")
+        self._bar.update(len(stack))
         return parts
 
 

@@ -6,6 +6,7 @@ header is read, which needs neither scikit-learn nor TensorFlow.
 
 from __future__ import annotations
 
+import shlex
 import warnings
 import zipfile
 from argparse import Namespace
@@ -13,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +23,9 @@ from .._version import __version__
 from ..persistence import HEADER, read_summary
 from ._session import Session, reading
 from ._streams import printable
+
+if TYPE_CHECKING:
+    from ..datasets._folders import Entry
 
 MOST_READ = 200  # files of a folder; of more, an evenly spaced choice is read
 MOST_NAMED = 12  # classes, parameters and the like on a line
@@ -38,15 +42,21 @@ def run(options: Namespace, session: Session) -> int:
     """
     path = Path(options.file)
     with reading(path):
-        title, lines = describer(path)(path)
-    session.write(f"{printable(str(path))}: {title}")
-    for name, text in [*lines.items(), *(("note", text) for text in session.notes())]:
+        describe = describer(path)
+        title, found = describe(path)
+    session.show(f"{printable(str(path))}: {title}")
+    for name, value in found.items():
+        text = FORMS.get(name, str)(value)
         if text:
-            session.write(f"  {name:<{NARROW}} {printable(text)}")
+            session.show(f"  {name:<{NARROW}} {printable(text)}")
+    session.found.update(path=str(path), title=title, **{name: value for name, value in found.items() if value})
+    name = shlex.quote(str(path))
+    use = f"{'enhance' if 'GANEnhancer' in title else 'augment'} IN OUT --model {name}"
+    session.end(f"medgan {use if describe is describe_model else f'benchmark --data {name}'}")
     return 0
 
 
-def describer(path: Path) -> Callable[[Path], tuple[str, dict[str, str]]]:
+def describer(path: Path) -> Callable[[Path], tuple[str, dict[str, Any]]]:
     """Return the function that describes what is at the path, by content where names say nothing."""
     if not path.exists():
         raise ValueError(f"There is no file or folder {path}. Check the path.")
@@ -78,11 +88,49 @@ def _holds_a_model(path: Path) -> bool:
         return False
 
 
-def listed(items: Iterable[str]) -> str:
+def listed(items: Iterable[object]) -> str:
     """Return the first items, and how many more there are."""
-    items = list(items)
-    more = [f"and {len(items) - MOST_NAMED} more"] if len(items) > MOST_NAMED else []
-    return ", ".join([*items[:MOST_NAMED], *more])
+    texts = list(map(str, items))
+    more = [f"and {len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else []
+    return ", ".join([*texts[:MOST_NAMED], *more])
+
+
+def counted(counts: dict[str, int]) -> str:
+    """Return names with their counts."""
+    return listed(f"{name} {n}" for name, n in counts.items())
+
+
+def _kinds(counts: dict[str, int]) -> str:
+    return listed(kind if len(counts) == 1 else f"{n} of {kind}" for kind, n in counts.items())
+
+
+def _named(classes: dict[str, int] | list | str) -> str:
+    text = counted(classes) if isinstance(classes, dict) else listed(classes) if isinstance(classes, list) else classes
+    return text or "none"
+
+
+def _sizes(sizes: list[int]) -> str:
+    return f"{len(sizes)}, of {min(sizes)} to {max(sizes)} images" if sizes else ""
+
+
+def _set(parameters: dict[str, Any]) -> str:
+    text = ", ".join(f"{name}={value!r}" for name, value in sorted(parameters.items()))
+    return f"{text}; others at their defaults" if text else "all at their defaults"
+
+
+# How a value of a line is written, where not by `str`.
+FORMS: dict[str, Callable[[Any], str]] = {
+    "pixels": _kinds,
+    "values": lambda limits: f"{limits[0]:.6g} to {limits[1]:.6g}" if limits else "none",
+    "not finite": lambda n: f"{n} value(s)" if n else "",
+    "classes": _named,
+    "groups": _sizes,
+    "patients": _sizes,
+    "split": counted,
+    "spacing": lambda sides: " x ".join(map(str, sides)),
+    "parameters": _set,
+    "others": listed,
+}
 
 
 def size(path: Path) -> str:
@@ -115,29 +163,23 @@ class Pixels:
         if finite.size:
             self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
 
-    def lines(self) -> dict[str, str]:
+    def found(self) -> dict[str, Any]:
         """Return number, kinds and range."""
-        lost = f", and {self.n_lost} value(s) that are NaN or infinite" if self.n_lost else ""
-        found = f"{self.low:.6g} to {self.high:.6g}" if self.low <= self.high else "none"
-        return {
-            "images": str(self.kinds.total()),
-            "pixels": listed(
-                kind if len(self.kinds) == 1 else f"{n} of {kind}" for kind, n in self.kinds.most_common()
-            ),
-            "values": found + lost,
-        }
+        limits = [self.low, self.high] if self.low <= self.high else []
+        kinds = dict(self.kinds.most_common())
+        return {"images": self.kinds.total(), "pixels": kinds, "values": limits, "not finite": self.n_lost}
 
 
-def describe_image(path: Path) -> tuple[str, dict[str, str]]:
+def describe_image(path: Path) -> tuple[str, dict[str, Any]]:
     """Tell of one image file, or the pages of one."""
     from ..datasets._formats import read_images
 
     pixels = Pixels()
     pixels.add(read_images(path))
-    return f"image file, {size(path)}", pixels.lines()
+    return f"image file, {size(path)}", pixels.found()
 
 
-def describe_folder(path: Path) -> tuple[str, dict[str, str]]:
+def describe_folder(path: Path) -> tuple[str, dict[str, Any]]:
     """Tell of a folder of images, with or without subfolders as classes, or of a manifest."""
     from ..datasets._folders import SYNTHETIC
     from ..datasets._formats import read_images
@@ -152,14 +194,30 @@ def describe_folder(path: Path) -> tuple[str, dict[str, str]]:
     for file in files[::step]:
         pixels.add(read_images(file))
     read = {"read": f"1 file in {step}; images, pixels and values are of these"} if step > 1 else {}
-    told = _names_and_counts(Counter(entry.label for entry in entries if entry.label)) or "none"
     n_synthetic = sum(bool(SYNTHETIC.fullmatch(file.name)) for file in files)
-    synthetic = f"{n_synthetic} of the files" if n_synthetic else ""
-    lines = {**pixels.lines(), **read, "classes": told, "synthetic": synthetic}
-    return f"folder of images, {len(files)} file(s)", lines
+    return f"folder of images, {len(files)} file(s)", {
+        **pixels.found(),
+        **read,
+        "classes": dict(Counter(entry.label for entry in entries if entry.label)),
+        **_patients(entries),
+        "synthetic": f"{n_synthetic} of the files" if n_synthetic else "",
+    }
 
 
-def describe_archive(path: Path) -> tuple[str, dict[str, str]]:
+def _patients(entries: list[Entry]) -> dict[str, list[int]]:
+    """Sizes of what headers of DICOM files, folders or a manifest tell apart; never the names."""
+    from ..datasets._formats import AS_STORED, read_header
+
+    known = [(entry, read_header(entry.file, AS_STORED)) for entry in entries]
+    headers = [(entry, header) for entry, header in known if header is not None]
+    sizes: Counter = Counter()
+    for entry, header in headers:
+        sizes[header.patient or entry.group] += header.n_images or 1
+    del sizes[None]
+    return {"patients" if any(header.patient for _, header in headers) else "groups": list(sizes.values())}
+
+
+def describe_archive(path: Path) -> tuple[str, dict[str, Any]]:
     """Tell of an .npz file in one of the two forms that `load_images` reads."""
     from ..datasets._archives import read_image_arrays
 
@@ -174,13 +232,13 @@ def describe_archive(path: Path) -> tuple[str, dict[str, str]]:
     labels = [f"{split}_labels" for split in splits] if medmnist else ["y"]
     told = {*keys, *labels, "group", "split", "class_names", "spacing", "synthetic", "provenance"}
     return f"data file in {'MedMNIST' if medmnist else 'X and y'} form, {size(path)}", {
-        **pixels.lines(),
+        **pixels.found(),
         "classes": _classes([arrays[key] for key in labels if key in arrays], arrays.get("class_names")),
         "groups": _groups(arrays),
-        "split": _names_and_counts(splits if medmnist else _counts(arrays.get("split", []))),
-        "spacing": " x ".join(map(str, np.atleast_1d(arrays.get("spacing", [])).tolist())),
+        "split": splits if medmnist else _counts(arrays.get("split", [])),
+        "spacing": np.atleast_1d(arrays.get("spacing", [])).tolist(),
         "synthetic": _synthetic(arrays),
-        "others": listed(f"{key} {array.shape}" for key, array in arrays.items() if key not in told),
+        "others": [f"{key} {array.shape}" for key, array in arrays.items() if key not in told],
     }
 
 
@@ -189,29 +247,24 @@ def _counts(values: ArrayLike) -> dict[str, int]:
     return {str(value): int(n) for value, n in zip(*np.unique(values, return_counts=True), strict=True)}
 
 
-def _names_and_counts(counts: dict[str, int]) -> str:
-    return listed(f"{name} {n}" for name, n in counts.items())
-
-
-def _classes(labels: list[np.ndarray], names: np.ndarray | None) -> str:
+def _classes(labels: list[np.ndarray], names: np.ndarray | None) -> dict[str, int] | str:
     """Classes with their counts; several labels an image are counted column by column."""
     if not labels:
-        return "none"
+        return {}
     y = np.concatenate([np.atleast_1d(column) for column in labels])
     if y.ndim > 1 and y.shape[1] != 1:
         return f"{y.shape[1]} labels an image, set in {listed(map(str, np.count_nonzero(y, axis=0)))}"
     texts = [] if names is None else np.atleast_1d(names).astype(str).tolist()
     known = {str(i): name for i, name in enumerate(texts)} if y.dtype.kind in "biu" else {}
-    return _names_and_counts({known.get(value, value): n for value, n in _counts(y).items()})
+    return {known.get(value, value): n for value, n in _counts(y).items()}
 
 
-def _groups(arrays: dict[str, np.ndarray]) -> str:
-    """Number and size of the groups; synthetic images are of none."""
+def _groups(arrays: dict[str, np.ndarray]) -> list[int]:
+    """Sizes of the groups; synthetic images are of none."""
     groups, marked = np.atleast_1d(arrays.get("group", [])), arrays.get("synthetic")
     if marked is not None and marked.dtype == bool and marked.shape == groups.shape:
         groups = groups[~marked]
-    counts = list(_counts(groups).values())
-    return f"{len(counts)}, of {min(counts)} to {max(counts)} images" if counts else ""
+    return list(_counts(groups).values())
 
 
 def _synthetic(arrays: dict[str, np.ndarray]) -> str:
@@ -225,7 +278,7 @@ def _synthetic(arrays: dict[str, np.ndarray]) -> str:
 # ------------------------------------------------------------------------------------------------------------- model
 
 
-def describe_model(path: Path) -> tuple[str, dict[str, str]]:
+def describe_model(path: Path) -> tuple[str, dict[str, Any]]:
     """Tell of an estimator that `sklearn_medgan.save` wrote."""
     told = read_summary(path, ["image_shape_", "n_features_in_", "classes_", "n_iter_", "_trunk"])
     fitted, changed = told["fitted"], told["changed"]
@@ -234,10 +287,10 @@ def describe_model(path: Path) -> tuple[str, dict[str, str]]:
     return f"model, a fitted {told['estimator']}, {size(path)}", {
         "written by": f"sklearn_medgan {version}" + ("" if version == __version__ else f" (this is {__version__})"),
         "fitted on": _fitted_on(fitted),
-        "classes": listed(map(str, np.atleast_1d(fitted["classes_"]))) if "classes_" in fitted else "none",
-        "updates": str(fitted.get("n_iter_", "")),
+        "classes": np.atleast_1d(fitted.get("classes_", [])).tolist(),
+        "updates": fitted.get("n_iter_", ""),
         "backbone": _backbone(told["parameters"]) if fitted.get("_trunk") else "",
-        "parameters": _parameters(parameters),
+        "parameters": parameters,
     }
 
 
@@ -254,9 +307,3 @@ def _backbone(parameters: dict[str, Any]) -> str:
     if name is None:
         return "a model that is not in the file: set backbone to it after load"
     return state_of_embedded() if name == "auto" else f"{name} of keras.applications, whose weights Keras fetches"
-
-
-def _parameters(parameters: dict[str, Any]) -> str:
-    """Parameters that were set."""
-    text = ", ".join(f"{name}={value!r}" for name, value in sorted(parameters.items()))
-    return f"{text}; others at their defaults" if text else "all at their defaults"

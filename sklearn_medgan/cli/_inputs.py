@@ -13,9 +13,13 @@ from sklearn.utils import Bunch
 
 from .._validation import check_sides
 from ..datasets import load_images
+from ..datasets._formats import SUFFIXES
 from ..persistence import read_summary
 from ._session import about, reading
 
+# Suffixes that neither a folder nor a model has.
+OF_FILES = {*SUFFIXES, ".npz", ".npy", ".zip", ".tar", ".gz", ".7z", ".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".txt"}
+OF_FILES |= {".md", ".html", ".pdf", ".svg", ".pkl", ".pickle", ".joblib", ".h5", ".keras", ".pt", ".pth", ".onnx"}
 READING = ("channels", "groups", "window", "axis", "path_column", "label_column", "skip_unreadable")  # of load_images
 
 
@@ -44,6 +48,24 @@ def check_images(X: np.ndarray, name: object) -> None:
 def kind_of(X: np.ndarray) -> str:
     """Return size and dtype of the images of a stack, as 28x28 uint8."""
     return f"{'x'.join(map(str, X.shape[1:]))} {X.dtype}"
+
+
+def check_suffix(option: str, path: str | None, suffixes: Iterable[str]) -> None:
+    """Raise ValueError where a file that is asked for has another suffix."""
+    if path is not None and Path(path).suffix.lower() not in suffixes:
+        raise ValueError(f"{option} was expected to end in {', '.join(suffixes)}; got {path}.")
+
+
+def check_folder_name(option: str, path: Path, alternative: str = "") -> None:
+    """Raise ValueError where a folder that is asked for is a file, or is called like one."""
+    if path.is_file() or (path.suffix.lower() in OF_FILES and not path.is_dir()):
+        raise ValueError(f"{option} was expected to be a folder{alternative}; got {path}. Choose another name.")
+
+
+def check_model_name(path: str | None) -> None:
+    """Raise ValueError where the file of a model is called like one of another kind."""
+    if path is not None and Path(path).suffix.lower() in OF_FILES:
+        raise ValueError(f"--save writes a model of this package alone; got {path}. Let it end in .medgan.")
 
 
 def refuse_fit_options(options: Namespace, names: Iterable[str]) -> None:

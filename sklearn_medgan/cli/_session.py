@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import json
 import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +136,21 @@ def reading(path: object) -> Iterator[None]:
 
 
 class Session:
-    """One run of a command."""
+    """One run of a command.
+
+    What was found goes to standard output, as text or with ``--json`` as one object; all else goes to standard error.
+
+    Attributes
+    ----------
+    found : dict
+        What ``--json`` prints.
+    verbose : int
+        For estimators: 1 with a progress bar, 0 with ``--quiet``.
+    """
 
     def __init__(self, options: argparse.Namespace, interrupt: Interrupt) -> None:
-        self.name = options.name
+        self.found: dict[str, Any] = {"command": options.name}
+        self.verbose, self.as_json = int(not options.quiet), options.json
         self.staging = Staging()
         self.interrupt = interrupt
         self._started = time.monotonic()
@@ -157,31 +169,24 @@ class Session:
         self._recording.close()
 
     def write(self, text: str) -> None:
-        """Write lines of progress."""
-        say(sys.stdout, text)
+        """Write lines of progress, unless it is to be quiet."""
+        if self.verbose:
+            say(sys.stderr, text)
 
-    def progress(self, text: str) -> None:
-        """Write lines of progress to standard error, where standard output is for what was found."""
-        say(sys.stderr, text)
-
-    def seconds(self) -> str:
-        """Return how long it has taken."""
-        return f"{time.monotonic() - self._started:.0f} s in all."
+    def show(self, text: str) -> None:
+        """Write lines of the result, unless it is printed as JSON."""
+        if not self.as_json:
+            say(sys.stdout, text)
 
     def notes(self) -> list[str]:
         """Return what the user should know, once: warnings, and rests of runs that were killed."""
         told = [str(w.message) for w in self._caught or () if issubclass(w.category, UserWarning)]
         return list(dict.fromkeys([*told, *self.staging.notes]))
 
-    def tell_notes(self, write: Callable[[str], None] | None = None) -> None:
-        """Write the notes."""
-        for note in self.notes():
-            (write or self.write)(f"note: {note}")
-
-    def load_backend(self, write: Callable[[str], None] | None = None) -> None:
+    def load_backend(self) -> None:
         """Load what computes the networks, quietly."""
         check_backend()
-        (write or self.write)(f"Loading {TITLES[backend_name()]} ...")
+        self.write(f"Loading {TITLES[backend_name()]} ...")
         import_backend()
 
     def learn(self, estimator: Any, name: object, *rows: Any, **more: Any) -> None:
@@ -201,11 +206,20 @@ class Session:
         save(estimator, short)
         short.replace(staged)
 
-    def finish(self, text: str, disclaimer: str) -> None:
-        """Put all files in place, and tell the notes and how it ended."""
+    def finish(self, text: str, disclaimer: str, following: str) -> None:
+        """Put all files in place, and tell how it ended and which command may follow."""
         self.interrupt.check()
         self.interrupt.held = True
         self.staging.commit()
         self.interrupt.held, self.interrupt.seen = False, 0  # all is there: nothing is left to stop
-        self.tell_notes()
-        self.write(f"{self.staging.n_files} file(s) written{text}, {self.seconds()} {disclaimer}")
+        self.found["files"] = self.staging.n_files
+        self.show(f"{self.staging.n_files} file(s) written{text}. {disclaimer}")
+        self.end(following)
+
+    def end(self, following: str) -> None:
+        """Tell the notes and which command may follow, and print the result where it is to be JSON."""
+        for note in self.notes():
+            say(sys.stderr, f"note: {note}")
+        self.write(f"{time.monotonic() - self._started:.0f} s in all. Next: {following}")
+        if self.as_json:
+            say(sys.stdout, json.dumps({**self.found, "notes": self.notes()}, indent=1, default=str))

@@ -21,6 +21,7 @@ FORMS = (
     "either MedMNIST's keys (train_images, train_labels, and the same for val and test), or X with optional "
     "y, group, class_names, split and spacing"
 )
+ONE_AT_A_TIME = "Load one split at a time with subset=."
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -51,7 +52,7 @@ class _Archive:
             raise ValueError(f"{self.path} cannot be read: with {key!r}, {error}.") from error
         except Exception as error:  # zip, its codecs and numpy meet damage with errors of every kind
             raise ValueError(
-                f"{key!r} in {self.path} was expected to be a plain array; it cannot be read ({error}). load_images "
+                f"{key!r} in {self.path} was expected to be a plain array; it cannot be read ({error}). Loading "
                 "never unpickles: convert object arrays (ragged lists, None) to numbers or text, and save the file "
                 "again; fetch a damaged one again."
             ) from error
@@ -78,7 +79,7 @@ def _opened(path: Path) -> Iterator[_Archive]:
             archive = _Archive(path, file, zipfile.ZipFile(file))
         except Exception as error:  # of every kind, as above
             raise ValueError(
-                f"load_images expected an npz archive; {path} is not one, or is damaged or cut short ({error}). "
+                f"Expected an npz archive; {path} is not one, or is damaged or cut short ({error}). "
                 "Write it with numpy.savez, or fetch it again."
             ) from error
         yield archive
@@ -187,17 +188,23 @@ def _read_medmnist(archive: _Archive, subset: str, groups: str | None) -> dict[s
         check_stack(stack, path)
     labelled = [split for split in chosen if labels[split] is not None]
     if labelled not in ([], chosen):
-        raise ValueError(
-            f"{path} was expected to hold labels for all of {chosen} or for none; it has them for "
-            f"{labelled}. Load one split at a time with subset=."
+        raise ParameterError(
+            "subset",
+            f"was expected to hold labels for all of {chosen} or for none",
+            f"them for {labelled}",
+            ONE_AT_A_TIME,
+            subject=str(path),
         )
     for split in labelled:
         _check_lengths({f"{split}_images": images[split], f"{split}_labels": labels[split]}, path)
     shapes = {split: stack.shape[1:] for split, stack in images.items()}
     if len(set(shapes.values())) > 1:
-        raise ValueError(
-            f"The splits in {path} were expected to hold images of one shape; got {shapes}. "
-            "Load one split at a time with subset=."
+        raise ParameterError(
+            "subset",
+            "were expected to hold images of one shape",
+            str(shapes),
+            ONE_AT_A_TIME,
+            subject=f"The splits in {path}",
         )
     return {
         "data": np.concatenate(list(images.values())),
@@ -235,7 +242,7 @@ def _encode_labels(
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(
-            f"load_images expected one label an image, shape (n,) or (n, 1); got {labels.shape} in {path}. "
+            f"Expected one label an image, shape (n,) or (n, 1); got {labels.shape} in {path}. "
             "Of several labels an image, choose one column and save it again."
         )
     if labels.dtype.kind not in "US":
@@ -264,12 +271,12 @@ def _whole_numbers(labels: np.ndarray, names: list[str] | None, path: Path) -> n
     """Numeric labels as int64, checked to index the names."""
     if labels.dtype.kind not in "buif" or not np.array_equal(labels, np.rint(labels)):
         raise ValueError(
-            f"load_images expected labels that are whole numbers or text; got dtype {labels.dtype} "
+            f"Expected labels that are whole numbers or text; got dtype {labels.dtype} "
             f"in {path}. Number the classes 0, 1, 2, ..."
         )
     if len(labels) and not (labels.min() >= -(2**63) and labels.max() < 2**63):
         raise ValueError(
-            f"load_images expected labels that int64 holds; got {labels.min()} to {labels.max()} in {path}. "
+            f"Expected labels that int64 holds; got {labels.min()} to {labels.max()} in {path}. "
             "Number the classes 0, 1, 2, ..."
         )
     labels = labels.astype(np.int64)
@@ -290,6 +297,6 @@ def _spacing(spacing: np.ndarray | None, path: Path) -> tuple[float, ...] | None
     if values.dtype.kind not in "uif" or values.ndim != 1 or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(
             f"spacing in {path} was expected to be millimetres a pixel, numbers above 0; got {spacing!r}. "
-            "Save it as for example spacing=(0.7, 0.7), or leave it out."
+            "Save it as two such numbers, as (0.7, 0.7), or leave it out."
         )
     return tuple(values.astype(float).tolist()) if values.size > 1 else (float(values[0]),) * 2

@@ -172,7 +172,7 @@ def _parted(
     """Files that were read, and their headers; a ValueError if there are none."""
     if not kept:
         reasons = "; ".join(list(unreadable.values())[:N_EXAMPLES]) or "it holds no image"
-        raise ValueError(f"load_images expected at least one image in {path} that can be read: {reasons}")
+        raise ValueError(f"Expected at least one image in {path} that can be read: {reasons}")
     return [entry for entry, _ in kept], [header for _, header in kept]
 
 

@@ -48,7 +48,7 @@ def list_folder(path: Path) -> tuple[list[Entry], list[str]]:
     depths = [len(file.relative_to(path).parts) - 1 for file in files]
     if files and min(depths) == 0 < max(depths):
         raise ValueError(
-            f"load_images expected {path} to hold {LAYOUT}; it holds both, images "
+            f"Expected {path} to hold {LAYOUT}; it holds both, images "
             f"({_few([file for file, depth in zip(files, depths, strict=True) if not depth], path)}) and subfolders "
             f"({_few(_subfolders(path), path)}). Move one of the two away."
         )
@@ -58,7 +58,7 @@ def list_folder(path: Path) -> tuple[list[Entry], list[str]]:
     notes = []
     if others:
         notes.append(
-            f"load_images ignored {len(others)} file(s) in {path} that are no images: {_few(others, path)}. "
+            f"Ignored {len(others)} file(s) in {path} that are no images: {_few(others, path)}. "
             f"It reads {', '.join(SUFFIXES)}; move others away to silence this."
         )
     return [_entry(file, path, split) for file in files], notes
@@ -114,7 +114,7 @@ def _check_not_empty(path: Path, files: list[Path], others: list[Path]) -> None:
             inside = [file for file in others if file.is_relative_to(folder)]
             found = f"only other files ({_few(inside, folder)})" if inside else "nothing"
             raise ValueError(
-                f"load_images expected images ({', '.join(SUFFIXES)}) in {folder}; it holds {found}. "
+                f"Expected images ({', '.join(SUFFIXES)}) in {folder}; it holds {found}. "
                 "Convert or add images, or remove the folder."
             )
 

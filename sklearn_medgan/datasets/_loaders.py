@@ -218,8 +218,7 @@ def list_entries(path: Path, named: _manifests.Columns = _manifests.TO_BE_FOUND)
     """
     if not path.exists():
         raise FileNotFoundError(
-            f"load_images expected a file or folder at {path}; there is none. "
-            f"Check the path; relative ones start at {Path.cwd()}."
+            f"Expected a file or folder at {path}; there is none. Check the path; relative ones start at {Path.cwd()}."
         )
     if path.is_dir():
         return list_folder(path)
@@ -230,7 +229,7 @@ def list_entries(path: Path, named: _manifests.Columns = _manifests.TO_BE_FOUND)
     if kind_of(path) is None:
         known = " or ".join([".npz", *SUFFIXES, *_manifests.SUFFIXES])
         raise ValueError(
-            f"load_images expected a folder or a file ending in {known}; got the suffix {path.suffix!r}: {path}. Save "
+            f"Expected a folder or a file ending in {known}; got the suffix {path.suffix!r}: {path}. Save "
             "the images with numpy.savez(path, X=images, y=labels), a volume of another kind as NIfTI with nibabel."
         )
     return [Entry(path)], []

@@ -38,13 +38,11 @@ def check_stack(data: np.ndarray, path: object) -> None:
             else "Reshape the array, or take slices of a volume,"
         )
         raise ValueError(
-            "load_images expected images of shape (n, height, width) or (n, height, width, channels) with 1 to "
+            "Expected images of shape (n, height, width) or (n, height, width, channels) with 1 to "
             f"{MOST_CHANNELS} channels; got {data.shape} in {path}. {remedy} and save it again."
         )
     if data.dtype.kind not in "buif":
-        raise ValueError(
-            f"load_images expected images of numbers; got dtype {data.dtype} in {path}. Save integers or floats."
-        )
+        raise ValueError(f"Expected images of numbers; got dtype {data.dtype} in {path}. Save integers or floats.")
 
 
 def check_alike(stacks: Mapping[str, np.ndarray], path: Path) -> None:

@@ -122,17 +122,27 @@ def test_a_folder_comes_back_byte_by_byte_with_marked_images_beside(fake, tmp_pa
     assert (last["class"], last["seed"], last["package_version"]) == ("ill", "3", __version__)
     assert (last["ratio"], last["n_iter"], json.loads(last["parameters"])) == ("1.0", "7", {"max_iter": 7})
     out, error = capsys.readouterr()
-    assert error == ""
     for part in (
         "in: 7 images of 9x12 uint8, 2 of ill, 5 of well.",
         "To draw: 3 of ill.",
         "note: one note\n",
-        "note: load_images ignored 1 file(s)",
+        "note: Ignored 1 file(s)",
         "11 file(s) written, 7 original and 3 synthetic images in",
         "may resemble those they were learned from",
     ):
-        assert part in out
+        assert part in (out if "file(s) written" in part or "resemble" in part else error)
     assert out.endswith("Research use; not a medical device.\n")
+    assert error.endswith(f"Next: medgan benchmark --data {tmp_path / 'in'} --arms rows\n")
+
+
+def test_the_result_as_json_is_all_that_is_printed(fake, tmp_path, capsys):
+    folder(tmp_path / "in", {"ill": 2, "well": 5})
+    assert augment(tmp_path / "in", tmp_path / "out", "--json", "-q") == 0
+    out, error = capsys.readouterr()
+    assert error == "note: one note\n"
+    expected = {"out": str(tmp_path / "out"), "original": 7, "synthetic": {"ill": 3}, "files": 11}
+    assert json.loads(out) == {"command": "augment", **expected, "notes": ["one note"]}
+    assert fake.last.verbose == 0
 
 
 def test_the_result_is_loaded_as_a_balanced_set_without_a_warning(fake, tmp_path):
@@ -234,7 +244,7 @@ def test_of_a_file_with_splits_only_training_rows_are_used(fake, tmp_path, capsy
         assert np.array_equal(out["X"][:5], X[:5])
         assert out["y"].tolist() == [1, 0, 0, 1, 0, 1]
         assert out["split"].tolist() == ["train"] * 6
-    assert "Only its 'train' rows are used, 'test' left out." in capsys.readouterr().out
+    assert "Only its 'train' rows are used, 'test' left out." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -387,6 +397,7 @@ def bad(tmp_path_factory):
     png(tmp_path / "flat" / "a.png", X[0])
     png(tmp_path / "a.png", X[0])
     (tmp_path / "words.txt").write_text("no image")
+    (tmp_path / "words").write_text("no image")
     archive(tmp_path / "in.npz", X=X, y=LABELS)
     archive(tmp_path / "there.npz", X=X, y=LABELS)
     archive(tmp_path / "bare.npz", X=X)
@@ -432,8 +443,14 @@ BAD = {
     "output inside": ("in", "in/out", [], "OUT was expected to lie outside of IN"),
     "output exists": ("in", "there.npz", [], "there.npz exists"),
     "onto itself": ("in.npz", "in.npz", ["--force"], "would be written, and is read from"),
-    "model exists": ("in", "out", ["--save", "words.txt"], "words.txt exists"),
-    "model is the output": ("in", "out.npz", ["--save", "out.npz"], "written twice: two outputs have"),
+    "model exists": ("in", "out", ["--save", "words"], "words exists"),
+    "model as data": (
+        "in",
+        "out.npz",
+        ["--save", "out.npz"],
+        "--save writes a model of this package alone; got out.npz",
+    ),
+    "called a file": ("in", "new.zip", [], "OUT was expected to be a folder or to end in .npz; got new.zip"),
     "GAN size": ("in", "out", ["--gan-size", "7"], "--gan-size: expected a whole number of 8 to 4096; got '7'"),
     "GAN size with a model": ("in", "out", ["--model", "m", "--gan-size", "32"], "--gan-size is for fitting"),
     "backbone with a model": ("in", "out", ["--model", "m", "--backbone", "VGG16"], "--backbone is for fitting"),
@@ -524,7 +541,7 @@ def test_interrupt_is_code_130_and_writes_nothing(fake, tmp_path, monkeypatch, c
     monkeypatch.setattr(fake, "interrupted", True)  # and training swallows it
     path, before = archive(tmp_path / "in.npz", X=images(7), y=LABELS), signal.getsignal(signal.SIGINT)
     assert augment(path, tmp_path / "out.npz", "--save", tmp_path / "m") == 130
-    assert capsys.readouterr().err == "medgan: interrupted\n"
+    assert capsys.readouterr().err.endswith("\nmedgan: interrupted\n")
     assert set(contents(tmp_path)) == {"in.npz"}
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -537,7 +554,7 @@ def test_a_fit_is_saved_and_draws_the_same_again(tmp_path, capsys):
     path = archive(tmp_path / "in.npz", X=images(7, (8, 8)), y=LABELS, class_names=["well", "ill"])
     options = ("--max-iter", 2, "--save", tmp_path / "m.medgan", "--backbone", "none")
     assert augment(path, tmp_path / "out.npz", *options) == 0
-    assert "2/2" in capsys.readouterr().out  # the progress bar
+    assert "2/2" in capsys.readouterr().err  # the progress bar
     assert augment(path, tmp_path / "again.npz", "--model", tmp_path / "m.medgan") == 0
     assert augment(path, tmp_path / "other.npz", "--model", tmp_path / "m.medgan", "--seed", 1) == 0
     capsys.readouterr()
@@ -568,7 +585,7 @@ def test_an_unknown_backbone_is_refused_in_the_words_of_the_command(tmp_path, ca
 def test_the_cost_of_large_images_is_one_line(tmp_path, capsys):
     path = archive(tmp_path / "in.npz", X=images(7, (600, 600)), y=LABELS)
     assert augment(path, tmp_path / "out.npz", "--max-iter", 1, "--gan-size", 8) == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "600x600 are larger" in line]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "600x600 are larger" in line]
     assert line.startswith("note: Images of 600x600 are larger than 512x512, the largest that are tested.")
     with np.load(tmp_path / "out.npz") as out:
         assert out["X"].shape == (10, 600, 600)

@@ -14,6 +14,7 @@ import pytest
 from sklearn_medgan import benchmark, cli, plotting
 from sklearn_medgan.backbones import _resolve
 from sklearn_medgan.benchmark import Arm, Columns, diagnostic_benchmark
+from sklearn_medgan.benchmark._arms import KINDS
 from sklearn_medgan.cli import _benchmark as command
 from sklearn_medgan.cli import _session
 
@@ -124,7 +125,7 @@ def test_table_and_verdict_are_those_of_the_benchmark(scans, capsys):
     assert "48 images of 8x8 (24 of well, 24 of very ill, acute), 24 groups." in out
     assert "3 folds, seeds 3, 5." in out
     assert "Research use; not a medical device." in out
-    assert re.search(r"\[6/6, ", error)
+    assert " 6/6 [" in error
     assert "wrote medgan_benchmark.jsonl" in error
     assert header()["seeds"] == [3, 5]
 
@@ -385,7 +386,7 @@ def test_the_picture_is_in_points(scans, monkeypatch):
         return drawn[-1]
 
     monkeypatch.setattr(plotting.IntervalDisplay, "from_result", classmethod(recorded))
-    monkeypatch.setattr(command.Job, "measure", lambda job, n: results.append(measure(job, n)) or results[-1])
+    monkeypatch.setattr(command.Job, "measure", lambda job, *how: results.append(measure(job, *how)) or results[-1])
     arms = ("--arms", "class weights,random oversampling,PCA", *LIGHT[2:])
     assert medgan("--data", scans, *arms, "--picture", "found.png") == 0
     assert [display.reference for display in drawn] == ["none", "pixels"]
@@ -406,6 +407,7 @@ def test_nothing_to_draw_is_said_and_is_no_error(scans, capsys):
 # -------------------------------------------------------------------------------------------------------------- errors
 
 BAD_OPTIONS = {
+    "misspelt arm": (["--arms", "GAN colums"], "got 'gan colums'. Did you mean 'GAN columns'?"),
     "unknown arm": (["--arms", "magic"], "--arms was expected to name some of rows; columns; enhancement; none;"),
     "unknown classifier": (["--classifiers", "SVC,net"], "some of SVC; forest; logistic; got 'net'"),
     "unknown class": (["--rare", "flu"], "--rare was expected to name some of well; very ill, acute; 0; 1; got 'flu'"),
@@ -418,7 +420,7 @@ BAD_OPTIONS = {
     "report": (["--report", "found.pdf"], "--report was expected to end in .md, .html, .json"),
     "picture": (["--picture", "found.txt"], "--picture was expected to end in .png, .svg, .pdf"),
     "no folder": (["--out", "none/out.jsonl"], "there is no folder none"),
-    "a folder": (["--out", "."], "is a folder"),
+    "no results": (["--out", "found.csv"], "--out was expected to end in .jsonl; got found.csv"),
     "too many folds": (
         ["--folds", "25"],
         "--folds must be at most the number of groups, 24; got 25. Lower --folds",
@@ -443,6 +445,30 @@ BAD_FILES = {
     "small": ({"X": images()[:, :7], "y": LABELS}, "at least 8 pixels"),
     "one group": ({"X": images(), "y": LABELS, "group": LABELS}, "at most the number of groups, 2"),
 }
+
+
+def test_results_are_no_folder(scans, tmp_path, capsys):
+    (tmp_path / "here.jsonl").mkdir()
+    assert "is a folder" in refused(capsys, "--data", scans, "--out", "here.jsonl")
+
+
+def test_arms_are_listed(capsys):
+    assert medgan("--list-arms") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted([line.split()[0] for line in lines], key=list(KINDS).index)
+    assert {line[13:40].split("  ")[0].strip() for line in lines} >= {"SMOTE", "GAN columns", "fine-tuned network"}
+
+
+def test_the_result_as_json_is_that_of_the_benchmark(scans, capsys):
+    assert medgan("--data", scans, *LIGHT, "--json", "--quiet") == 0
+    out, error = capsys.readouterr()
+    assert error == ""
+    found = json.loads(out)
+    (of_set,) = found["sets"]
+    assert [row["arm"] for row in of_set["table"]] == ["none", "pixels", "PCA"]
+    assert of_set["files"] == {"out": "medgan_benchmark.jsonl"}
+    assert "1 comparisons" in of_set["summary"]
+    assert found["notes"] == []
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
@@ -486,5 +512,5 @@ def test_from_end_to_end(scans, tmp_path):
     assert "2 comparisons with a reference" in done.stdout
     assert "failed" not in done.stdout
     lines = done.stderr.splitlines()  # TensorFlow's start-up log is not among them
-    assert all(re.match(r"Loading|Measuring|\[\d/4|wrote|\d+ s in all", text) for text in lines), done.stderr
+    assert all(re.match(r"Loading|Measuring| *\d+%.*/4|wrote|\d+ s in all", text) for text in lines), done.stderr
     assert {cell["arm"] for cell in cells()} == {"none", "pixels", "GAN rows", "GAN columns"}

@@ -7,6 +7,7 @@ import json
 import re
 import signal
 from argparse import Namespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,10 +72,11 @@ def data_of(X, y, groups=None):
 
 def demonstrate(data, tmp_path, max_iter=2, seed=0):
     lines = []
+    session = SimpleNamespace(show=lines.append, verbose=0, found={})
     job = _demo.job_of(data, max_iter, seed)
     job.check()
     try:
-        _demo.demonstrate(job, tmp_path / "test.html", "medgan demo", lines.append)
+        _demo.demonstrate(job, tmp_path / "test.html", "medgan demo", session)
     except KeyboardInterrupt:
         lines.append("KeyboardInterrupt")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """What `medgan info` says of files whose contents are known, and what it refuses."""
 
+import json
 import pickle
 import re
 
@@ -27,10 +28,10 @@ def told(capsys, path):
     """Title and {name: text} of what the command says."""
     assert cli.main(["info", str(path)]) == 0
     out, error = capsys.readouterr()
-    assert error == ""
     title, *lines = out.splitlines()
     assert title.startswith(f"{path}: ")
-    return title, {line[2:13].strip(): line[14:] for line in lines}
+    notes = [line.partition(": ") for line in error.splitlines() if line.startswith("note: ")]
+    return title, {line[2:13].strip(): line[14:] for line in lines} | {name: text for name, _, text in notes}
 
 
 # --------------------------------------------------------------------------------------------------------------- data
@@ -75,7 +76,10 @@ def test_medmnist_files_tell_their_splits(tmp_path, capsys):
         ({"y": np.eye(7, dtype=int)[:, :3]}, {"classes": "3 labels an image, set in 1, 1, 1"}),
         ({"y": np.arange(7) * 2}, {"classes": "0 1, 2 1, 4 1, 6 1, 8 1, 10 1, 12 1"}),
         ({"X": np.arange(28.0).reshape(7, 2, 2) - 4.5}, {"values": "-4.5 to 22.5", "pixels": "2x2 float64"}),
-        ({"X": np.array([[[np.nan, 2], [np.inf, 3]]])}, {"values": "2 to 3, and 2 value(s) that are NaN or infinite"}),
+        (
+            {"X": np.array([[[np.nan, 2], [np.inf, 3]]])},
+            {"values": "2 to 3", "not finite": "2 value(s)"},
+        ),
         ({"X": np.eye(9, dtype=bool)[None]}, {"values": "0 to 1", "pixels": "9x9 bool"}),
         (
             {"y": LABELS, "group": [1, 1, 2, 2, 3, -1, -1], "synthetic": np.arange(7) > 4, "provenance": "by me"},
@@ -102,7 +106,7 @@ def test_a_folder_tells_its_classes_kinds_and_what_it_leaves_out(tmp_path, capsy
     assert lines["values"] == "7 to 90"
     assert lines["classes"] == "ill 2, well 1"
     assert lines["synthetic"] == "1 of the files"
-    assert "ignored 1 file(s)" in lines["note"]
+    assert "Ignored 1 file(s)" in lines["note"]
 
 
 def test_of_many_files_some_are_read(tmp_path, capsys, monkeypatch):
@@ -224,7 +228,7 @@ def _write(tmp_path, name):
         ("gone", "There is no file or folder"),
         ("words.txt", "is neither a data file"),
         ("m.pkl", "Pickle and joblib files are not opened"),
-        ("words.npz", "expected an npz archive"),
+        ("words.npz", "Expected an npz archive"),
         ("words.png", "is not an image that can be read"),
         ("objects.npz", "never unpickles"),
         ("empty.npz", "holds no image"),
@@ -250,3 +254,42 @@ def test_sizes_have_three_digits(tmp_path, n_bytes, text):
     path = tmp_path / "file"
     path.write_bytes(bytes(n_bytes))
     assert _info_command.size(path) == text
+
+
+def test_a_folder_of_dicom_tells_how_many_patients_and_not_which(tmp_path, capsys):
+    """Of three patients 2, 1 and 1 files; the names of folders say something else."""
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.data import get_testdata_file
+
+    scan = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+    for k, patient in enumerate(("Smith", "Smith", "Jones", "Kim")):
+        scan.PatientID = patient
+        scan.SOPInstanceUID = scan.file_meta.MediaStorageSOPInstanceUID = f"1.2.{k}"
+        (tmp_path / "ill").mkdir(exist_ok=True)
+        scan.save_as(tmp_path / "ill" / f"{k}.dcm")
+    _, lines = told(capsys, tmp_path)
+    assert lines["patients"] == "3, of 1 to 2 images"
+    assert "Smith" not in str(lines)
+
+
+def test_folders_in_a_class_are_groups(tmp_path, capsys):
+    for name in ("ill/a/1", "ill/a/2", "ill/b/1", "well/c/1"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8)).save(tmp_path / f"{name}.png")
+    assert told(capsys, tmp_path)[1]["groups"] == "3, of 1 to 2 images"
+
+
+def test_as_json_values_are_values(tmp_path, capsys):
+    np.savez(tmp_path / "in.npz", X=images(), y=LABELS, group=[1, 1, 1, 2, 2, 3, 3], class_names=["well", "ill"])
+    assert cli.main(["info", str(tmp_path / "in.npz"), "--json"]) == 0
+    out, error = capsys.readouterr()
+    found = json.loads(out)
+    assert found["images"] == 7
+    assert found["pixels"] == {"9x12 uint8": 7}
+    assert found["values"] == [3, 250]
+    assert found["classes"] == {"well": 5, "ill": 2}
+    assert found["groups"] == [3, 2, 2]
+    assert error == f"0 s in all. Next: medgan benchmark --data {tmp_path / 'in.npz'}\n"
+    assert cli.main(["info", str(model_file(tmp_path / "m.medgan")), "--json", "-q"]) == 0
+    out, error = capsys.readouterr()
+    assert (json.loads(out)["parameters"], error) == ({"width": 4}, "")

@@ -21,7 +21,7 @@ def ends(monkeypatch):
 
     def end(body):
         monkeypatch.setattr(_info, "run", body)
-        return run(Namespace(name="info"))
+        return run(Namespace(name="info", quiet=False, json=False))
 
     return end
 
@@ -78,7 +78,7 @@ def test_a_signal_while_files_move_comes_too_late(ends, tmp_path, monkeypatch):
         session.staging.path(tmp_path / "out").write_text("new")
         commit = session.staging.commit
         monkeypatch.setattr(session.staging, "commit", lambda: (signal.raise_signal(signal.SIGINT), commit()))
-        session.finish("", "")
+        session.finish("", "", "")
         return 0
 
     assert ends(body) == 0
@@ -90,11 +90,13 @@ def test_notes_are_told_once_and_those_for_developers_not_at_all(ends, capsys):
         for _ in range(2):
             warnings.warn("of another range", UserWarning, stacklevel=1)
             warnings.warn("old name", DeprecationWarning, stacklevel=1)
-        session.finish("", "Research use.")
+        session.finish("", "Research use.", "medgan info FILE")
         return 0
 
     assert ends(body) == 0
-    assert capsys.readouterr().out.startswith("note: of another range\n0 file(s) written, 0 s in all.")
+    out, error = capsys.readouterr()
+    assert out == "0 file(s) written. Research use.\n"
+    assert error == "note: of another range\n0 s in all. Next: medgan info FILE\n"
 
 
 @pytest.mark.parametrize("parameter", OPTIONS)

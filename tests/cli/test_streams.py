@@ -29,7 +29,7 @@ def model(tmp_path):
     ("encoding", "expected"), [("cp1252", b"a, \\u80ba\\u708e"), ("ascii", b"\\u80ba"), ("utf-8", "a, 肺炎".encode())]
 )
 def test_what_a_code_page_lacks_is_written_out(model, encoding, expected):
-    done = medgan("info", model, env={**os.environ, "PYTHONIOENCODING": encoding})
+    done = medgan("info", "-q", model, env={**os.environ, "PYTHONIOENCODING": encoding})
     assert (done.returncode, done.stderr) == (0, b"")
     assert expected in done.stdout
 
@@ -46,7 +46,7 @@ def test_what_a_code_page_lacks_is_written_out(model, encoding, expected):
     ],
 )
 def test_streams_that_are_closed_or_full_end_in_no_traceback(model, shell, code, error):
-    done = medgan("info", model, shell=shell)
+    done = medgan("info", "-q", model, shell=shell)
     assert (done.returncode, done.stderr) == (code, error)
 
 
@@ -63,7 +63,9 @@ def test_a_reader_that_goes_away_ends_it_quietly(model):
 def test_a_name_of_any_bytes_is_printed(model):
     name = os.fsencode(model.parent) + b"/caf\xe9.medgan"
     os.rename(model, name)
-    done = subprocess.run([sys.executable, "-m", "sklearn_medgan.cli", "info", name], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "sklearn_medgan.cli", "info", "-q", name], capture_output=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"/caf\\udce9.medgan: model" in done.stdout
 

@@ -102,7 +102,7 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
         path.write_bytes(path.read_bytes()[:-40])
     else:
         path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"expected an npz archive; .* is not one"):
+    with pytest.raises(ValueError, match=r"Expected an npz archive; .* is not one"):
         load_images(path)
 
 
@@ -138,7 +138,7 @@ def test_a_pickle_is_never_opened(tmp_path):
         ({"X": images(3), "y": [0, 1]}, r"one row an image; got the lengths \{'X': 3, 'y': 2\}"),
         ({"X": images(3), "group": [0, 1]}, r"got the lengths \{'X': 3, 'group': 2\}"),
         ({"X": images(2, shape=(9,))}, r"\(n, height, width, channels\) .* got \(2, 9\)"),
-        ({"X": np.float64(3)}, r"expected images of shape .* got \(\)"),
+        ({"X": np.float64(3)}, r"Expected images of shape .* got \(\)"),
         ({"X": images(2, shape=(9, 9, 9))}, r"1 to 4 channels; got \(2, 9, 9, 9\)"),
         ({"X": images(2, shape=(3, 9, 9))}, r"got \(2, 3, 9, 9\).* channels seem to come first"),
         ({"X": images(2, dtype=complex)}, "images of numbers; got dtype complex128"),
@@ -159,7 +159,7 @@ def test_a_pickle_is_never_opened(tmp_path):
         ({"train_images": images(2), "train_labels": [[0]]}, r"\{'train_images': 2, 'train_labels': 1\}"),
         (
             {"train_images": images(2), "train_labels": [[0], [1]], "test_images": images(2)},
-            r"labels for all of \['train', 'test'\] or for none; it has them for \['train'\]",
+            r"labels for all of \['train', 'test'\] or for none; got them for \['train'\]",
         ),
         (
             {"train_images": images(2), "test_images": images(2, shape=(8, 8))},

@@ -82,7 +82,7 @@ def test_other_files_are_left_out_with_a_warning_that_names_some(tmp_path):
     save_images(tmp_path, a__1=images(1)[0], b__1=images(1)[0])
     for name in ("README.md", "a/1.txt", "a/2.txt", "b/x.csv"):
         (tmp_path / name).write_text("x")
-    with pytest.warns(UserWarning, match=r"ignored 4 file\(s\) .*: README.md, a/1.txt, a/2.txt, \.\.\.\.") as caught:
+    with pytest.warns(UserWarning, match=r"Ignored 4 file\(s\) .*: README.md, a/1.txt, a/2.txt, \.\.\.\.") as caught:
         assert len(load_images(tmp_path).data) == 2
     assert caught[0].filename == __file__
 
@@ -107,10 +107,10 @@ def test_a_reduced_image_is_smoothed(tmp_path):
 
 GREY, COLOUR = images(1)[0], images(1, shape=(9, 11, 3))[0]
 BAD_FOLDERS = {
-    "no entry": ({}, r"expected images \(\.png, .*\) in .*; it holds nothing\. Convert or add"),
+    "no entry": ({}, r"Expected images \(\.png, .*\) in .*; it holds nothing\. Convert or add"),
     "other files only": ({"a.txt": b"x"}, r"it holds only other files \(a\.txt\)"),
     "hidden files only": ({".a.png": b"x"}, "it holds nothing"),
-    "an empty class": ({"a/1.png": GREY, "b/.x": b"x"}, r"expected images .* in .*/b; it holds nothing"),
+    "an empty class": ({"a/1.png": GREY, "b/.x": b"x"}, r"Expected images .* in .*/b; it holds nothing"),
     "a class of other files": ({"a/1.png": GREY, "b/x.txt": b"x"}, r"/b; it holds only other files \(x\.txt\)"),
     "both": ({"a/1.png": GREY, "2.png": GREY}, r"it holds both, images \(2\.png\) and subfolders \(a\)"),
     "masks": ({"a/images/1.png": GREY, "a/masks/1.png": GREY}, r"holds a/masks, .* no images to diagnose\. Move it"),
@@ -235,7 +235,7 @@ def test_unreadable_files_are_each_named_and_left_out_on_request(tmp_path, lazy)
         assert name in text
     for name in ("a/1.png", "b/2.png"):
         (tmp_path / name).write_bytes(b"")
-    with pytest.raises(ValueError, match=r"expected at least one image in .* that can be read: .*1\.png"):
+    with pytest.raises(ValueError, match=r"Expected at least one image in .* that can be read: .*1\.png"):
         load_images(tmp_path, skip_unreadable=True)
 
 

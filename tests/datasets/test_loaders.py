@@ -16,7 +16,7 @@ def test_importing_the_datasets_loads_neither_tensorflow_nor_scikit_image():
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"expected a file or folder at .*none\.npz; there is none\. Check"):
+    with pytest.raises(FileNotFoundError, match=r"Expected a file or folder at .*none\.npz; there is none\. Check"):
         load_images(tmp_path / "none.npz")
 
 
