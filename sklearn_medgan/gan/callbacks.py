@@ -47,14 +47,7 @@ class Listeners:
         self.logs: dict[str, float] = {}
         self.told: Any = None  # a CallbackList while training lasts
         self.callbacks = list(callbacks or ())
-        for callback in self.callbacks:
-            if not isinstance(callback, keras.callbacks.Callback):
-                raise TypeError(f"callbacks must be a list of keras.callbacks.Callback objects; it holds {callback!r}.")
-            if isinstance(callback, keras.callbacks.TensorBoard) and importlib.util.find_spec("tensorboard") is None:
-                raise ImportError(
-                    "callbacks holds a TensorBoard, and the package tensorboard is not installed. Install it (pip "
-                    "install tensorboard), or leave it out of the callbacks of GANAugmenter or GANEnhancer."
-                )
+        _check(self.callbacks, ("loss", *program.active_metrics))
         self.before = [dict(vars(callback)) for callback in self.callbacks]
 
     def __enter__(self) -> Listeners:
@@ -75,7 +68,8 @@ class Listeners:
             return state, 0
         self._build_model(rate)
         self._show(state, rate)
-        self.told = keras.callbacks.CallbackList(self.callbacks, model=self.model, epochs=self.n_epochs, steps=1)
+        params = {"epochs": self.n_epochs, "steps": 1, "verbose": 1}
+        self.told = keras.callbacks.CallbackList(self.callbacks, model=self.model, **params)
         state = self._tell(state, self.told.on_train_begin)
         self.epoch = getattr(self.model, "_initial_epoch", None) or 0  # BackupAndRestore leaves it there
         return state, self.epoch
@@ -142,6 +136,32 @@ class Listeners:
         return float(self.model.optimizer.learning_rate)
 
 
+def _check(callbacks: list, reported: tuple[str, ...]) -> None:
+    """Raise an error where a callback cannot work, which Keras would tell late or not at all."""
+    plain = True  # so far: others may report more
+    for callback in callbacks:
+        name = type(callback).__name__
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(f"callbacks must be a list of keras.callbacks.Callback objects; it holds {callback!r}.")
+        if isinstance(callback, keras.callbacks.TensorBoard) and importlib.util.find_spec("tensorboard") is None:
+            raise ImportError(
+                "callbacks holds a TensorBoard, and the package tensorboard is not installed. Install it (pip "
+                "install tensorboard), or leave it out of the callbacks of GANAugmenter or GANEnhancer."
+            )
+        plain = plain and _is_of_keras(callback)
+        watched = getattr(callback, "monitor", None)
+        chooses = isinstance(callback, keras.callbacks.EarlyStopping | keras.callbacks.ReduceLROnPlateau)
+        if plain and watched not in (None, *reported) and (chooses or getattr(callback, "save_best_only", False)):
+            raise ValueError(
+                f"callbacks holds a {name} of {watched!r}, which the training of GANAugmenter and GANEnhancer does not "
+                f"report, so that it would do nothing. Pass monitor, one of {', '.join(reported)}, and mode='min'."
+            )
+
+
+def _is_of_keras(callback: keras.callbacks.Callback) -> bool:
+    return type(callback).__module__.partition(".")[0] == "keras"
+
+
 def _taken_over(player: Player, weights: np.ndarray, buffers: np.ndarray) -> Player:
     """Return the player whose averaged weights callbacks may have changed: what they wrote counts as the weight too."""
     ema, earlier, now = map(keras.ops.convert_to_numpy, (player.ema, player.weights, player.buffers))
@@ -152,7 +172,7 @@ def _taken_over(player: Player, weights: np.ndarray, buffers: np.ndarray) -> Pla
 
 def _put_back(callback: keras.callbacks.Callback, before: dict[str, Any]) -> None:
     """Leave a callback as it came, but for results: model, files and functions would follow it into every copy."""
-    of_keras = type(callback).__module__.partition(".")[0] == "keras"
+    of_keras = _is_of_keras(callback)
     for name, value in list(vars(callback).items()):
         if value is before.get(name, _put_back) or (
             name not in ("_model", "params") and _is_plain(value, with_arrays=not of_keras)

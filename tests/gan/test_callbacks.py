@@ -1,6 +1,7 @@
 """Keras callbacks: what they are told, what they may change, what is left of a fit in them."""
 
 import copy
+import os
 import pickle
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def of_keras(folder, monitor):
         "LearningRateScheduler": c.LearningRateScheduler(halved),
         "TerminateOnNaN": c.TerminateOnNaN(),
         "History": c.History(),
+        "ProgbarLogger": c.ProgbarLogger(),
+        "LambdaCallback": c.LambdaCallback(on_epoch_end=print),
     }
 
 
@@ -117,6 +120,7 @@ class Note(keras.callbacks.Callback):
         assert self.model.built
         assert self.model.compiled
         self.weights.append(self.model.generator.get_weights())
+        logs["n_seen"] = float(len(self.weights))  # for callbacks after this one
         self.rates.append(float(self.model.optimizer.learning_rate))
         if self.write:
             self.write(self.model, epoch)
@@ -126,8 +130,7 @@ class Note(keras.callbacks.Callback):
 def test_early_stopping_restores_the_best_weights(kind):
     """Each entry is worse than the one before, so that the first is the best."""
     note = Note()
-    rising = keras.callbacks.EarlyStopping("step_count", mode="min", restore_best_weights=True, patience=2)
-    rising.get_monitor_value = lambda logs: float(len(note.weights))
+    rising = keras.callbacks.EarlyStopping("n_seen", mode="min", restore_best_weights=True, patience=2)
     model = FITS[kind](callbacks=[note, rising], max_iter=100)
     assert model.n_iter_ == 30
     for ours, theirs in zip(model.generator_.get_weights(), note.weights[0], strict=True):
@@ -166,6 +169,47 @@ def test_backup_is_taken_up_again(tmp_path):
     gan = fit(callbacks=[keras.callbacks.BackupAndRestore(folder), again])
     assert [epoch for epoch, _ in again.told] == [2]
     assert gan.history_["step"] == [10]
+
+
+def chooses_by(monitor, folder):
+    """Callbacks that choose by a metric."""
+    c = keras.callbacks
+    checkpoint = c.ModelCheckpoint(folder / "best.keras", monitor=monitor, save_best_only=True)
+    return [c.EarlyStopping(monitor), c.ReduceLROnPlateau(monitor), checkpoint]
+
+
+@by_estimator
+@pytest.mark.parametrize("n", range(3))
+def test_a_callback_that_would_do_nothing_says_so(kind, n, tmp_path):
+    with pytest.raises(ValueError, match=rf"of 'val_loss', which the training.*one of loss.*{MONITORED[kind]}"):
+        FITS[kind](callbacks=[chooses_by("val_loss", tmp_path)[n]])
+
+
+def run_of_wandb(folder, monitor):
+    wandb = pytest.importorskip("wandb")
+    from wandb.integration.keras import WandbMetricsLogger, WandbModelCheckpoint
+
+    wandb.init(mode="offline", dir=folder, project="test")
+    best = {"monitor": monitor, "mode": "min", "save_best_only": True}
+    return [WandbMetricsLogger(), WandbModelCheckpoint(folder / "best.keras", **best)], wandb.finish
+
+
+def run_of_mlflow(folder, monitor):
+    mlflow = pytest.importorskip("mlflow")
+    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    mlflow.set_tracking_uri(f"file:{folder}")
+    return [mlflow.keras.MlflowCallback(mlflow.start_run())], mlflow.end_run
+
+
+@pytest.mark.filterwarnings("ignore")  # of the packages
+@by_estimator
+@pytest.mark.parametrize("run", [run_of_wandb, run_of_mlflow])
+def test_callbacks_that_keep_track_of_runs(kind, run, tmp_path):
+    callbacks, finish = run(tmp_path, MONITORED[kind])
+    model = FITS[kind](callbacks=callbacks)
+    finish()
+    assert any(MONITORED[kind] in file.name or file.suffix in (".keras", ".wandb") for file in tmp_path.rglob("*"))
+    assert np.array_equal(pickle.loads(pickle.dumps(model)).transform(X), model.transform(X))
 
 
 def test_what_is_no_callback_is_refused():
