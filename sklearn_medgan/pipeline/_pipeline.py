@@ -16,11 +16,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_memory
 
 from .._containers import as_rows
-from .._sklearn_compat import _fit_context, _print_elapsed_time, _routing_enabled
+from .._sklearn_compat import _fit_context, _LinkToDocs, _print_elapsed_time, _routing_enabled
 from ._growth import Growth, grow, is_resampler, is_sampler, origins_of
 
 
-class Pipeline(_StockPipeline):
+class Pipeline(_LinkToDocs, _StockPipeline):
     """scikit-learn's Pipeline, in which an intermediate step may also add training rows.
 
     At ``fit``, a step with ``fit_resample`` (a `GANAugmenter`, or a sampler of imbalanced-learn) first adds its

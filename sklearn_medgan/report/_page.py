@@ -6,10 +6,9 @@ import base64
 import hashlib
 import math
 from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from .._version import versions
+from .._version import docs_url, versions
 from . import _drawing
 from ._content import content_of
 from ._headline import percent, signed
@@ -49,17 +48,6 @@ def fragment(result: Any) -> str:
 def _filled(template: str, result: Any, **more: Any) -> str:
     names = content_of(result, **more, versions=versions(), docs=docs_url())
     return _environment().get_template(template).render(names)
-
-
-@cache
-def docs_url() -> str | None:
-    """Return the address of the documentation that the installed package names, without a last slash."""
-    try:
-        urls = metadata.metadata("sklearn-medgan").get_all("Project-URL") or []
-    except metadata.PackageNotFoundError:
-        return None
-    named = dict(url.split(", ", 1) for url in urls)
-    return named["Documentation"].rstrip("/") if "Documentation" in named else None
 
 
 @cache
