@@ -35,7 +35,7 @@ def choose_patches(augmenter: Any, images: np.ndarray | EncodedRows, goes_on: bo
     """
     if augmenter._form.kind == "table" or augmenter.representation == "pixels":
         return None
-    if augmenter.pretrained is not None:
+    if augmenter.pretrained not in (None, "auto"):
         return augmenter.pretrained, load_dictionary(augmenter.pretrained).fingerprint
     if augmenter.n_patches == 0:
         return None

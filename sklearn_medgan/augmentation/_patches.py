@@ -116,7 +116,7 @@ def load_dictionary(pretrained: str, fingerprint: str | None = None) -> PatchDic
         stamp = path.stat()
     except OSError as error:
         raise ValueError(
-            f"pretrained must be None, one of {sorted(SHIPPED)} or the path of a dictionary's file; got "
+            f"pretrained must be None, 'auto', one of {sorted(SHIPPED)} or the path of a dictionary's file; got "
             f"{pretrained!r}, which cannot be read. Put the file back, or choose another."
         ) from error
     dictionary = _read_dictionary(path, stamp.st_mtime_ns, stamp.st_size)

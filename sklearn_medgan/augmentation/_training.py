@@ -17,7 +17,8 @@ from ._labels import drawing_probabilities
 FEWEST_IMAGES = 40  # that detail is learned from: of 20 it fits their own detail better than that of others
 
 if TYPE_CHECKING:
-    from ..gan.training import Data, Hyper
+    from ..gan.state import State
+    from ..gan.training import Data, GANProgram, Hyper
 
 
 def training_data(encoded: np.ndarray | EncodedRows, labels: np.ndarray) -> Data:
@@ -42,6 +43,14 @@ def choose_detail(augmenter: Any, parts: Sequence[np.ndarray], goes_on: bool) ->
     return learn_detail(canvas.whole(parts), canvas.shape[:2], rng)
 
 
+def starting_state(augmenter: Any, program: GANProgram, rng: np.random.RandomState) -> State:
+    """Return networks drawn at random or, where the augmenter asks for them and they fit, those that ship."""
+    from ..gan.pretrained import gan_state
+
+    drawn = program.initial_state(rng)
+    return (augmenter.pretrained in ("auto", "medical") and gan_state(program, drawn)) or drawn
+
+
 def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:
     """Train the networks of an augmenter, or go on training them."""
     from ..gan.checkpoint import Checkpoint
@@ -52,7 +61,7 @@ def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:
     seed, sampling, resampling = rng.randint(np.iinfo(np.int32).max, size=3)
     program = augmenter._program()
     history = augmenter.history_ if goes_on else {}
-    state = augmenter._state if goes_on else program.initial_state(rng)
+    state = augmenter._state if goes_on else starting_state(augmenter, program, rng)
     checkpoint = Checkpoint.of(augmenter, program, state, data.rows, data.labels)
     budget = int(augmenter.max_iter), augmenter.max_time
     run = Run(*budget, augmenter.verbose, augmenter.callbacks, history, checkpoint)

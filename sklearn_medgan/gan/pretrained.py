@@ -1,6 +1,7 @@
-"""Initial weights of the restorer that ship with the package, for images of any number of channels.
+"""Initial weights that ship with the package, of the restorer and of the GAN, for images of any number of channels.
 
-`examples/pretraining/restorer.py` makes them; `sklearn_medgan/weights/README.md` lists the images and their licences.
+`examples/pretraining/restorer.py` and `generator.py` make them; `sklearn_medgan/weights/README.md` lists the images and
+their licences.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .networks import n_halvings
+from .state import Player, State
+
 if TYPE_CHECKING:
     from .restoration import RestorerConfiguration
+    from .training import GANProgram
 
 FILE = "restorer.npz"
+GAN_FILES = {3: "gan_32.npz", 4: "gan_64.npz"}  # by how often networks halve an image
 BLOCK = 4  # pixels of one channel that the network sees as channels: a 2x2 block
 
 
@@ -40,3 +46,42 @@ def for_channels(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
             n_channels = wanted // BLOCK
             weight = np.repeat(weight, n_channels, axis) / (n_channels if axis == weight.ndim - 2 else 1)
     return weight
+
+
+def gan_state(program: GANProgram, drawn: State) -> State | None:
+    """Return a state with the GAN's weights that ship, or None where there are none for these networks.
+
+    What depends on the classes begins anew: labels are without effect, as the networks that ship saw every second
+    image, and the class head is as `drawn`.
+    """
+    shape = program.config.shape
+    file = GAN_FILES.get(n_halvings(*shape[:2])) if program.config.architecture == "conv" else None
+    if file is None:
+        return None
+    with (resources.files("sklearn_medgan") / "weights" / file).open("rb") as opened:
+        archive = np.load(opened, allow_pickle=False)
+        stored = {name: archive[name].astype(np.float32) for name in archive.files}
+    players = []
+    for name, network, player, adapt in (
+        ("generator", program.generator, drawn.generator, _adapt_generator),
+        ("discriminator", program.discriminator, drawn.discriminator, _adapt_discriminator),
+    ):
+        own = network.unflatten(player.weights)
+        weights = adapt([stored[f"{name}_{i}"] for i in range(len(own))], own, shape[2])
+        if [weight.shape for weight in weights] != [weight.shape for weight in own]:
+            return None
+        players.append(Player.starting_from(np.concatenate([np.ravel(weight) for weight in weights]), player.buffers))
+    return State(players[0], players[1], drawn.step)
+
+
+def _adapt_generator(stored: list[np.ndarray], own: list[np.ndarray], n_channels: int) -> list[np.ndarray]:
+    """Return weights in which all channels are the same, and labels without effect."""
+    _, *inner, kernel, bias = stored
+    return [np.zeros_like(own[0]), *inner, np.repeat(kernel, n_channels, 2), np.repeat(bias, n_channels)]
+
+
+def _adapt_discriminator(stored: list[np.ndarray], own: list[np.ndarray], n_channels: int) -> list[np.ndarray]:
+    """Return weights by which the mean of the channels is seen, and labels are without effect."""
+    kernel, *inner = stored[:-5]
+    kernel = np.repeat(kernel, n_channels, 2) / n_channels
+    return [kernel, *inner, np.zeros_like(own[-5]), *stored[-4:-2], *own[-2:]]

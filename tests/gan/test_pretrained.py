@@ -1,12 +1,13 @@
-"""The weights that ship with the package: they fit the network, in grey and in colour, and know how to remove noise."""
+"""The weights that ship with the package fit their networks, in grey and in colour, and know noise and images."""
 
 import numpy as np
 import pytest
 
 from sklearn_medgan import GANEnhancer
 from sklearn_medgan.datasets import make_nodules
-from sklearn_medgan.gan.pretrained import for_channels, restorer_weights
+from sklearn_medgan.gan.pretrained import for_channels, gan_state, restorer_weights
 from sklearn_medgan.gan.restoration import RestorerConfiguration, compiled_restorer
+from sklearn_medgan.gan.training import Configuration, compiled_program
 
 
 def program_of(n_channels, width=32, depth=8):
@@ -75,3 +76,61 @@ def test_pretrained_true_names_what_it_needs():
     table = np.random.RandomState(0).rand(20, 3)
     with pytest.raises(ValueError, match="only for images"):
         GANEnhancer(pretrained=True, max_iter=1).fit(table)
+
+
+def gan_program(shape, n_classes=4, **changed):
+    return compiled_program(Configuration("conv", shape, n_classes, **changed))
+
+
+def started_gan(program):
+    return gan_state(program, program.initial_state(np.random.RandomState(0)))
+
+
+def drawn_from(program, state, n, label):
+    noise = np.random.RandomState(1).standard_normal((n, program.config.latent_dim))
+    labels = np.eye(program.config.n_classes)[np.full(n, label)]
+    inputs = np.concatenate([noise, labels], 1).astype(np.float32)
+    return program.generate(state.generator.ema, state.generator.buffers, inputs)
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 1), (28, 25, 3), (64, 49, 4)])
+def test_gan_weights_fit_the_default_networks(shape):
+    program = gan_program(shape)
+    state = started_gan(program)
+    program.check(state)
+    assert all(np.isfinite(player.weights).all() for player in state[:2])
+
+
+@pytest.mark.parametrize(
+    ("shape", "changed"),
+    [((16, 16, 1), {}), ((32, 40, 1), {}), ((32, 32, 1), {"width": 16}), ((32, 32, 1), {"latent_dim": 8})],
+)
+def test_no_gan_weights_for_other_networks(shape, changed):
+    assert started_gan(gan_program(shape, **changed)) is None
+
+
+def test_no_gan_weights_for_other_architectures():
+    for architecture, shape in (("dcgan", (32, 32, 1)), ("dense", (32,))):
+        assert started_gan(compiled_program(Configuration(architecture, shape, 2))) is None
+
+
+def test_gan_in_colour_begins_as_the_grey_one_does():
+    grey, colour = gan_program((32, 32, 1)), gan_program((32, 32, 3))
+    states = started_gan(grey), started_gan(colour)
+    rows = drawn_from(grey, states[0], 4, 0)
+    np.testing.assert_allclose(drawn_from(colour, states[1], 4, 0), np.repeat(rows, 3, 3), atol=1e-5)
+    seen = grey.represent(states[0].discriminator.ema, states[0].discriminator.buffers, rows)
+    repeated = np.repeat(rows, 3, 3)
+    np.testing.assert_allclose(
+        colour.represent(states[1].discriminator.ema, states[1].discriminator.buffers, repeated), seen, atol=1e-4
+    )
+
+
+def test_gan_that_begins_makes_varied_images_whatever_the_label():
+    program = gan_program((32, 32, 1))
+    state, drawn = started_gan(program), program.initial_state(np.random.RandomState(0))
+    rows = drawn_from(program, state, 48, 0)
+    np.testing.assert_array_equal(rows, drawn_from(program, state, 48, 3))
+    assert rows.std(0).mean() > 0.3  # MedNIST's own is 0.5
+    smooth = [np.abs(np.diff(r, axis=2)).mean() / r.std() for r in (rows, drawn_from(program, drawn, 48, 0))]
+    assert smooth[0] < 0.5 * smooth[1]  # images, where random weights make noise
