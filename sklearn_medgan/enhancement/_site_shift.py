@@ -6,8 +6,10 @@ closed form, or nearly so. Training then goes by pairs (Bulat et al. 2018, arXiv
 adversary; here it is known but for some numbers).
 
 - Tone and shading: in each part of the field of view, quantiles of the poor images are quantiles of the good ones
-  through a common curve, times a gain of the place. Means of blocks are looked at, in which noise averages out, and of
-  good images blurred as the poor ones are: a curve would take the contrast that blur costs fine structure for its own.
+  through a common curve, times a gain of the place. A curve by all pixels would tear a background that is the same at
+  one site over two of the other; then it goes by the quantiles that images have on average. Means of blocks are looked
+  at, in which noise averages out, and of good images blurred as the poor ones are: a curve would take the contrast that
+  blur costs fine structure for its own.
 - Blur and noise: the power spectrum of the poor images is that of the good ones times a Gaussian, plus that of the
   noise, white and, where it must be, correlated. Bands count by how much their power varies from image to image.
 - How noise depends on brightness: from differences of neighbouring pixels that are of equal brightness.
@@ -31,6 +33,7 @@ ROUNDS, AGAIN = 6, 2  # between curve and shading; between these and the blur
 USUAL_SHADING, SPREAD_OF_PARTS = 0.2, 0.5  # logarithms: of a coefficient, and of a part's mean from image to image
 FINEST, BLOCKS = 4, 14  # pixels a block's side at most, and blocks a side at least
 ALIKE = 1e-3  # of the scale: levels this near count as one, such as those of a black background
+TORN = 0.1  # of the scale, that average quantiles of images may lie off a curve by all pixels
 BANDS, FROM, TO = 20, 0.04, 0.71  # of the power spectrum, in cycles a pixel
 LEAST_ERROR, USUAL_CONTRAST = 0.01, 0.05  # logarithms of power: of a band; between sites after tone and shading
 OF_CORRELATED = 4.0  # standard errors that correlated noise has to explain
@@ -157,8 +160,8 @@ def tone_and_shading(poor: np.ndarray, good: np.ndarray, points: np.ndarray) -> 
     # A normal prior on the coefficients; the fewer the images, the less is known of a part.
     penalty = SPREAD_OF_PARTS**2 / min(len(poor), len(good)) / USUAL_SHADING**2 * np.eye(features.shape[1])
     penalty[0, 0] = 0.0
-    shading, levels = np.zeros(patterns.shape[1]), np.quantile(good, COMPARED)
-    mapped = _curve(levels, np.quantile(poor, COMPARED)).apply(points)
+    shading = np.zeros(patterns.shape[1])
+    mapped = _matched(good, poor).apply(points)
     for _ in range(ROUNDS):
         toned = _curve(points, mapped).apply(of_good)
         weight = np.maximum(np.square(toned).sum(1), 1e-12)
@@ -166,8 +169,20 @@ def tone_and_shading(poor: np.ndarray, good: np.ndarray, points: np.ndarray) -> 
         weighted = features * (weight / weight.mean())[:, None]
         shading = np.linalg.solve(features.T @ weighted + penalty, weighted.T @ gain)[1:]
         even = poor / np.exp(_cosines(*poor.shape[1:]) @ shading)
-        mapped = _curve(levels, np.quantile(even, COMPARED)).apply(points)
+        mapped = _matched(good, even).apply(points)
     return mapped, shading
+
+
+def _matched(good: np.ndarray, poor: np.ndarray) -> ToneCurve:
+    """The curve by which quantiles of good images become those of poor ones, each (n, height, width): of all values.
+
+    Where these take what is alike in all images of one site apart, those of each image, on average (Nyul and Udupa
+    1999): they lie beyond `TORN` of where the curve, or its inverse, puts them.
+    """
+    of_all = [np.quantile(images, COMPARED) for images in (good, poor)]
+    of_each = [np.quantile(images.reshape(len(images), -1), COMPARED, axis=1).mean(1) for images in (good, poor)]
+    moved = [_curve(*of_all[::step]).apply(of_each[i]) - of_each[1 - i] for i, step in ((0, 1), (1, -1))]
+    return _curve(*(of_each if np.max(np.abs(moved)) > TORN else of_all))
 
 
 def _blocks(images: np.ndarray, side: int) -> np.ndarray:
@@ -269,7 +284,7 @@ def _noise_by_brightness(poor: np.ndarray, blurred: np.ndarray) -> tuple[np.ndar
     From the median size of the diagonal second difference, which edges hardly change; good images, blurred, tell what
     of it is structure.
     """
-    (found, at), (structure, there) = (_differences(images) for images in (poor, blurred))
+    (found, at), (structure, there) = (differences(images) for images in (poor, blurred))
     edges = np.quantile(at, np.linspace(0.0, 1.0, BRIGHTNESSES + 1))
     rows = []
     for low, high in itertools.pairwise(edges):
@@ -281,7 +296,7 @@ def _noise_by_brightness(poor: np.ndarray, blurred: np.ndarray) -> tuple[np.ndar
     return brightness, np.sqrt(variance / variance.mean())
 
 
-def _differences(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Diagonal second differences in blocks of 2x2 pixels, and means of the blocks; flat."""
+def differences(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return diagonal second differences in blocks of 2x2 pixels, and means of the blocks; flat."""
     a, b, c, d = images[:, :-1, :-1], images[:, 1:, :-1], images[:, :-1, 1:], images[:, 1:, 1:]
     return ((a - b - c + d) / 2.0).ravel(), ((a + b + c + d) / 4.0).ravel()

@@ -109,6 +109,16 @@ def test_background_of_one_value_becomes_that_of_the_other_site():
     assert abs(shift.toned(black).mean() - 0.2) < 0.05
 
 
+def test_flat_background_is_not_torn_over_two_of_the_other_site():
+    rng = np.random.RandomState(0)
+    level = np.where(np.arange(40) % 2, 0.5, 0.95)[:, None, None, None]
+    poor, good = (mean + 0.01 * rng.standard_normal((40, 32, 32, 1)) for mean in (0.8, level))
+    shift = SiteShift.learn(poor.astype(np.float32), good.astype(np.float32))
+    restored = np.stack([shift.untoned(image) for image in poor])
+    assert abs(restored.std((1, 2)).mean() - 0.01) < 0.002  # as within an image of either site
+    assert abs(restored.mean() - good.mean()) < 0.02
+
+
 @pytest.mark.parametrize(("size", "other", "channels"), [(8, 33, 1), (28, 64, 3), (40, 17, 2)])
 def test_sizes_may_differ_and_channels_are_taken_one_by_one(size, other, channels):
     shift = SiteShift.learn(poor_of(fields(12, size, 0, channels), noise=0.02), fields(9, other, 1, channels))
