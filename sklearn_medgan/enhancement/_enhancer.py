@@ -138,9 +138,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         ``scale > 1``, and where contrast is changed as a whole: good images are then no input. `spared` is the change
         (root mean square over an image, in its units) up to which the network leaves an image as it is. `shrinkage` is
         the size of corrections that are applied by half; much smaller ones are mostly the network's own errors.
-        With `reference`, `on_poor` says of poor images held out, after a method: the kernel `distance` of simple
-        features to good images (0 to 2), the correlation of gradients with those before (`content`) as a share of
-        what the learned shift lets expect, and with labels the `balanced_accuracy` of a cross-validation.
+        With `reference`, `on_poor` says of poor images held out, after a method: the kernel `distance` of features to
+        good ones (0 to 2), what is kept of gradients (`content`, of what the shift lets expect), and with labels
+        `balanced_accuracy`, cross-validated. Where the distance untreated is within chance (`apart`), it is "nothing".
     n_features_in_, feature_names_in_ : int, ndarray of str
         Height x width x channels, or the number of columns; their names, of a DataFrame with string names.
     image_shape_ : tuple (height, width, channels) or None

@@ -228,6 +228,13 @@ def harm(report: dict[str, Any]) -> str:
             f"GANEnhancer found no noise in these images, or hardly any (standard deviation {report['noise']:.3g}), so "
             "transform changes nothing. If they are good images, learn from them as such."
         )
+    apart = report.get("on_poor", {}).get("apart")
+    if apart and apart["poor"] <= apart["good"]:
+        return (
+            f"GANEnhancer found X no farther from the reference (kernel distance {apart['poor']:.3f}) than images of "
+            f"the reference can be from each other ({apart['good']:.3f}), so transform changes nothing. If the two "
+            "sets do differ, pass more images, or set guard=False."
+        )
     found = {
         "balanced accuracy": report["balanced_accuracy"],
         "of rows that were good already": report["balanced_accuracy_clean"],

@@ -23,7 +23,7 @@ from ._images import ImageRestoration
 from ._pairs import DegradedPairs, PairSource
 from ._restoration import Encoded, Method
 from ._shrinkage import Restorer, Shrunk
-from ._site_shift import SiteShift
+from ._site_shift import SiteShift, differences
 from ._tiling import GROUP
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ MAPPING = "intensity mapping"
 LEARNED_ON, MOST_PIXELS = 512, 1 << 22  # images of each side, and pixels of them all
 RENEWED = 4.0  # times that a pixel of the pool is drawn before it is degraded anew
 SMOOTHING = 1.5  # pixels, of what is compared of images
+DRAWS = 20  # of good images, as a measure of chance: one set in 21 counts as another that is not
 FARTHEST = 5.0  # standard deviations that a feature counts as away
 LEAST_CONTENT = 0.9  # of the correlation of gradients that images made poor by the learned shift keep
 
@@ -111,6 +112,8 @@ class UnpairedRestoration(ImageRestoration):
         made_poor, _ = self.examples(*rows.part(rows.held[: _guard.MOST_COMPARED]), rows.degrading, rows.rng)
         shrunk = Shrunk(network, report["shrinkage"] / self.span)
         found: dict[str, dict[str, float]] = {"distance": {}, "content": {}, "balanced_accuracy": {}}
+        untreated = [self.encode(rows.poor.rows[i]) for i in [*held, *rows.poor.kept][: _guard.MOST_COMPARED]]
+        found["apart"] = apart(untreated, good)
         names = dict.fromkeys([report["chosen"], MAPPING, "nothing"])
         toned = [self._toned(self.encode(image)) for image in raw]
         for name in names:
@@ -190,12 +193,29 @@ def features(image: np.ndarray) -> np.ndarray:
 
 def distance(images: _guard.Images, good: _guard.Images) -> float:
     """Return the kernel distance of two sets, in features that are standardised on the good one: 0 to 2."""
-    from sklearn.metrics.pairwise import rbf_kernel
+    return _distance(*(np.stack([features(image) for image in some]) for some in (images, good)))
 
-    of_images, of_good = (np.stack([features(image) for image in some]) for some in (images, good))
+
+def apart(images: _guard.Images, good: _guard.Images) -> dict[str, float]:
+    """Return the distance of untreated images, fine detail counted, and the largest among some draws of good ones."""
+    of_images, of_good = (
+        np.stack([[*features(image), np.log(differences(image[None])[0].std() + 1e-3)] for image in some])
+        for some in (images, good)
+    )
+    rng, n = np.random.RandomState(0), min(len(of_images), len(of_good) // 2)
+    draws = [np.split(rng.permutation(of_good), [n]) for _ in range(DRAWS)]
+    return {"poor": _distance(of_images, of_good), "good": max(_distance(*draw) for draw in draws)}
+
+
+def _distance(of_images: np.ndarray, of_good: np.ndarray) -> float:
+    from scipy.spatial.distance import cdist
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:  # scikit-learn's checks take longer than this
+        return np.exp(-cdist(a, b, "sqeuclidean") / a.shape[1])
+
     mean, spread = of_good.mean(0), np.maximum(of_good.std(0), 1e-3)
     rows = (np.clip((some - mean) / spread, -FARTHEST, FARTHEST) for some in (of_good, of_images))
-    found = kernel_distance(*rows, kernel=rbf_kernel, n_subsets=20)
+    found = kernel_distance(*rows, kernel=kernel, n_subsets=20)
     assert isinstance(found, float)
     return found
 
@@ -217,13 +237,17 @@ def _gradients(image: np.ndarray) -> np.ndarray:
 def choose(found: dict[str, dict[str, float]], n: int) -> str:
     """Return the first method, in the order of `found`, by which poor images come nearer to good ones without harm.
 
+    Nothing, where untreated images lie no farther `apart` than good ones do among each other.
+
     Harm is a content of less than `LEAST_CONTENT` of what the learned shift lets expect, or a balanced accuracy on `n`
     images that is lower than untreated by more than a standard error.
     """
     contents, accuracies = found["content"], found["balanced_accuracy"]
-    for name, apart in found["distance"].items():
+    if found["apart"]["poor"] <= found["apart"]["good"]:
+        return "nothing"
+    for name, away in found["distance"].items():
         least = _guard.lowest_alike(accuracies["nothing"], n) if accuracies else 0.0
         kept, tells = contents.get(name, 1.0) >= LEAST_CONTENT, accuracies.get(name, 0.0) >= least
-        if kept and tells and apart <= found["distance"]["nothing"]:
+        if kept and tells and away <= found["distance"]["nothing"]:
             return name
     return "nothing"

@@ -5,7 +5,7 @@ import pytest
 from enhancers import discs, enhancer, network, noisy, untrained
 
 from sklearn_medgan.enhancement import _guard
-from sklearn_medgan.enhancement._unpaired import choose, content, distance
+from sklearn_medgan.enhancement._unpaired import apart, choose, content, distance
 
 POOR = (0.2 + 0.6 * noisy(discs(24), 0.05)).astype(np.float32)
 GOOD = discs(24, seed=1)
@@ -31,6 +31,21 @@ def test_distance_tells_sites_apart_but_neither_patients_nor_noise():
     assert distance(stacked(POOR), stacked(GOOD)) > 0.3
 
 
+def test_other_patients_of_one_site_are_no_farther_apart_than_chance_but_noise_is():
+    by_chance = [apart(stacked(discs(16, seed=seed)), stacked(discs(64, seed=99))) for seed in range(10)]
+    assert sum(found["poor"] > found["good"] for found in by_chance) <= 2  # one in 21 is expected
+    noise = apart(stacked(noisy(discs(16), 0.02)), stacked(discs(64, seed=99)))
+    assert noise["poor"] > 2.0 * noise["good"]
+
+
+@untrained
+def test_images_of_one_site_are_left_alone_and_the_user_is_told():
+    model = enhancer(guard=True, pretrained=False)
+    with pytest.warns(UserWarning, match="no farther from the reference .*transform changes nothing"):
+        model.fit(GOOD, reference=discs(24, seed=2))
+    assert model.transform(GOOD).tobytes() == GOOD.tobytes()
+
+
 DISTANCE = {"network": 0.1, "intensity mapping": 0.2, "nothing": 0.5}
 
 
@@ -43,11 +58,13 @@ DISTANCE = {"network": 0.1, "intensity mapping": 0.2, "nothing": 0.5}
         ({"distance": {**DISTANCE, "network": 0.6, "intensity mapping": 0.6}}, "nothing"),
         ({"balanced_accuracy": {"network": 0.6, "intensity mapping": 0.8, "nothing": 0.8}}, "intensity mapping"),
         ({"balanced_accuracy": {"network": 0.78, "intensity mapping": 0.8, "nothing": 0.8}}, "network"),
+        ({"apart": {"poor": 0.04, "good": 0.05}}, "nothing"),
     ],
-    ids=["all well", "farther", "edges lost", "both farther", "told apart worse", "within the error"],
+    ids=["all well", "farther", "edges lost", "both farther", "told apart worse", "within the error", "not apart"],
 )
 def test_choice_goes_by_poor_images(changed, expected):
     found = {"distance": DISTANCE, "content": {"network": 0.95, "intensity mapping": 0.9}, "balanced_accuracy": {}}
+    found["apart"] = {"poor": 0.5, "good": 0.05}
     assert choose({**found, **changed}, 100) == expected
 
 
