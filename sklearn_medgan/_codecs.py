@@ -95,9 +95,9 @@ def warn_of_range(
 ) -> None:
     """Warn where images can hardly be in the units of those that an estimator was fitted on.
 
-    That is where more than a hundredth of the values lie beyond the learned range by `outside` of it, where they fill
-    less than a hundredth of it, or where all are in the lowest fifteenth of a range without negative values. Constant
-    images tell nothing, nor do dark ones of 8 bits, where such were learned from.
+    That is where more than a hundredth of the values of an image lie beyond the learned range by `outside` of it, where
+    all fill less than a hundredth of it, or where all are in the lowest fifteenth of a range without negative values.
+    Constant images tell nothing, nor do dark ones of 8 bits, where such were learned from.
 
     Parameters
     ----------
@@ -112,7 +112,9 @@ def warn_of_range(
     outside : float, default=0.1
         Share of the range by which values may lie beyond it.
     """
-    if not in_other_units(images, low, high, outside):
+    varied = images.min() < images.max() and low < high
+    far = varied and _shares_beyond(images, low, high, outside).max() > MOST_OUTSIDE
+    if not (far or in_other_units(images, low, high, outside)):
         return
     warnings.warn(
         f"{name} was fitted on images with values from {low:g} to {high:g}; these range from {images.min():g} to "
@@ -123,17 +125,22 @@ def warn_of_range(
 
 
 def in_other_units(images: np.ndarray, low: float, high: float, outside: float = OUTSIDE) -> bool:
-    """Tell whether images can hardly be in the units of others from `low` to `high`: see `warn_of_range`."""
+    """Tell whether images can hardly be in the units of others from `low` to `high`, by the values of all of them."""
     lowest, highest, span = float(images.min()), float(images.max()), high - low
     if lowest == highest or span <= 0:
         return False
-    margin = outside * span
-    n_beyond = 0
-    if lowest < low - margin or highest > high + margin:
-        n_beyond = sum(int(((image < low - margin) | (image > high + margin)).sum()) for image in images)
+    beyond = _shares_beyond(images, low, high, outside).mean() > MOST_OUTSIDE
     small = highest - lowest < LEAST_FILLED * span or (low >= 0 and highest < low + LEAST_BRIGHT * span)
     bytes_as_at_fit = images.dtype.itemsize == 1 and high <= BYTE  # bytes have no other units: these are dark
-    return n_beyond > MOST_OUTSIDE * images.size or (small and not bytes_as_at_fit)
+    return bool(beyond) or (small and not bytes_as_at_fit)
+
+
+def _shares_beyond(images: np.ndarray, low: float, high: float, outside: float) -> np.ndarray:
+    """Of each image the share of values that lie beyond a range by `outside` of it."""
+    low, high = low - outside * (high - low), high + outside * (high - low)
+    if images.min() >= low and images.max() <= high:
+        return np.zeros(len(images))
+    return np.array([np.mean((image < low) | (image > high)) for image in images])
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ def test_images_in_other_units_are_told_of_with_both_ranges(images, low, high):
     assert all(f"{end:g}" in message for end in (low, high, images.min(), images.max()))
 
 
+def test_one_image_in_other_units_is_told_of_beside_any_number_of_others():
+    assert told(np.concatenate([255 * RAMP] * 199 + [1000 * RAMP]), 0, 255)
+
+
 @pytest.mark.parametrize(
     ("images", "low", "high"),
     [

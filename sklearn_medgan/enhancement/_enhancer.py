@@ -239,9 +239,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         target : array-like, default=None
             The good version of each row of `X`, of the same form; its sides are `scale` times as long.
         reference : array-like, default=None
-            Good images of other patients, another scanner or site: at least 8 of any size, with the channels of `X` and
-            in its units. Units count as other ones where the central 99 % of the values of the two do not overlap,
-            where they are more than four times as wide in one, or go below 0 by a third of their width in one alone.
+            Good images of other patients, another scanner or site, not all among `X`: at least 8 of any size, with the
+            channels of `X` and in its units. Units count as other ones where the central 99 % of the values of the two
+            do not overlap, are over four times as wide in one, or go below 0 by a third of their width in one alone.
 
         Returns
         -------
@@ -343,9 +343,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         Warns
         -----
         UserWarning
-            Where values are hardly in the units of `fit`, with both ranges: more than 1 % lie beyond the range seen
-            there by a tenth of its width (where `fit` saw good images alone by 0.6 of it, for noise), or all fill a
-            small part of it, as 0 to 1 of 0 to 255.
+            Where values are hardly in the units of `fit`, with both ranges: more than 1 % of an image lie beyond the
+            range seen there by a tenth of its width (where `fit` saw good images alone by 0.6 of it, for noise), or all
+            fill a small part of it, as 0 to 1 of 0 to 255.
 
         Raises
         ------

@@ -169,13 +169,20 @@ def check_reference(
             f"Learning without pairs needs at least {FEWEST_UNPAIRED} poor images and as many good ones of reference; "
             f"got {len(rows)} and {len(good)}. Pass more images."
         )
-    if good.shape == rows.shape and all(np.array_equal(a, b) for a, b in zip(good, rows, strict=True)):
+    if good.shape[1:] == rows.shape[1:] and _all_among(good, rows):
         raise ValueError(
-            "reference must hold other images than the poor ones; got the same. Pass good images of others, or learn "
-            "from good images alone."
+            "reference must hold other images than the poor ones; got only such as are among these. Pass good images "
+            "of others, or learn from good images alone."
         )
     check_same_units(rows, good)
     return good
+
+
+def _all_among(some: np.ndarray, rows: np.ndarray) -> bool:
+    """Whether every image is one of `rows`, in whatever order."""
+    known, others = ((hash(np.asarray(i, np.float64).tobytes()) for i in images) for images in (rows, some))
+    known = set(known)
+    return all(image in known for image in others)
 
 
 def check_same_units(rows: np.ndarray, good: np.ndarray) -> None:
