@@ -55,16 +55,18 @@ class NetworkEstimator(_LinkToDocs, TransformerMixin, BaseEstimator):
         return self._keras_model("discriminator_", 1)
 
     def _keep(self, outcome: Outcome, subject: str, advice: str) -> None:
-        """Keep what training came to, and warn where it ended before its time: `advice` is against divergence."""
+        """Keep what training came to, and warn where it did not go as planned: `advice` is against divergence."""
         self._state, self.history_ = outcome.state, outcome.history
         self.n_iter_ = int(outcome.state.step)
         self.__dict__.pop("_models", None)
+        told = (
+            f"Training {subject} diverged after step {outcome.went_back_at}: losses or weights are not finite, or huge."
+        )
         if outcome.ended_by == "divergence":
-            warn_caller(
-                f"Training {subject} diverged after step {self.n_iter_}: a loss is not finite. Going on with the last "
-                f"finite weights. {advice}"
-            )
-        elif outcome.ended_by == "interrupt":
+            raise ValueError(f"{told} So it did after step {self.n_iter_} at a tenth of the learning rate. {advice}")
+        if outcome.went_back_at is not None:
+            warn_caller(f"{told} Went on from the averaged weights at a tenth of the learning rate. {advice}")
+        if outcome.ended_by == "interrupt":
             warn_caller(f"Training was interrupted at step {self.n_iter_}; going on with what was learned so far.")
         elif outcome.ended_by == "lost":
             warn_caller(

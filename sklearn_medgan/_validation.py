@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array, validate_data
 
+from ._base import warn_caller
 from ._containers import Form, as_rows, not_numbers
 from ._lazy import LazyImages
 from ._sklearn_compat import _num_samples
@@ -115,6 +116,16 @@ def check_rows(
             f"got X of shape {array.shape}. Pass the image_shape that the rows were flattened from."
         )
     return array, Form.of(container, array, "table" if side_shape is None else "flat", side_shape)
+
+
+def warn_of_sameness(rows: np.ndarray, name: str) -> None:
+    """Warn where all rows are the same, as they are where something went wrong when they were read."""
+    first = np.asarray(rows[:1])
+    if all((np.asarray(rows[i : i + 256]) == first).all() for i in range(0, len(rows), 256)):
+        warn_caller(
+            f"{name}: all {len(rows)} training rows are the same, so nothing can be learned. Check how they are read.",
+            UserWarning,
+        )
 
 
 def check_more_rows(estimator: Any, X: Any, name: str) -> Any:

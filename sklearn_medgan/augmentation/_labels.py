@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._base import warn_caller
 from .._sklearn_compat import _check_y
 from .._validation import check_same_length
+
+FEWEST_ROWS = 3  # of a class, without a warning
 
 
 def check_labels(X: ArrayLike, y: ArrayLike, name: str) -> np.ndarray:
@@ -40,7 +43,15 @@ def encode_labels(
         raise ValueError(
             f"warm_start=True: the earlier fit had classes {known!r}; got {np.unique(y)!r}. Set warm_start=False."
         )
-    return one_hot(y, known)
+    classes, labels = one_hot(y, known)
+    few = [label for label, n in zip(classes.tolist(), labels.sum(0), strict=False) if 0 < n < FEWEST_ROWS]
+    if few:
+        warn_caller(
+            f"{name}: classes {few} have fewer than {FEWEST_ROWS} training rows. What is drawn of them shows these "
+            "rows; collect more, or leave the class out.",
+            UserWarning,
+        )
+    return classes, labels
 
 
 def one_hot(y: np.ndarray, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

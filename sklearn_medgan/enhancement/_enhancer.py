@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._base import NetworkEstimator, caller_depth, warn_caller
 from .._containers import Form
 from .._sklearn_compat import _check_feature_names_in, _fit_context
-from .._validation import check_rows
+from .._validation import check_rows, warn_of_sameness
 from ._configuration import CONSTRAINTS, Settings
 from ._guard import harm
 from ._held_out import HeldOutRows
@@ -147,7 +147,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         Shape of the training images; None for a table.
     history_ : dict of list
         Means over every 10 steps: `step`, `fidelity_loss`, `spread_loss`, `psnr` (of training patches, dB), `gain`
-        (dB over the poor patches), `generator_loss`, `discriminator_loss`, `penalty`.
+        (dB over the poor patches), `generator_loss`, `discriminator_loss`, `penalty`, `learning_rate`.
     n_iter_ : int
         Training steps so far.
 
@@ -262,6 +262,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         supervision = supervision_of(self.supervision, target, reference)
         kind = restoration_of(supervision, form, settings)
         self._form, self.image_shape_ = form, form.image_shape
+        warn_of_sameness(rows, type(self).__name__)
         rows = kind.shaped(rows, form)
         good = check_target(self, target, rows, form, settings), check_reference(self, reference, rows, form)
         config = kind.network_for(settings, form)

@@ -27,12 +27,16 @@ MOST_ROWS = 1000  # of an array in a file, by which it is told from others
 
 
 class Saved(NamedTuple):
-    """A training so far: `done` steps of it, and what ended it (an `End` of `loop`), None while it goes on."""
+    """A training so far: `done` steps of it, and what ended it (an `End` of `loop`), None while it goes on.
+
+    `went_back_at` is as in `Outcome`.
+    """
 
     state: State
     history: dict[str, list]
     done: int
     ended_by: Any
+    went_back_at: int | None = None
 
 
 class Checkpoint:
@@ -82,7 +86,7 @@ class Checkpoint:
                 raise ValueError("its checksum is another")
             others = _differences(header, self.settings, self.data)
             g, d = (Player(*vectors[start : start + len(Player._fields)]) for start in (0, len(Player._fields)))
-            saved = Saved(State(g, d, vectors[-1]), header["history"], header["done"], header["ended_by"])
+            saved = Saved(State(g, d, vectors[-1]), *(header[name] for name in Saved._fields[1:]))
             if not others:
                 program.check(saved.state)
         except Exception as error:
@@ -111,9 +115,7 @@ class Checkpoint:
         header = {
             "settings": self.settings,
             "data": self.data,
-            "history": saved.history,
-            "done": saved.done,
-            "ended_by": saved.ended_by,
+            **{name: getattr(saved, name) for name in Saved._fields[1:]},
             "n_vectors": len(vectors),
             "sha256": _checksum(vectors),
         }

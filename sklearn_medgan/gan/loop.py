@@ -18,9 +18,10 @@ from .backends import Tensor, Workers
 from .callbacks import Listeners
 from .checkpoint import Checkpoint, Saved
 from .program import Program
-from .state import State, is_finite
+from .state import State, is_finite, restarted
 
 INTERVAL = 10  # steps between two entries of the history
+SLOWER = 0.1  # of the learning rate, after a training that diverged went back
 LONGEST_CALL = 1.0  # seconds that a call of the compiled step should take at most: Ctrl-C waits as long
 
 Advance = Callable[[State, Tensor, int, int, float], tuple[State, Tensor]]
@@ -41,12 +42,16 @@ class Run:
 
 
 class Outcome(NamedTuple):
-    """What a training came to: its last finite state, its history, and what ended it ("lost": with what words)."""
+    """What a training came to: its last good state, its history, and what ended it ("lost": with what words).
+
+    `went_back_at` is the step from which it took smaller steps, because it had diverged after it.
+    """
 
     state: State
     history: dict[str, list]
     ended_by: End
     error: str = ""
+    went_back_at: int | None = None
 
 
 def loop(program: Program, state: State, plan: Plan, learning_rate: float, run: Run) -> Outcome:
@@ -56,6 +61,8 @@ def loop(program: Program, state: State, plan: Plan, learning_rate: float, run: 
     share of the budget used before, from 0 to 1. It returns the learning rate, at the start `learning_rate`, and a
     function ``advance(state, sums, start, stop, rate)`` that takes the steps `start` to `stop` of the interval. So what
     a step draws does not depend on how steps are grouped into calls, which their speed decides.
+
+    Training that diverges goes back, once, to the last good averages, and on in steps `SLOWER` times as long.
 
     Where several processes share the training, each calls this; budgets, callbacks and signals that end one end all.
     """
@@ -73,7 +80,7 @@ def loop(program: Program, state: State, plan: Plan, learning_rate: float, run: 
             training.lose(error)
         training.state = listeners.end(training.state)
     state = keras.tree.map_structure(keras.ops.convert_to_numpy, training.state)
-    return Outcome(state, training.history, training.ended_by, training.error)
+    return Outcome(state, training.history, training.ended_by, training.error, training.went_back_at)
 
 
 class _Training:
@@ -81,12 +88,15 @@ class _Training:
 
     def __init__(self, program: Program, state: State, run: Run, signals: Interrupt) -> None:
         self.program, self.state, self.max_iter = program, state, run.max_iter
-        self.history = {name: list(run.history.get(name, [])) for name in ("step", *program.metrics)}
+        unknown = [float("nan")] * len(run.history.get("step", []))  # to what wrote an older file
+        names = "step", *program.metrics, "learning_rate"
+        self.history = {name: list(run.history.get(name, unknown)) for name in names}
         self.pace, self.signals, self.checkpoint = _Pace(run.max_time, program.workers), signals, run.checkpoint
         self.bar = progress_bar(run.max_iter, "step", disable=not run.verbose)
         self.done = 0
         self.ended_by: End = "max_iter"
         self.error = ""
+        self.went_back_at: int | None = None
 
     def run(self, plan: Plan, learning_rate: float, listeners: Listeners) -> None:
         """Take intervals until the end."""
@@ -98,11 +108,13 @@ class _Training:
             self.pace.look()
             n_steps = min(INTERVAL, self.max_iter - self.done)
             rate, advance = plan(int(self.state.step), n_steps, max(self.done / self.max_iter, self.pace.spent))
-            self.state, rate = listeners.before_entry(self.state, rate)
+            self.state, rate = listeners.before_entry(self.state, rate if self.went_back_at is None else SLOWER * rate)
             end, values = self._take_interval(advance, n_steps, rate)
             del advance  # and with it the rows of this interval, before those of the next are read
+            if end == "divergence" and self.went_back_at is None:
+                self.state, self.went_back_at, end = restarted(self.state), int(self.state.step), None
             if values:
-                self._record(values)
+                self._record({**values, "learning_rate": rate})
                 self.state = listeners.after_entry(self.state, values)
             end = end or ("callback" if self.pace.look(listeners.stopped) else None)
             if values:
@@ -117,11 +129,12 @@ class _Training:
         saved = self.checkpoint.read(self.program) if self.checkpoint else None
         if saved is None:
             return False
-        first = int(self.state.step)
-        while saved.ended_by is None and self.done < saved.done:
-            n_steps = min(INTERVAL, self.max_iter - self.done)
-            plan(first + self.done, n_steps, self.done / self.max_iter)
-            self.done += n_steps
+        starts = [*range(self.done, saved.done, INTERVAL)] if saved.ended_by is None else []
+        first, self.went_back_at = int(self.state.step), saved.went_back_at
+        if saved.ended_by is None and self.went_back_at is not None:  # an interval that diverged drew rows, too
+            starts = sorted([*starts, self.went_back_at - first])
+        for start in starts:
+            plan(first + start, min(INTERVAL, self.max_iter - start), start / self.max_iter)
         self.state, self.history, self.done = saved.state, saved.history, saved.done
         self.ended_by = saved.ended_by or self.ended_by
         return saved.ended_by is not None
@@ -129,13 +142,14 @@ class _Training:
     def _offer(self, end: End | None) -> None:
         """Save the training so far; one that was stopped from outside goes on from what was saved before."""
         if self.checkpoint and end not in ("interrupt", "lost"):
-            self.checkpoint.offer(Saved(self.state, self.history, self.done, end))
+            self.checkpoint.offer(Saved(self.state, self.history, self.done, end, self.went_back_at))
 
     def _take_interval(self, advance: Advance, n_steps: int, rate: float) -> tuple[End | None, dict[str, float]]:
         """Take steps in calls of suitable length; what ended training, and the metrics' means over the steps taken.
 
-        An interval that diverges is dropped as a whole: where its calls ended is a matter of speed. Of one that is cut
-        short by time or Ctrl-C the finished calls are kept.
+        An interval that diverges, with numbers that are not finite or losses of unheard-of size, is dropped as a whole:
+        where its calls ended is a matter of speed. Of one that is cut short by time or Ctrl-C the finished calls are
+        kept.
         """
         before, taken = self.state, 0
         end: End | None = None
@@ -156,9 +170,13 @@ class _Training:
             end = "interrupt"
         except Exception as error:
             end = self.lose(error)
-        self.done += taken
         means = keras.ops.convert_to_numpy(sums) / np.float32(max(taken, 1))
-        return end, dict(zip(self.program.metrics, means.tolist(), strict=True)) if taken else {}
+        values = dict(zip(self.program.metrics, means.tolist(), strict=True))
+        if self.program.has_exploded(values):
+            self.state = before
+            return "divergence", {}
+        self.done += taken
+        return end, values if taken else {}
 
     def lose(self, error: Exception) -> End:
         """Go on alone with what arrived before another process was lost; raise again any other error."""

@@ -42,6 +42,10 @@ class Program:
         """`metrics` without those of losses that are switched off, which stay 0."""
         raise NotImplementedError
 
+    def has_exploded(self, values: dict[str, float]) -> bool:
+        """Tell whether these metrics are of a size that no sound training reaches."""
+        raise NotImplementedError
+
     @property
     def betas(self) -> tuple[float, float]:
         """Return the decay rates of Adam's two moments, those of the generator."""

@@ -85,6 +85,10 @@ class RestorerProgram(Program):
         """Return `metrics` without those of an adversary that there is not, which stay 0."""
         return METRICS if self.config.adversarial else METRICS[: -len(ADVERSARIAL_METRICS)]
 
+    def has_exploded(self, values: dict[str, float]) -> bool:
+        """Tell whether errors are a thousand times the scale of the data, or the adversary's losses are such."""
+        return values["psnr"] < -60.0 or any(abs(values[name]) > 1e3 for name in ADVERSARIAL_METRICS[:2])
+
     @property
     def is_image(self) -> bool:
         """Tell whether rows are images."""

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 Vector = Any  # a NumPy array between trainings, a tensor of the backend within one
+LARGEST_WEIGHT = 1e3  # sound ones stay below 10
 BETA_2 = 0.99  # of Adam's second moment
 
 
@@ -37,9 +38,21 @@ class State(NamedTuple):
 
 
 def is_finite(state: State) -> bool:
-    """Tell whether both networks can be used: the last step may overflow without a trace in its losses."""
-    parts = [part for player in state[:2] for part in (player.weights, player.buffers)]
-    return all(bool(ops.all(ops.isfinite(part))) for part in parts)
+    """Tell whether both networks can be used: the last step may overflow without a trace in its losses.
+
+    Weights beyond `LARGEST_WEIGHT` are as good as infinite.
+    """
+    within = [ops.abs(player.weights) < LARGEST_WEIGHT for player in state[:2]]
+    finite = [ops.isfinite(player.buffers) for player in state[:2]]
+    return all(bool(ops.all(part)) for part in (*within, *finite))
+
+
+def restarted(state: State) -> State:
+    """Return the averaged networks, with no memory of earlier gradients."""
+    players = [
+        Player.starting_from(*(np.asarray(ops.convert_to_numpy(v)) for v in (p.ema, p.buffers))) for p in state[:2]
+    ]
+    return State(*players, state.step)
 
 
 def adam(player: Player, gradient: Any, hyper: Any, beta_1: float, averaged: bool, buffers: Vector = None) -> Player:

@@ -32,6 +32,7 @@ from .state import BETA_2, Player, State, adam
 # rows and sum those left over in another order: of 64 rows the last differed. To a convolution each pixel is a row, so
 # images go through the discriminator one by one: no kernel sees two, and one image does not wait for a group.
 INFERENCE_BATCH, IMAGES_TO_COLUMNS = 48, 1
+LARGEST_LOSS = 1e3  # sound ones stay below 100, those at 1000 times the learning rate begin above it
 METRICS = (
     "generator_loss",
     "discriminator_loss",
@@ -152,6 +153,10 @@ class GANProgram(Program):
         heard = METRICS if config.adversarial else ("class_loss",)
         silent = {"class_loss": not config.classified, "penalty": not config.penalised}
         return tuple(name for name in heard if not silent.get(name, False))
+
+    def has_exploded(self, values: dict[str, float]) -> bool:
+        """Tell whether a loss or the logit gap is beyond `LARGEST_LOSS`."""
+        return any(abs(values[name]) > LARGEST_LOSS for name in METRICS if name not in ("penalty", "sample_spread"))
 
     def joined(self, generator: keras.Model, discriminator: keras.Model | None) -> tuple[Any, Any]:
         """Return inputs [noise, labels] and what the discriminator makes of the rows generated from them."""

@@ -71,6 +71,22 @@ def test_a_fit_killed_and_begun_again_has_the_bits_of_one_that_ran_through(fit, 
     np.testing.assert_array_equal(again.transform(X), whole.transform(X))
 
 
+@pytest.mark.parametrize("writes", [[0], [0, 10], [0, 10, 20]], ids=str)
+def test_a_training_that_went_back_is_gone_on_with(fit, writes, tmp_path, monkeypatch):
+    take = loop._Training._take_interval
+
+    def diverge_at_once(self, *args):
+        return ("divergence", {}) if self.went_back_at is None else take(self, *args)
+
+    monkeypatch.setattr(loop._Training, "_take_interval", diverge_at_once)
+    estimator, data = fit
+    whole = fitted(clone(estimator), data)
+    assert killed_after(len(writes), estimator.set_params(checkpoint_dir=tmp_path), data, monkeypatch) == writes
+    again = fitted(estimator, data)
+    assert again.history_ == whole.history_
+    np.testing.assert_array_equal(again.transform(X), whole.transform(X))
+
+
 def test_a_finished_fit_is_taken_up_at_once_and_gives_way_to_another(fit, tmp_path, monkeypatch):
     estimator, data = fit
     first = fitted(estimator.set_params(checkpoint_dir=tmp_path), data).transform(X)

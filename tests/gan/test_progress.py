@@ -38,7 +38,7 @@ def test_progress_leaves_out_losses_that_are_switched_off(capsys, changed, label
     gan = GANAugmenter(**TINY, max_iter=12, verbose=1, **changed).fit(X, labels)
     shown = capsys.readouterr().err
     assert {name for name in METRICS if name not in shown} == absent
-    assert set(gan.history_) == {"step", *METRICS}
+    assert set(gan.history_) == {"step", *METRICS, "learning_rate"}
 
 
 def test_total_and_time_left_are_those_of_the_budget_that_ends_first(capsys, monkeypatch):
