@@ -11,10 +11,13 @@ standardised on the training rows that the classifier gets.
 rows lifts each class to the count of the largest. *Only synthetic*: the GAN learns from all training rows, the
 classifier from as many synthetic rows of each class and from no real one; the row "none" is the real rows. SMOTE
 (imbalanced-learn) and CTGAN (package `ctgan`, in the Python given; see `ctgan_rows.py`) with their defaults, as is
-GANAugmenter. SMOTE's rows in *only synthetic* are the interpolations without the rows between which they lie.
+GANAugmenter, whose rows of a table are those of a mixture of Gaussians; with architecture="dense" they are the GAN's.
+SMOTE's rows in *only synthetic* are the interpolations without the rows between which they lie.
 
 Balanced accuracy, mean over the cells; in parentheses the paired difference to "none" with its standard error over the
-cells (cells share rows, so it is a little small). Every cell is appended to `--out`; a second call goes on from there.
+cells (cells share rows, so it is a little small). "distance": that of synthetic rows to the nearest training row, by
+that to the nearest test row (`metrics.memorisation_ratio`; 1: as far, 0: copies). Every cell is appended to `--out`; a
+second call goes on from there.
 """
 
 import argparse
@@ -22,6 +25,7 @@ import json
 import subprocess
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +41,10 @@ from sklearn.svm import SVC
 RARE_CLASS = {"breast cancer": 0, "diabetes": 1, "wine": 2, "digits": 8}
 RARE_ROWS, OTHER_ROWS = 20, 300
 OURS = "GANAugmenter"
+DENSE = f"{OURS}, architecture='dense'"
 ARMS = {
-    "rare": ("none", "class weights", "SMOTE", "CTGAN", OURS),
-    "only synthetic": ("none", "SMOTE", "CTGAN", OURS),
+    "rare": ("none", "class weights", "SMOTE", "CTGAN", OURS, DENSE),
+    "only synthetic": ("none", "SMOTE", "CTGAN", OURS, DENSE),
 }
 CLASSIFIERS = {
     "SVC": SVC(C=10),
@@ -107,18 +112,31 @@ def rows_of_ctgan(cell: Cell, work: Path):
         return file["X"], file["y"], float(file["seconds"])
 
 
-def rows_of_gan(cell: Cell, work: Path):
-    """Samples of a default GANAugmenter."""
+def rows_of_ours(cell: Cell, work: Path, architecture: str = "auto"):
+    """Samples of a default GANAugmenter, or of its GAN."""
     from sklearn_medgan import GANAugmenter
 
     started = time.monotonic()
-    gan = GANAugmenter(random_state=cell.key["seed"]).fit(cell.X, cell.y)
+    gan = GANAugmenter(architecture=architecture, random_state=cell.key["seed"]).fit(cell.X, cell.y)
     seconds = time.monotonic() - started
     X, y = gan.sample(y=np.repeat(gan.classes_, cell.wanted), random_state=cell.key["seed"])
     return X, y, seconds
 
 
-MAKERS = {"SMOTE": rows_of_smote, "CTGAN": rows_of_ctgan, OURS: rows_of_gan}
+MAKERS = {
+    "SMOTE": rows_of_smote,
+    "CTGAN": rows_of_ctgan,
+    OURS: rows_of_ours,
+    DENSE: partial(rows_of_ours, architecture="dense"),
+}
+
+
+def distance(cell: Cell, X) -> float:
+    """Median distance of synthetic rows to the nearest training row, by that to the nearest of as many test rows."""
+    from sklearn_medgan.metrics import memorisation_ratio
+
+    scaler = StandardScaler().fit(cell.X)
+    return memorisation_ratio(*map(scaler.transform, (cell.X, X, cell.X_test))).ratio
 
 
 def measure(cell: Cell, arm: str, work: Path) -> dict:
@@ -129,6 +147,8 @@ def measure(cell: Cell, arm: str, work: Path) -> dict:
         added = cell.key["regime"] == "rare"
         X, y = (np.concatenate([X, X_new]), np.concatenate([y, y_new])) if added else (X_new, y_new)
     row = {**cell.key, "arm": arm, "seconds": round(seconds, 2)}
+    if arm in MAKERS:
+        row["distance"] = round(distance(cell, X_new), 3)
     rare = RARE_CLASS[cell.key["set"]]
     for name, classifier in CLASSIFIERS.items():
         weight = "balanced" if arm == "class weights" else None
@@ -141,7 +161,7 @@ def measure(cell: Cell, arm: str, work: Path) -> dict:
 
 def table(rows: list[dict]) -> str:
     """Markdown: a line for each set, regime and arm; then what GANAugmenter has more than its peers."""
-    columns = ["set", "regime", "arm", "cells", *CLASSIFIERS, "mean", "sensitivity", "fit, s"]
+    columns = ["set", "regime", "arm", "cells", *CLASSIFIERS, "mean", "sensitivity", "fit, s", "distance"]
     lines, told = [f"| {' | '.join(columns)} |", "|---" * 3 + "|---:" * (len(columns) - 3) + "|"], []
     for name, regime in dict.fromkeys((r["set"], r["regime"]) for r in rows):
         here = [r for r in rows if (r["set"], r["regime"]) == (name, regime)]
@@ -175,7 +195,9 @@ def line(name: str, regime: str, arm: str, by_arm: dict) -> str:
         shown.append(f"{score:.3f}" + ("" if arm == "none" else f" ({gain:+.1f} ± {error:.1f})"))
     rare = np.mean([by_arm[arm][key][f"{c} sensitivity"] for key in cells for c in CLASSIFIERS])
     seconds = np.median([by_arm[arm][key]["seconds"] for key in cells])
-    return f"| {name} | {regime} | {arm} | {len(cells)} | {' | '.join(shown)} | {rare:.3f} | {seconds:.1f} |"
+    near = np.mean([by_arm[arm][key].get("distance", np.nan) for key in cells])
+    figures = [*shown, f"{rare:.3f}", f"{seconds:.1f}", "" if np.isnan(near) else f"{near:.2f}"]
+    return f"| {name} | {regime} | {arm} | {len(cells)} | {' | '.join(figures)} |"
 
 
 def matrix(cells: dict, keys: list) -> np.ndarray:

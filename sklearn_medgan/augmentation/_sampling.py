@@ -18,6 +18,7 @@ from .._sklearn_compat import _safe_indexing
 from .._validation import check_rows
 from ._enlargement import enlarge
 from ._labels import check_labels, codes_of, n_label_columns
+from ._mixture import Mixture
 from ._patch_learning import PatchSource
 from ._resampling import resized
 
@@ -40,6 +41,7 @@ class Sampler:
     _canvas: Any
     _detail: dict[str, Any]
     _dictionary: PatchSource | None
+    _mixture: Mixture | None = None  # a file may be of before there were any
     history_: dict[str, list]
     _config: Any
     _state: Any
@@ -208,6 +210,9 @@ class Sampler:
         classes = getattr(self, "classes_", np.zeros(0))
         if n_label_columns(len(classes)) != config.n_classes or len(classes) != len(getattr(self, "_priors", classes)):
             raise ValueError(f"networks of {config} do not know {len(classes)} classes")
+        mixture = self._mixture
+        if mixture is not None and mixture.size != (self.n_features_in_, max(1, len(classes))):
+            raise ValueError(f"a mixture of {mixture.size} columns and classes does not draw rows of {form}")
         if any(not (mean.shape == weight.shape and mean.ndim == 1) for kind in self._moments for mean, weight in kind):
             raise ValueError("location and weight of the columns differ in length")
 
@@ -248,7 +253,10 @@ class Sampler:
         return enlarge(drawn, self._detail, self._canvas.codec.network_shape, rng)
 
     def _draw(self, labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        """Return encoded samples of one-hot labels."""
+        """Return encoded samples of one-hot labels: of the mixture, where a table has one, else of the generator."""
+        if self._mixture is not None:
+            rows = self._mixture.draw(labels.argmax(1), rng)
+            return np.pad(rows, ((0, 0), (0, self._canvas.codec.network_shape[0] - rows.shape[1])))
         return self._generate(rng.standard_normal((len(labels), self._config.latent_dim)).astype(np.float32), labels)
 
     def _generate(self, noise: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from ._canvas import EncodedRows
 from ._convergence import advice_on
 from ._enlargement import learn_detail
 from ._labels import drawing_probabilities
+from ._mixture import Mixture
 
 FEWEST_IMAGES = 40  # that detail is learned from: of 20 it fits their own detail better than that of others
 
@@ -49,6 +50,17 @@ def starting_state(augmenter: Any, program: GANProgram, rng: np.random.RandomSta
 
     drawn = program.initial_state(rng)
     return (augmenter.pretrained in ("auto", "medical") and gan_state(program, drawn)) or drawn
+
+
+def learn_mixture(augmenter: Any, parts: Sequence[np.ndarray], labels: np.ndarray) -> Mixture | None:
+    """Return what draws the rows of a table, where the generator does not: from those with one-hot `labels`, if any."""
+    is_table = augmenter._form.kind == "table"
+    if not is_table or augmenter.architecture != "auto" or augmenter.adversarial_weight == 0:
+        return None
+    rows = parts[0] if labels.shape[1] else np.concatenate(parts)
+    encoded = augmenter._canvas.codec.encode(rows)[:, : augmenter.n_features_in_]
+    codes = labels.argmax(1) if labels.shape[1] else np.zeros(len(rows), int)
+    return Mixture.learn(encoded, codes, np.random.RandomState(augmenter._resampling_seed))
 
 
 def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:

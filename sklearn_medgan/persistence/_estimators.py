@@ -40,6 +40,7 @@ FITTED = {
         "_resampling_seed": "int",
         "_moments": "list",
         "_class_scores": "class scores|NoneType",
+        "_mixture": "mixture|NoneType",
     },
     "GANEnhancer": {
         **OF_BOTH,
@@ -49,7 +50,7 @@ FITTED = {
         "guard_report_": "dict",
     },
 }
-OPTIONAL = {"feature_names_in_", "classes_", "_priors", "_sklearn_output_config"}
+OPTIONAL = {"feature_names_in_", "classes_", "_priors", "_sklearn_output_config", "_mixture"}
 LOCAL = {"checkpoint_dir"}  # parameters that are of this machine, and not of the model
 
 

@@ -34,6 +34,8 @@ RECORDS = {
     "image scale": "._codecs:ImageScale",
     "canvas": ".augmentation._canvas:Canvas",
     "table codec": "._codecs:TableCodec",
+    "normal scores": ".augmentation._mixture:NormalScores",
+    "mixture": ".augmentation._mixture:Mixture",
     "class scores": ".augmentation._class_scores:ClassScores",
     "restoration of images": ".enhancement._images:ImageRestoration",
     "restoration of tables": ".enhancement._tables:TableRestoration",
