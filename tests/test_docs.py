@@ -64,6 +64,14 @@ def test_readme_example_runs_in_ten_lines(small, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_five_lines_of_the_first_page_run(small):
+    (source,) = blocks("docs/index.md", "python")
+    names = {}
+    run("docs/index.md", source, names)
+    assert set(names["pipe"].predict(names["X"][:40])) <= {0, 1, 2, 3}
+
+
+@pytest.mark.slow
 def test_code_of_the_user_guide_runs_in_order(small):
     names = {}
     for source in blocks("docs/user_guide.md", "python"):

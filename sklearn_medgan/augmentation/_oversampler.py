@@ -65,7 +65,7 @@ class GANOverSampler(_LinkToDocs, BaseOverSampler):
         Rows that each class was to get.
     n_features_in_ : int
         Features of a row; height x width x channels of an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if ``X`` has names that are all strings.
 
     See Also

@@ -22,7 +22,7 @@ from ._tomography import ct_rings, ct_streaks, low_dose_ct
 
 @dataclass(frozen=True)
 class Degradation:
-    """What a name in :data:`DEGRADATIONS` stands for.
+    """What a name in `DEGRADATIONS` stands for.
 
     Parameters
     ----------

@@ -92,8 +92,8 @@ class ErrorSampler:
 
         Returns
         -------
-        X_new : ndarray of shape (n_samples, *output_shape)
-            Dtype and units of `X`.
+        X_new : ndarray of shape (n_samples, ...)
+            Draws, each as `transform` returns it: shape, dtype and units.
 
         Raises
         ------

@@ -77,7 +77,7 @@ class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, Base
         Class labels.
     n_features_in_ : int
         Features seen at ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if ``X`` has names that are all strings.
 
     See Also

@@ -52,7 +52,7 @@ class Pipeline(_LinkToDocs, _StockPipeline):
         Labels of the final classifier.
     n_features_in_ : int
         Features seen by the first step.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if the first step saw any.
 
     See Also
