@@ -83,9 +83,8 @@ class GANAugmenter(Sampler, NetworkEstimator):
         its class; "sample": as `sample` does; "mixed": every second row of a class "near", the others samples that are
         moved as those are. "auto": "mixed" for images, "sample" for tables.
     architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
-        Networks. "auto": strided convolutions for images, dense layers for tables, whose rows a mixture of Gaussians
-        draws (see Notes); "dense" (tables): the GAN draws them. "dcgan" (images): the classic network with batch
-        normalisation; with ``loss="minimax"`` the classic training too.
+        "auto": strided convolutions for images, dense layers for tables, whose rows a mixture of Gaussians draws (see
+        Notes); "dense": the GAN draws them. "dcgan": the classic network, and with ``loss="minimax"`` its training.
     loss : str, default="relativistic"
         Adversarial objective: "relativistic", "minimax", "non-saturating", "hinge", "least-squares" or "wasserstein".
     latent_dim : int, default=64
@@ -169,8 +168,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
     Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv 2501.05441, eq. 2 and 3 (objective, penalties).
     Radford et al. 2016, arXiv 1511.06434, section 5 (a discriminator's features in front of a linear SVM).
     Coates, Ng and Lee 2011, "An analysis of single-layer networks in unsupervised feature learning" (`n_patches`).
-    Hinton et al. 2015, arXiv 1503.02531, section 2 (`score_weight`: learning from another model's guesses).
-    Azadi et al. 2019, arXiv 1810.06758 (samples that a discriminative model rejects are drawn again).
+    Hinton et al. 2015, arXiv 1503.02531, section 2 (`score_weight`). Azadi et al. 2019, arXiv 1810.06758 (drawn again).
     Zhao et al. 2020, arXiv 2006.10738, eq. 4 and 5 (augmentation of both real and synthetic rows).
     Miyato and Koyama 2018, arXiv 1802.05637, eq. 3 (projection). Odena et al. 2017, arXiv 1610.09585 (class head).
 

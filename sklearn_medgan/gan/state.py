@@ -49,10 +49,8 @@ def is_finite(state: State) -> bool:
 
 def restarted(state: State) -> State:
     """Return the averaged networks, with no memory of earlier gradients."""
-    players = [
-        Player.starting_from(*(np.asarray(ops.convert_to_numpy(v)) for v in (p.ema, p.buffers))) for p in state[:2]
-    ]
-    return State(*players, state.step)
+    g, d = (Player.starting_from(*(np.asarray(ops.convert_to_numpy(v)) for v in (p.ema, p.buffers))) for p in state[:2])
+    return State(g, d, state.step)
 
 
 def adam(player: Player, gradient: Any, hyper: Any, beta_1: float, averaged: bool, buffers: Vector = None) -> Player:
