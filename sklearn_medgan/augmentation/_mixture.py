@@ -13,12 +13,8 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
-from sklearn.cluster import KMeans
-from sklearn.covariance import ledoit_wolf_shrinkage
-from sklearn.decomposition import PCA
+from scipy.special import ndtri
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 PER_CLUSTER = 10
 FEWEST = 5  # rows behind each centre, and behind each knot
@@ -43,7 +39,7 @@ class NormalScores:
     def learn(cls, rows: np.ndarray) -> NormalScores:
         """Learn from rows (n, n_columns), float64."""
         parts = np.array_split(np.arange(len(rows)), max(3, min(MOST_KNOTS, len(rows) // FEWEST)))
-        scores = norm.ppf((np.arange(len(parts)) + 0.5) / len(parts))
+        scores = ndtri((np.arange(len(parts)) + 0.5) / len(parts))
         knots = rows.mean(0) + (rows.std(0) + 1e-6) * scores[:, None]
         if len(rows) >= len(parts) * FEWEST:
             ranked = np.sort(rows, axis=0)
@@ -125,6 +121,8 @@ class Mixture:
     @classmethod
     def learn(cls, rows: np.ndarray, codes: np.ndarray, rng: np.random.RandomState) -> Mixture:
         """Learn from encoded rows (n, n_columns) of classes (n,), each of 0, ..., n_classes - 1 among them."""
+        from sklearn.linear_model import LogisticRegression
+
         if len(rows) > MOST_ROWS:
             some = rng.permutation(len(rows))[:MOST_ROWS]
             some = np.union1d(some, np.unique(codes, return_index=True)[1])
@@ -170,6 +168,8 @@ class Mixture:
 
 def _clusters(rows: np.ndarray, codes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
     """Return the cluster of each row: k-means within each class; those of too few rows join the nearest."""
+    from sklearn.cluster import KMeans
+
     found, n_before = np.empty(len(rows), int), 0
     for code in np.unique(codes):
         here = np.flatnonzero(codes == code)
@@ -192,6 +192,9 @@ def _clusters(rows: np.ndarray, codes: np.ndarray, rng: np.random.RandomState) -
 
 def _noise(residuals: np.ndarray, correction: float) -> tuple[np.ndarray, float]:
     """Return axes and floor of noise with the covariance of the residuals, shrunk (Ledoit and Wolf 2004)."""
+    from sklearn.covariance import ledoit_wolf_shrinkage
+    from sklearn.decomposition import PCA
+
     mean_variance = float(np.square(residuals).mean())
     n_axes = min(MOST_AXES, *residuals.shape)
     if mean_variance == 0.0 or len(residuals) < 2:
