@@ -67,12 +67,12 @@ class GANAugmenter(Sampler, NetworkEstimator):
         After a fit with `y` and `X_unlabeled`, "both" and "features" end with scores, one for each class: a linear
         student learns a teacher's guesses for the rows without a label. Their weight, as those of the kinds.
     pretrained : "auto", "medical", str or None, default="auto"
-        What other images taught. "auto": the training of the GAN starts from networks that ship, for images whose
+        What other images taught. "auto": the training of the GAN starts from networks that ship, for grey images whose
         sides on the canvas of `gan_size` are 25 to 32 or 49 to 64, at the default `architecture`, `latent_dim` and
-        `width`. "medical": there, and typical patches are those of a dictionary that ships in place of those that
-        `fit` learns. ``sklearn_medgan/weights/README.md`` lists the images; a result on their sources is flattered.
-        Another string is the path of a dictionary that ``examples/pretraining/dictionary.py`` made. With it, and with
-        None, the GAN starts at random.
+        `width`. "medical": in colour too, and typical patches are those of a dictionary that ships in place of those
+        that `fit` learns. ``sklearn_medgan/weights/README.md`` lists the images; a result on their sources is
+        flattered. Another string is the path of a dictionary that ``examples/pretraining/dictionary.py`` made. With it,
+        and with None, the GAN starts at random.
     sampling_strategy : str, float, dict or callable, default="auto"
         Target count of each class in `fit_resample`, as in imbalanced-learn ("auto", "minority", "not minority",
         "not majority", "all", ...); "auto" is the count of the largest class.

@@ -49,7 +49,9 @@ def starting_state(augmenter: Any, program: GANProgram, rng: np.random.RandomSta
     from ..gan.pretrained import gan_state
 
     drawn = program.initial_state(rng)
-    return (augmenter.pretrained in ("auto", "medical") and gan_state(program, drawn)) or drawn
+    is_grey = program.config.shape[-1] == 1  # in colour, classes come apart more slowly (docs/research_log.md)
+    wanted = augmenter.pretrained == "medical" or (augmenter.pretrained == "auto" and is_grey)
+    return (gan_state(program, drawn) if wanted else None) or drawn
 
 
 def learn_mixture(augmenter: Any, parts: Sequence[np.ndarray], labels: np.ndarray) -> Mixture | None:

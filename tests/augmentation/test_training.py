@@ -12,8 +12,8 @@ from sklearn_medgan.gan.training import Configuration, compiled_program
 @pytest.mark.parametrize("pretrained", ["auto", "medical", None, "dictionary.npz"])
 def test_networks_that_ship_are_the_start_where_they_are_asked_for_and_fit(pretrained):
     asked_for = pretrained in ("auto", "medical")
-    for side, fits in ((32, True), (16, False)):
-        program = compiled_program(Configuration("conv", (side, side, 1), 2, class_steps=0))
+    for shape, fits in (((32, 32, 1), True), ((16, 16, 1), False), ((32, 32, 3), pretrained == "medical")):
+        program = compiled_program(Configuration("conv", shape, 2, class_steps=0))
         found = starting_state(SimpleNamespace(pretrained=pretrained), program, np.random.RandomState(0))
         drawn = program.initial_state(np.random.RandomState(0))
         for player, other in zip(found[:2], drawn[:2], strict=True):
