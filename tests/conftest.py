@@ -6,6 +6,7 @@
 import gc
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 relaxed = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -19,6 +20,13 @@ if n_processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     share = str(max(1, (os.cpu_count() or 1) // n_processes))
     for library in ("OMP", "OPENBLAS", "MKL", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
         os.environ.setdefault(f"{library}_NUM_THREADS" if "NUM" not in library else f"{library}_THREADS", share)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark examples of docstrings that train networks as slow: each compiles a program of its own."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and any("max_iter=" in part.source for part in item.dtest.examples):
+            item.add_marker("slow")
 
 
 def pytest_collection_finish():

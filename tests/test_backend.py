@@ -108,6 +108,7 @@ def test_a_missing_backend_is_named_with_those_that_are_there(monkeypatch):
         check_backend()
 
 
+@pytest.mark.slow
 def test_a_fit_under_an_unknown_backend_says_so_before_keras_does():
     code = (
         "import os, numpy as np; os.environ['KERAS_BACKEND'] = 'thaeno'\n"
@@ -132,6 +133,7 @@ def run_python(code, **environment):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_tensorflow_takes_the_share_of_a_worker():
     assert ast.literal_eval(run_python(WORKERS, KERAS_BACKEND="tensorflow")) == 2 * [["3", "3"]]
 

@@ -37,6 +37,7 @@ def test_import_loads_nothing_heavy(module):
     assert not loaded & {"tensorflow", "keras", "sklearn", "skimage", "numpy", "scipy", "matplotlib", "imblearn"}
 
 
+@pytest.mark.slow
 def test_estimators_load_tensorflow_and_matplotlib_only_when_used():
     modules = ["augmentation._augmenter", "enhancement._enhancer", "benchmark", "metrics", "plotting", "pipeline"]
     modules += ["cli._augment", "cli._enhance"]
@@ -72,6 +73,7 @@ def test_star_import_takes_the_public_names_only():
     assert not {name for name in names if name.startswith("_")} - {"__builtins__", "__version__"}
 
 
+@pytest.mark.slow
 def test_versions_are_told_without_importing_what_they_are_of():
     code = (
         "import sys, sklearn_medgan; sklearn_medgan.show_versions(); "

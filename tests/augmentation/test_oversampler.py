@@ -24,7 +24,7 @@ from sklearn_medgan import GANAugmenter, GANOverSampler, Pipeline
 
 
 def tiny(**params):
-    return GANOverSampler(**{"max_iter": 2, "width": 8, "latent_dim": 4, "random_state": 0, **params})
+    return GANOverSampler(**{"max_iter": 2, "width": 4, "latent_dim": 4, "batch_size": 8, "random_state": 0, **params})
 
 
 @pytest.fixture

@@ -147,6 +147,7 @@ def test_learning_whitens_and_finds_what_the_images_are_made_of():
     assert min(likeness[0, 1], likeness[2, 3]) > max(likeness[0, 2], likeness[1, 3]) + 0.5
 
 
+@pytest.mark.slow
 def test_script_says_what_it_takes():
     run = subprocess.run([sys.executable, str(SCRIPT), "--help"], capture_output=True, text=True, check=True)
     assert "--leave-out" in run.stdout

@@ -87,13 +87,13 @@ def test_no_image_gives_no_row():
     assert [block.shape for block in blocks] == [(0, 4), (0, 6)]
 
 
-@pytest.mark.parametrize("n", [1, 4, 17])
-def test_a_row_does_not_depend_on_the_rows_beside_it(n):
+def test_a_row_does_not_depend_on_the_rows_beside_it():
     X = images(19)
     columns = TrunkColumns("auto", cache_size_mb=None)
     whole = columns.transform(X)
     assert {block.dtype for block in whole} == {np.dtype(np.float32)}
-    assert_same(columns.transform(X[-n:]), [block[-n:] for block in whole])
+    for n in (1, 4, 17):
+        assert_same(columns.transform(X[-n:]), [block[-n:] for block in whole])
 
 
 def test_small_images_are_enlarged_for_the_embedded_network():
@@ -306,7 +306,7 @@ def test_the_size_bounds_what_is_kept():
 
 # In an estimator.
 
-FIT = {"max_iter": 2, "n_patches": 0, "random_state": 0}
+FIT = {"max_iter": 2, "width": 4, "latent_dim": 4, "batch_size": 8, "n_patches": 0, "random_state": 0}
 
 
 def fitted(backbone):

@@ -167,6 +167,7 @@ def test_a_model_names_the_pretrained_network_it_needs(tmp_path, capsys, monkeyp
     assert told(capsys, path)[1]["backbone"] == "ResNet50 of keras.applications, whose weights Keras fetches"
 
 
+@pytest.mark.slow
 def test_a_model_is_described_without_heavy_imports(tmp_path):
     fitted = {"image_shape_": {"$": "tuple", "items": [8, 9, 1]}, "_trunk": "0123"}
     loaded, output = modules_after("info", model_file(tmp_path / "m", fitted=fitted))
@@ -174,6 +175,7 @@ def test_a_model_is_described_without_heavy_imports(tmp_path):
     assert not loaded & {"sklearn", "scipy", "tensorflow", "keras"}
 
 
+@pytest.mark.slow
 def test_data_are_described_without_tensorflow(tmp_path):
     np.savez(tmp_path / "in.npz", X=images())
     assert "tensorflow" not in modules_after("info", tmp_path / "in.npz")[0]

@@ -150,6 +150,7 @@ def test_the_shell_completes_words(line, completions, tmp_path):
         *(([name, "--help"], name) for name in ("demo", "benchmark", "augment", "enhance", "info")),
     ],
 )
+@pytest.mark.slow
 def test_help_and_version_answer_without_heavy_imports(words, text):
     loaded, output = modules_after(*words)
     assert text in output

@@ -114,6 +114,7 @@ def test_a_special_file_is_not_replaced(tmp_path):
 
 
 @pytest.mark.skipif(_staging.fcntl is None, reason="needs locks of files")
+@pytest.mark.slow
 def test_copies_of_a_killed_run_are_removed_by_the_next_and_not_those_of_a_living_one(tmp_path):
     code = (
         "import pathlib, sys, time; from sklearn_medgan.cli._staging import Staging\n"

@@ -45,11 +45,13 @@ def test_what_a_code_page_lacks_is_written_out(model, encoding, expected):
         ("> /dev/full 2> /dev/full", 1, b""),
     ],
 )
+@pytest.mark.slow
 def test_streams_that_are_closed_or_full_end_in_no_traceback(model, shell, code, error):
     done = medgan("info", "-q", model, shell=shell)
     assert (done.returncode, done.stderr) == (code, error)
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_it_quietly(model):
     read, write = os.pipe()
     os.close(read)
@@ -60,6 +62,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(model):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+@pytest.mark.slow
 def test_a_name_of_any_bytes_is_printed(model):
     name = os.fsencode(model.parent) + b"/caf\xe9.medgan"
     os.rename(model, name)

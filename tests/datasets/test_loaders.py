@@ -9,6 +9,7 @@ import pytest
 from sklearn_medgan.datasets import load_images
 
 
+@pytest.mark.slow
 def test_importing_the_datasets_loads_neither_tensorflow_nor_scikit_image():
     heavy = "{'tensorflow', 'keras', 'skimage'}"
     code = f"import sys, sklearn_medgan.datasets; sys.exit(len({heavy} & set(sys.modules)))"

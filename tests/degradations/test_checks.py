@@ -167,6 +167,7 @@ def test_images_of_another_form_are_refused(name):
         FUNCTIONS[name](np.zeros((2, 8, 8)), 0)
 
 
+@pytest.mark.slow
 def test_importing_loads_nothing_heavy():
     code = "import sys, sklearn_medgan.degradations; print(*sys.modules)"
     loaded = set(

@@ -52,7 +52,7 @@ def test_degradations_are_known_by_name(degradation):
         ("bias_field", 0.4),
         ("ghosting", 0.1),
         ("undersampling", 2),
-        ("stain", 0.2),
+        pytest.param("stain", 0.2, marks=pytest.mark.slow),
     ],
 )
 def test_artefacts_of_modalities_are_learned_by_name_and_by_level(name, level):

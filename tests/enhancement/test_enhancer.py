@@ -370,7 +370,7 @@ def test_second_fit_forgets_the_first():
     equal_fits(model, enhancer().fit(STACK), STACK)
 
 
-@pytest.mark.parametrize(("step", "n"), [("fit", 3000), ("transform", 800)])
+@pytest.mark.parametrize(("step", "n"), [pytest.param("fit", 3000, marks=pytest.mark.slow), ("transform", 800)])
 def test_peak_of_memory_is_about_one_float_copy_of_the_rows(step, n):
     """X is neither copied nor encoded as a whole; calibration takes 45 MB, however many rows there are."""
     X = np.frombuffer(np.random.RandomState(0).bytes(n * 64 * 64), np.uint8).reshape(n, 64, 64)

@@ -260,6 +260,7 @@ def offsets(n, rng, shape=(6, 6, 1)):
     return [rng.standard_normal() + 0.3 * rng.standard_normal(shape) for _ in range(n)]
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_they_say_of_images_that_err_as_wholes():
     """Over many fits on ten images: quantiles of all pixels, which a single image of all of them gets, hold less."""
     rng, shares = np.random.RandomState(0), []

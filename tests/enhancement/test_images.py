@@ -18,7 +18,7 @@ from enhancers import (
 from sklearn.exceptions import ConvergenceWarning
 
 
-@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [None, 1, pytest.param(2, marks=pytest.mark.slow), 3, 4])
 def test_stacks_keep_their_channels(channels):
     shape = (6, 16, 19) if channels is None else (6, 16, 19, channels)
     X = np.random.RandomState(0).uniform(size=shape).astype(np.float32)
@@ -207,7 +207,7 @@ def test_row_does_not_depend_on_the_rows_beside_it(on_floats, on_table, larger, 
     assert np.array_equal(model.uncertainty(X)[1:2], model.uncertainty(X[1:2]))
 
 
-@pytest.mark.parametrize("value", [0, 17])
+@pytest.mark.parametrize("value", [0, pytest.param(17, marks=pytest.mark.slow)])
 @untrained
 def test_constant_images_give_finite_results(value):
     X = np.full((6, 16, 16), value, np.uint8)

@@ -13,6 +13,9 @@ LABELS = np.arange(40) % 2
 ROW = IMAGES[0].nbytes
 
 
+LESS_USED = {"degradation": "low_contrast"}, {"scale": 2, "degradation": "auto"}
+
+
 @pytest.fixture(autouse=True)
 def ten_at_a_time(monkeypatch):
     monkeypatch.setattr(_lazy, "BYTES_AT_ONCE", 10 * ROW)
@@ -26,7 +29,7 @@ def both(**parameters):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"guard": True}, {"degradation": "low_contrast"}, {"scale": 2, "degradation": "auto"}],
+    [{}, {"guard": True}, *(pytest.param(p, marks=pytest.mark.slow) for p in LESS_USED)],
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore:GANEnhancer would do harm")
@@ -52,6 +55,7 @@ def test_labels_and_targets_go_with_them():
     assert max(poor.reads) <= 10 * ROW
 
 
+@pytest.mark.slow
 def test_an_opaque_alpha_channel_is_left_alone():
     images = np.stack([IMAGES, np.full_like(IMAGES, 255)], axis=-1)
     restored = enhancer_of(CountedRows(images)).transform(CountedRows(images))

@@ -116,6 +116,7 @@ def test_method_after_which_a_classifier_does_worse_is_out():
     assert judged["psnr"] == alone["psnr"]
 
 
+@pytest.mark.slow
 def test_noise_is_removed_though_no_good_image_was_seen(tmp_path):
     clean = discs(16, size=32)
     images = noisy(clean, 0.15)

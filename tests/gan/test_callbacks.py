@@ -74,6 +74,7 @@ def halved(epoch, rate):
     return rate / 2 if epoch else rate
 
 
+@pytest.mark.slow
 @by_estimator
 @pytest.mark.parametrize("name", of_keras(Path(), "loss"))
 def test_callbacks_of_keras_work_and_carry_nothing_away(kind, name, tmp_path):

@@ -57,6 +57,7 @@ def test_for_channels_averages_inputs_and_repeats_outputs():
     np.testing.assert_array_equal(for_channels(bias, (8,)), [0, 0, 1, 1, 2, 2, 3, 3])
 
 
+@pytest.mark.slow
 def test_one_step_from_shipped_weights_already_removes_noise():
     good, poor, span = noisy_nodules(12, 0.1)
     settings = {"degradation": "noise", "max_iter": 1, "guard": False, "random_state": 0}

@@ -28,9 +28,9 @@ def test_verbose_shows_progress(capsys):
     ("changed", "labels", "absent"),
     [
         ({"adversarial_weight": 0.0}, y, set(METRICS) - {"class_loss"}),
-        ({"class_head_weight": 0.0}, y, {"class_loss"}),
+        pytest.param({"class_head_weight": 0.0}, y, {"class_loss"}, marks=pytest.mark.slow),
         ({}, None, {"class_loss"}),
-        ({"penalty_weight": 0.0}, y, {"penalty"}),
+        pytest.param({"penalty_weight": 0.0}, y, {"penalty"}, marks=pytest.mark.slow),
     ],
     ids=["no adversary", "no class head", "no labels", "no penalty"],
 )

@@ -21,6 +21,9 @@ TABLE = Configuration("dense", (16,), 2, latent_dim=4, width=4, batch_size=8)
 IMAGES = Configuration("conv", (8, 9, 1), 2, latent_dim=4, width=4, batch_size=8, augment=("shift", "contrast"))
 CLASSIC = Configuration("dcgan", (8, 9, 1), 2, "minimax", latent_dim=4, width=2, batch_size=8, penalised=False)
 HYPER = Hyper(1e-3, 0.1, 0.2, 0.8, 1.0, 0.99)
+by_architecture = pytest.mark.parametrize(
+    "config", [TABLE, IMAGES, pytest.param(CLASSIC, marks=pytest.mark.slow)], ids=lambda config: config.architecture
+)
 
 
 def data(config, n=24):
@@ -42,7 +45,7 @@ def content(state):
     return [np.asarray(part).tobytes() for part in tf.nest.flatten(state)]
 
 
-@pytest.mark.parametrize("config", [TABLE, IMAGES, CLASSIC], ids=lambda c: c.architecture)
+@by_architecture
 def test_same_seed_same_bytes_however_steps_are_grouped(config):
     at_once = state_after(config, 20)
     assert content(state_after(config, 20)) == content(at_once)
@@ -167,7 +170,7 @@ def test_second_fit_of_the_same_configuration_does_not_trace_again():
         assert function.n_traces == 1
 
 
-@pytest.mark.parametrize("config", [TABLE, IMAGES, CLASSIC], ids=lambda c: c.architecture)
+@by_architecture
 def test_any_number_of_rows_goes_through_the_networks_each_by_itself(config, monkeypatch):
     monkeypatch.setattr("sklearn_medgan.gan.program.ROWS_AT_ONCE", 24)  # several calls
     program = compiled_program(config)

@@ -129,6 +129,7 @@ def test_output_container_and_metadata_request_are_kept(tmp_path):
     assert restored.get_metadata_routing().fit.requests == {"X_unlabeled": True}
 
 
+@pytest.mark.slow
 def test_header_names_class_and_versions_without_tensorflow(table):
     header = read_header(table[1])
     assert (header["estimator"], header["package_version"]) == ("GANAugmenter", __version__)
@@ -447,6 +448,7 @@ def test_file_takes_its_place_whole_or_not_at_all(table, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="other systems name a file from the beginning")
+@pytest.mark.slow
 def test_killed_save_leaves_the_earlier_file_and_nothing_else(tmp_path):
     path = tmp_path / "gan"
     path.write_text("earlier")
