@@ -14,6 +14,8 @@ from tiny import gan
 from sklearn_medgan import GANAugmenter
 from sklearn_medgan.augmentation._labels import drawing_probabilities
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*(fewer than 3|all 4) training rows:UserWarning")  # tiny on purpose
+
 RNG = np.random.RandomState(0)
 STACK = RNG.randint(0, 256, (14, 9, 11)).astype(np.uint8)
 COLOUR = RNG.normal(size=(14, 9, 11, 3)).astype(np.float32)
@@ -427,6 +429,7 @@ def silent(monkeypatch):
     )
 
 
+@pytest.mark.filterwarnings("ignore:GAN training has run away")  # samples vary, the data do not
 @pytest.mark.usefixtures("silent")
 def test_rows_for_a_classifier_are_moved_half_as_far_as_in_training():
     image = np.random.RandomState(1).randint(0, 256, (1, 16, 24)).astype(np.uint8)
@@ -440,6 +443,7 @@ def test_rows_for_a_classifier_are_moved_half_as_far_as_in_training():
     assert len(set(seen)) > 5
 
 
+@pytest.mark.filterwarnings("ignore:GAN training has run away")  # samples vary, the data do not
 @pytest.mark.usefixtures("silent")
 def test_rows_for_a_classifier_have_tone_curves_of_their_own():
     """Contrast stretches and moves grey levels 0, 64 and 255 alike; only a curve changes the ratio of their steps."""
@@ -573,6 +577,17 @@ def test_training_that_has_reached_its_equilibrium_does_not_warn(separable):
     history = separable[2].history_["discriminator_loss"]
     assert abs(history[-1] - np.log(2)) < 0.02
     assert min(history) < np.log(2) - 0.1
+
+
+def test_a_class_of_two_rows_warns():
+    with pytest.warns(UserWarning, match=r"classes \[1\] have fewer than 3 training rows"):
+        gan().fit(TABLE, np.repeat([0, 1], [12, 2]))
+
+
+@pytest.mark.filterwarnings("ignore:GAN training:sklearn.exceptions.ConvergenceWarning")
+def test_rows_that_are_all_the_same_warn():
+    with pytest.warns(UserWarning, match="all 8 training rows are the same"):
+        gan().fit(np.full((8, 5), 3.0), LABELS[:8])
 
 
 def test_collapsed_samples_warn():
