@@ -20,6 +20,7 @@ from ._lazy import LazyImages
 FEW_LEVELS = 10  # an integer column with at most this many distinct values keeps to them
 CHUNK_VALUES = 1 << 20  # encoded at a time, so that no float64 copy of all rows is made
 OUTSIDE, MOST_OUTSIDE = 0.1, 0.01  # shares: of the learned range that values may lie beyond it, and of values that do
+MOST_OUTSIDE_IN_ONE = 0.1  # of the values of a single image, which noise alone may spread farther
 LEAST_FILLED, LEAST_BRIGHT = 0.01, 1 / 15  # of the learned range; images of 0 to 1, or of 8 bits where 12 were learned
 BYTE = 255
 COLUMN_STEP = 16  # tables are padded to a multiple of this, so that tables of similar width share a compiled step
@@ -95,9 +96,9 @@ def warn_of_range(
 ) -> None:
     """Warn where images can hardly be in the units of those that an estimator was fitted on.
 
-    That is where more than a hundredth of the values of an image lie beyond the learned range by `outside` of it, where
-    all fill less than a hundredth of it, or where all are in the lowest fifteenth of a range without negative values.
-    Constant images tell nothing, nor do dark ones of 8 bits, where such were learned from.
+    That is where more than a hundredth of the values, or a tenth of those of an image, lie beyond the learned range by
+    `outside` of it, where all fill less than a hundredth of it, or where all are in the lowest fifteenth of a range
+    without negative values. Constant images tell nothing, nor do dark ones of 8 bits, where such were learned from.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def warn_of_range(
         Share of the range by which values may lie beyond it.
     """
     varied = images.min() < images.max() and low < high
-    far = varied and _shares_beyond(images, low, high, outside).max() > MOST_OUTSIDE
+    far = varied and _shares_beyond(images, low, high, outside).max() > MOST_OUTSIDE_IN_ONE
     if not (far or in_other_units(images, low, high, outside)):
         return
     warnings.warn(

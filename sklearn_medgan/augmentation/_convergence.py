@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
-COLLAPSED_FROM = 10  # steps
+SPREAD_FROM = 10  # steps: before that, samples vary as the networks began
 CHANCE_MARGIN = 0.02
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.1, 10.0  # of the data's: below, samples have collapsed; above, they run away
 
@@ -21,7 +21,7 @@ def advice_on(history: dict[str, list], n_iter: int, loss: str) -> str | None:
     excess = np.subtract(history["discriminator_loss"], chance)
     told_apart = (excess[len(excess) // 4 :] < -margin).any()  # an equilibrium is at chance too, but was below it
     spread = np.mean(history["sample_spread"][-10:])
-    if spread > LARGEST_SPREAD:
+    if n_iter >= SPREAD_FROM and spread > LARGEST_SPREAD:
         return (
             "has run away: samples vary more than ten times as much as the data. Lower penalty_weight or learning_rate"
         )
@@ -30,7 +30,7 @@ def advice_on(history: dict[str, list], n_iter: int, loss: str) -> str | None:
             f"is at chance: the discriminator's loss stays at {chance:.3f}, so neither network learns. Lower "
             "penalty_weight, or raise learning_rate or max_iter"
         )
-    if n_iter >= COLLAPSED_FROM and spread < SMALLEST_SPREAD:
+    if n_iter >= SPREAD_FROM and spread < SMALLEST_SPREAD:
         return (
             "has collapsed: samples vary less than a tenth as much as the data. Raise penalty_weight, lower "
             "learning_rate, or try another loss"

@@ -174,8 +174,8 @@ def _clusters(rows: np.ndarray, codes: np.ndarray, rng: np.random.RandomState) -
     for code in np.unique(codes):
         here = np.flatnonzero(codes == code)
         n_clusters = min(MOST_CLUSTERS, max(1, len(here) // PER_CLUSTER))
-        means = KMeans(n_clusters, n_init=1, random_state=rng).fit(rows[here])
-        distances = means.transform(rows[here])
+        means = KMeans(n_clusters, n_init=1, random_state=rng).set_output(transform="default")
+        distances = means.fit_transform(rows[here])
         while len(here) >= FEWEST:
             labels = distances.argmin(1)
             counts = np.bincount(labels, minlength=distances.shape[1])

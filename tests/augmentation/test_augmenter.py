@@ -14,8 +14,6 @@ from tiny import gan
 from sklearn_medgan import GANAugmenter
 from sklearn_medgan.augmentation._labels import drawing_probabilities
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*(fewer than 3|all 4) training rows:UserWarning")  # tiny on purpose
-
 RNG = np.random.RandomState(0)
 STACK = RNG.randint(0, 256, (14, 9, 11)).astype(np.uint8)
 COLOUR = RNG.normal(size=(14, 9, 11, 3)).astype(np.float32)
@@ -429,7 +427,6 @@ def silent(monkeypatch):
     )
 
 
-@pytest.mark.filterwarnings("ignore:GAN training has run away")  # samples vary, the data do not
 @pytest.mark.usefixtures("silent")
 def test_rows_for_a_classifier_are_moved_half_as_far_as_in_training():
     image = np.random.RandomState(1).randint(0, 256, (1, 16, 24)).astype(np.uint8)
@@ -443,7 +440,6 @@ def test_rows_for_a_classifier_are_moved_half_as_far_as_in_training():
     assert len(set(seen)) > 5
 
 
-@pytest.mark.filterwarnings("ignore:GAN training has run away")  # samples vary, the data do not
 @pytest.mark.usefixtures("silent")
 def test_rows_for_a_classifier_have_tone_curves_of_their_own():
     """Contrast stretches and moves grey levels 0, 64 and 255 alike; only a curve changes the ratio of their steps."""

@@ -166,6 +166,7 @@ def test_a_table_has_neither_canvas_nor_trunk():
 def test_images_larger_than_are_tested_are_taken_and_their_cost_is_stated():
     images = np.zeros((3, 600, 520), np.uint8)
     images[:, ::7] = 200
+    images[0] = 9
     with pytest.warns(
         UserWarning, match=r"Images of 600x520 are larger than 512x512.*read and resized all the same, 6 times"
     ):

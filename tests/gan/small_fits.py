@@ -11,7 +11,7 @@ y = np.arange(40) % 2
 
 
 def fit(**changed):
-    return GANAugmenter(**{**TINY, "max_iter": 30, **changed}).fit(X, y)
+    return GANAugmenter(**{**TINY, "architecture": "dense", "max_iter": 30, **changed}).fit(X, y)
 
 
 def fit_enhancer(**changed):

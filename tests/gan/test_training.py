@@ -162,7 +162,8 @@ def test_second_fit_of_the_same_configuration_does_not_trace_again():
     gan = fit()
     program = compiled_program(gan._config)
     for n in (40, 39, 25):  # folds of a cross-validation differ in length
-        other = GANAugmenter(**{**TINY, "random_state": 5, "learning_rate": 0.01}, max_iter=30, penalty_weight=0.3)
+        changed = {"architecture": "dense", "random_state": 5, "learning_rate": 0.01, "penalty_weight": 0.3}
+        other = GANAugmenter(**{**TINY, **changed}, max_iter=30)
         other.fit(X[:n], y[:n]).transform(X[: n // 2])
         other.sample(3)
         assert compiled_program(other._config) is program
