@@ -344,7 +344,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         Warns
         -----
         UserWarning
-            Where values are hardly in the units of `fit`, with both ranges: more than 1 % of all, or 10 % of an image's,
+            Where values are hardly in the units of `fit`, with both ranges: more than 1 % of all, or 10 % of one image,
             lie beyond the range seen there by a tenth of its width (by 0.6 of it where `fit` saw good images alone, for
             noise), or all fill a small part of it, as 0 to 1 of 0 to 255.
 
