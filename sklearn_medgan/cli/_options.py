@@ -24,7 +24,7 @@ def _add_demo(commands: Any) -> Any:
         help="compare an SVC alone with a GAN in front of it, by cross-validation",
         description="Compare by cross-validation an SVC alone, one on the columns of a pretrained network, a GAN in "
         "front of it in scikit-learn's Pipeline, and in sklearn_medgan's Pipeline, which also adds synthetic rows. "
-        "Without --data it runs on real data that comes with scikit-image and scikit-learn, in about two minutes.",
+        "Without --data it runs on real data that comes with scikit-image and scikit-learn, in a few minutes.",
     )
     demo.add_argument(
         "--data",
