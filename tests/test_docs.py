@@ -20,6 +20,7 @@ PAGES = [
     "docs/degradations.md",
     "docs/metrics.md",
     "docs/benchmark_protocol.md",
+    "docs/benchmarks.md",
     "docs/backends.md",
     "docs/scaling.md",
     "docs/inference.md",
