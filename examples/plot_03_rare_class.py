@@ -3,7 +3,7 @@ A rare class
 ============
 
 A class of which you have 15 images is overlooked by a classifier that sees ten times as many of the other. Here
-synthetic images of it are added while the classifier is trained, and never when it predicts.
+images of it are added while the classifier is trained, and never when it predicts.
 
 Research use; not a medical device.
 """
@@ -29,8 +29,9 @@ print(dict(zip(patches.target_names, np.bincount(y[train]).tolist(), strict=True
 # %%
 # Four ways
 # ---------
-# ``ratio=1.0`` adds synthetic images until the classes are even. Both pipelines with a GAN have the same steps;
-# only ``sklearn_medgan.Pipeline`` adds images. To save time the GAN is half as wide as by default and has 100
+# ``ratio=1.0`` adds images until the classes are even: real ones of the class, shifted, and with other contrast and
+# tone (``resampling="mixed"`` adds the GAN's, which teach less). Both pipelines with a GAN have the same steps; only
+# ``sklearn_medgan.Pipeline`` adds images. To save time the GAN is half as wide as by default and has 100
 # updates instead of 300, and the pretrained network is left out (``backbone=None``).
 
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -54,7 +55,7 @@ ways = {
 # -------------
 # Sensitivity is the share of large vessels that are found, specificity that of the others left in peace. Their
 # mean, the balanced accuracy, is what to compare: one of the two alone can be had for nothing. In this split the
-# features alone overlook more than the pixels do; with synthetic images added they find most. The test set holds
+# features alone overlook more than the pixels do; with images added they find most. The test set holds
 # few large vessels, so a difference of a few points is chance.
 
 from sklearn.metrics import recall_score
@@ -80,10 +81,10 @@ ax.invert_yaxis()
 ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 
 # %%
-# Look at what was added
-# ----------------------
-# Half of the added images start from a real one of their class, so they show much of it: they are for your own
-# classifier and not to be handed on. ``sample`` draws images that do not.
+# Look at what the GAN draws
+# --------------------------
+# The added images start from real ones and show much of them: they are for your own classifier and not to be handed
+# on. ``sample`` draws images that do not.
 
 from sklearn_medgan.plotting import SampleGridDisplay
 

@@ -7,7 +7,8 @@ Protocol: images at 32x32 (pneumonia 28x28), four folds by group, three seeds. O
 turn. All arms see the same columns, pixels standardised by the real training rows, and differ in rows or weights only.
 `SVC(C=10)`, a random forest of 200 trees and logistic regression; the three share one fit of the GAN. Flips, where
 anatomy allows them (`FLIPS`), are for classical augmentation only. The GAN's rows are those of
-`GANAugmenter(ratio=1.0).fit_resample`, which lift the rare class to the size of the largest, as `GANOverSampler` does.
+`GANAugmenter(ratio=1.0, resampling="mixed").fit_resample`, which lift the rare class to the size of the largest, as
+`GANOverSampler` does; "default rows" are those of `resampling="auto"`.
 
 Arms on the augmenter's columns (`--groups both`) answer another question, what its rows and columns do together: their
 classifier sees other columns, so what they gain over the arms on pixels is no merit of rows.
@@ -37,6 +38,7 @@ RARE = {"brain": ["glioma_tumor"], "covid": ["covid"], "pneumonia": ["normal", "
 FLIPS = {"brain", "bccd"}  # tumours are on either side; cells have none
 N_RARE, N_OTHER, N_JUDGED = 20, 300, 1000
 OURS = "GAN rows"
+DEFAULT = "default rows"
 COLUMNS = "on GAN columns"
 OTHERS = (
     "none",
@@ -66,7 +68,7 @@ def names_of(folder: Path, name: str) -> list[str]:
         return archive["class_names"].tolist()
 
 
-def fold_of(folder: Path, name: str, rare: str, seed: int, fold: int, development: bool):
+def fold_of(folder: Path, name: str, rare: str, seed: int, fold: int, development: bool, n_rare: int = N_RARE):
     """What an arm sees (see `sklearn_medgan.benchmark.Fold`), and labels and groups of the rows judged."""
     from sklearn_medgan.benchmark import Fold
 
@@ -74,7 +76,7 @@ def fold_of(folder: Path, name: str, rare: str, seed: int, fold: int, developmen
     groups = np.unique(groups, return_inverse=True)[1]
     train, test = parts(y, groups, seed, fold, development)
     rng, code = np.random.RandomState(100 * seed + fold), names_of(folder, name).index(rare)
-    kept = [rng.permutation(train[y[train] == k])[: N_RARE if k == code else N_OTHER] for k in np.unique(y)]
+    kept = [rng.permutation(train[y[train] == k])[: n_rare if k == code else N_OTHER] for k in np.unique(y)]
     train = np.sort(np.concatenate(kept))
     return Fold(X[train], y[train], groups[train], X[test], (name, rare, seed, fold)), y[test], groups[test]
 
@@ -100,12 +102,8 @@ def arms_of(name: str, group: str, max_iter: int = 300) -> dict:
 
         return Arm(prepare=prepare, **settings)
 
-    ablations = {"samples only": of("sample"), "near real ones only": of("near")}
-    return {
-        OURS: of("auto"),
-        **{f"{OURS}, {what}": arm for what, arm in ablations.items()},
-        f"{OURS}, without the GAN": Arm(prepare=moved_alike, **settings),
-    }
+    ways = {"samples only": "sample", "near real ones only": "near", "without the GAN": "classical"}
+    return {OURS: of("mixed"), **{f"{OURS}, {what}": of(way) for what, way in ways.items()}}
 
 
 def column_arms(flip: bool, max_iter: int) -> dict:
@@ -123,7 +121,12 @@ def column_arms(flip: bool, max_iter: int) -> dict:
 
         return Arm(kind="rows", prepare=prepare, share=ours.share, fit_shared=ours.fit_shared)
 
-    made = {"none": no_rows, OTHERS[-1]: partial(classical_rows, flip=flip), OURS: gan_rows}
+    made = {
+        "none": no_rows,
+        OTHERS[-1]: partial(classical_rows, flip=flip),
+        OURS: partial(rows_of_gan, resampling="mixed"),
+        DEFAULT: partial(rows_of_gan, resampling="auto"),
+    }
     return {f"{arm}, {COLUMNS}": of(rows) for arm, rows in made.items()}
 
 
@@ -140,25 +143,12 @@ def classical_rows(fold, gan, *, flip: bool):
     return np.rint(X).astype(fold.X.dtype), y
 
 
-def gan_rows(fold, gan):
+def rows_of_gan(fold, gan, *, resampling: str):
     """What `fit_resample` adds."""
     from sklearn_medgan._allocation import synthetic_counts
     from sklearn_medgan.benchmark._estimator_arms import _draw
 
-    return _draw(gan, fold, synthetic_counts(fold.y, "auto", 1.0), "rows")
-
-
-def moved_alike(fold, shared, classifier):
-    """Real rows moved as the GAN's rows are, as many as those: what is left of `OURS` without a GAN."""
-    from sklearn_medgan._allocation import synthetic_counts
-    from sklearn_medgan.augmentation._sampling import moved
-    from sklearn_medgan.benchmark._arms import grown
-
-    gan, rng = shared.gan, np.random.RandomState(fold.seed("moved alike"))
-    counts = synthetic_counts(fold.y, "auto", 1.0)
-    origins = np.concatenate([np.resize(rng.permutation(np.flatnonzero(fold.y == k)), n) for k, n in counts.items()])
-    moved_rows = moved(gan._canvas.codec.encode(fold.X[origins]), gan._config.augment, rng)
-    return grown(fold, gan._canvas.codec.decode(moved_rows).reshape(-1, *fold.X.shape[1:]), fold.y[origins])
+    return _draw(gan.set_params(resampling=resampling), fold, synthetic_counts(fold.y, "auto", 1.0), "rows")
 
 
 def cells(folder, name: str, rare: str, seed: int, fold: int, group: str, development: bool, max_iter: int, threads):

@@ -78,10 +78,10 @@ class GANAugmenter(Sampler, NetworkEstimator):
         "not majority", "all", ...); "auto" is the count of the largest class.
     ratio : float, default=2.0
         Each class is lifted to ``round(ratio * target)`` rows; 1.0 balances only.
-    resampling : {"auto", "mixed", "near", "sample"}, default="auto"
-        How `fit_resample`, `resample` and `AugmentedClassifier` make rows; see Notes. "near": each from a real row of
-        its class; "sample": as `sample` does; "mixed": every second row of a class "near", the others samples that are
-        moved as those are. "auto": "mixed" for images, "sample" for tables.
+    resampling : {"auto", "classical", "mixed", "near", "sample"}, default="auto"
+        How `fit_resample`, `resample` and `AugmentedClassifier` make rows; see Notes. "classical": real rows in turn,
+        moved, without the GAN; "near": changed by it, too; "sample": as `sample` does; "mixed": every second one
+        "near", the others samples, moved. "auto": "classical" for images (it teaches most), "sample" for tables.
     architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
         "auto": strided convolutions for images, dense layers for tables, whose rows a mixture of Gaussians draws (see
         Notes); "dense": the GAN draws them. "dcgan": the classic network, and with ``loss="minimax"`` its training.
@@ -154,10 +154,10 @@ class GANAugmenter(Sampler, NetworkEstimator):
     of at least 5 images. Compiled steps stay in the process (the 32 used last), so a second fit of the same shape
     starts at once. Research use; not a medical device.
 
-    *Rows near real ones.* Where a class has few rows, its samples tend to their average; what two samples of a class
-    differ by still holds how images vary. So half of such a difference is added to a real row, and the sum is moved by
-    `augment` at half its strength, with "contrast" also by a tone curve (an exponent between 0.7 and 1.4; Isensee et
-    al. 2021, doi 10.1038/s41592-020-01008-z). Such a row shows much of the real one: to hand rows on, use `sample`.
+    *Rows from real ones* are moved by `augment` ("classical" with None: "shift" and "contrast") at half its strength,
+    with "contrast" also by a tone curve (an exponent between 0.7 and 1.4; Isensee et al. 2021, doi
+    10.1038/s41592-020-01008-z); "near" adds half of what two samples differ by. They show much of the real one: they
+    are for your own classifier, and `sample` makes those to hand on.
 
     *Rows of a table* are not the GAN's unless ``architecture="dense"``: from a few hundred rows a mixture of Gaussians
     in normal scores (a copula), one covariance for all classes, teaches a classifier more. A row that a logistic

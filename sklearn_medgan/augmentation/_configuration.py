@@ -49,7 +49,7 @@ CONSTRAINTS: dict[str, Any] = {
     "pretrained": [str, None],
     "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
     "ratio": [Interval(Real, 0, None, closed="neither")],
-    "resampling": [StrOptions({"auto", "mixed", "near", "sample"})],
+    "resampling": [StrOptions({"auto", "classical", "mixed", "near", "sample"})],
     "architecture": [StrOptions({"auto", "conv", "dense", "dcgan"})],
     "loss": [StrOptions(LOSSES)],
     "latent_dim": [Interval(Integral, 1, None, closed="left")],
@@ -78,6 +78,7 @@ def configure(
     from ..gan.training import Configuration, Hyper
 
     architecture = resolve_architecture(augmenter.architecture, is_table)
+    resolve_resampling(augmenter.resampling, is_table)
     auto = AUTO[architecture]
     factors = OBJECTIVE_FACTORS.get(augmenter.loss, (1.0, 1.0)) if architecture != "dcgan" else (1.0, 1.0)
     auto_rate, auto_penalty = auto["learning_rate"] * factors[0], auto["penalty_weight"] * factors[1]
@@ -133,6 +134,16 @@ def resolve_architecture(name: str, is_table: bool) -> str:
             f"{sorted(FAMILIES[family])}. Flat images need image_shape."
         )
     return FAMILIES[family][name]
+
+
+def resolve_resampling(name: str, is_table: bool) -> str:
+    """Return the way of making rows that a name stands for, or refuse it for these rows."""
+    if is_table and name == "classical":
+        raise ValueError(
+            "resampling='classical' moves images; got a table. Set resampling='auto', or pass image_shape for flat "
+            "images."
+        )
+    return ("sample" if is_table else "classical") if name == "auto" else name
 
 
 def resolve_augment(augment: str | Sequence[str] | None, is_table: bool, auto: tuple[str, ...]) -> tuple[str, ...]:

@@ -44,8 +44,9 @@ class GANOverSampler(_LinkToDocs, BaseOverSampler):
         As in imbalanced-learn: the classes to lift, or the count that each should reach.
     ratio : float, default=1.0
         Factor on the count that each class, the largest included, should reach; 1.0 balances only.
-    resampling : {"auto", "mixed", "near", "sample"}, default="auto"
-        How rows are made, as in `GANAugmenter`.
+    resampling : {"auto", "classical", "mixed", "near", "sample"}, default="auto"
+        How rows are made, as in `GANAugmenter`; but "auto" is "mixed" for images: whoever takes this class wants the
+        GAN's rows, which on plain pixels teach no less than classical ones.
     architecture, loss, latent_dim, width, augment
         The networks and their objective, as in `GANAugmenter`.
     batch_size, max_iter, max_time, learning_rate, penalty_weight, adversarial_weight, class_head_weight, class_steps
@@ -156,7 +157,10 @@ class GANOverSampler(_LinkToDocs, BaseOverSampler):
         counts = synthetic_counts(y, self.sampling_strategy, self.ratio)
         lifted = {label: n for label, n in counts.items() if n or label in self.sampling_strategy_}
         self.sampling_strategy_ = OrderedDict(lifted)
-        self.augmenter_ = GANAugmenter(**self.get_params(deep=False), n_patches=0, score_weight=0.0, backbone=None)
+        parameters = self.get_params(deep=False)
+        if self.resampling == "auto" and (self.image_shape is not None or n_dimensions(X) > 2):
+            parameters["resampling"] = "mixed"
+        self.augmenter_ = GANAugmenter(**parameters, n_patches=0, score_weight=0.0, backbone=None)
         if not sparse.issparse(X):
             return self.augmenter_.fit_resample(X, y)
         X_res, y_res = self.augmenter_.fit_resample(X.toarray(), y)

@@ -1,4 +1,4 @@
-"""Synthetic rows: samples of the generator, and rows near real ones."""
+"""Synthetic rows: samples of the generator, real ones moved, and rows near real ones."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .._containers import Form, as_rows, join_labels, join_rows
 from .._parameters import check_whole
 from .._sklearn_compat import _safe_indexing
 from .._validation import check_rows
+from ._configuration import AUTO, resolve_resampling
 from ._enlargement import enlarge
 from ._labels import check_labels, codes_of, n_label_columns
 from ._mixture import Mixture
@@ -27,6 +28,7 @@ INHERITED = 0.5  # strength of `augment` on rows for a classifier, of that in tr
 VALUES_AT_ONCE = 1 << 24  # of rows that are made at a time
 
 RandomState = int | np.random.RandomState | None
+Encoded = Callable[[np.ndarray], np.ndarray]  # real rows, by their positions, as the networks take them
 
 
 class Sampler:
@@ -99,7 +101,7 @@ class Sampler:
     def resample(
         self, X: ArrayLike, y: ArrayLike, *, labels: Any, random_state: RandomState = None
     ) -> tuple[Any, np.ndarray | None]:
-        """Draw synthetic rows for a classifier, in the way that `resampling` names; `fit_resample` without the fit.
+        """Make rows for a classifier, in the way that `resampling` names; `fit_resample` without the fit.
 
         Parameters
         ----------
@@ -115,14 +117,15 @@ class Sampler:
         Returns
         -------
         X_new : rows in the form of the rows that were fitted
-            Synthetic rows only.
+            New rows only. Images start from rows of X unless ``resampling="sample"``: do not hand them on.
         y_new : ndarray of shape (n_new,)
             Their labels, `labels`.
 
         Raises
         ------
         ValueError, TypeError
-            For rows that differ from those of `fit`, labels not seen at `fit`, and labels of which y has no row.
+            For rows that differ from those of `fit`, labels not seen at `fit`, and labels of which y has no row; where
+            the GAN is to make them and its generator was not trained (``adversarial_weight=0``).
 
         Examples
         --------
@@ -135,38 +138,55 @@ class Sampler:
         ((3, 16, 16), array([1, 1, 0]))
         """
         check_is_fitted(self)
-        way = self.resampling
-        if way == "auto":
-            way = "sample" if self._form.kind == "table" else "mixed"
+        way = resolve_resampling(self.resampling, self._form.kind == "table")
         if way == "sample" or not len(labels):
             return self.sample(y=labels, random_state=random_state)
-        self._check_generator()
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         labels_known = check_labels(X, y, type(self).__name__)
         codes = self._sample_codes(len(labels), labels, rng)
         known = self._sample_codes(len(labels_known), labels_known, rng)
+        rows_of = self._from_real_rows if way == "classical" else self._near_and_samples
+        X = as_rows(X)
+
+        def encoded(origins: np.ndarray) -> np.ndarray:
+            real = check_rows(self, _safe_indexing(X, origins), image_shape=self.image_shape, reset=False)[0]
+            return self._canvas.codec.encode(real)
+
+        return self._restored(len(codes), rows_of(encoded, known, codes, way, rng)), self._labels_of(codes)
+
+    def _from_real_rows(
+        self, encoded: Encoded, known: np.ndarray, codes: np.ndarray, way: str, rng: np.random.RandomState
+    ) -> Callable[[slice], np.ndarray]:
+        """Return what makes rows of real ones that are moved, without the GAN."""
+        origins = real_origins(known, codes, self.classes_, rng)
+        augment = self._config.augment or AUTO["conv"]["augment"]
+        return lambda part: moved(encoded(origins[part]), augment, rng)
+
+    def _near_and_samples(
+        self, encoded: Encoded, known: np.ndarray, codes: np.ndarray, way: str, rng: np.random.RandomState
+    ) -> Callable[[slice], np.ndarray]:
+        """Return what makes rows of the GAN: near real ones, every second of them a sample where they are mixed."""
+        self._check_generator()
         one_hot = self._one_hot(codes)
         drawn = self._draw(one_hot, rng)
         near = every_second(codes) if way == "mixed" else np.ones(len(codes), bool)
         origins = real_origins(known, codes[near], self.classes_, rng)
         change = NEARNESS * (drawn[near] - self._draw(one_hot[near], rng))
         place = np.cumsum(near) - 1  # of a row near a real one, among all of these
-        X = as_rows(X)
 
         def rows_of(part: slice) -> np.ndarray:
             beside, which = near[part], place[part][near[part]]
             rows = np.empty((len(beside), *self._canvas.codec.network_shape), np.float32)
             rows[~beside] = self._enlarged(drawn[part][~beside], rng)
             if len(which):
-                real = check_rows(self, _safe_indexing(X, origins[which]), image_shape=self.image_shape, reset=False)[0]
                 moves = change[which] if self._canvas.is_whole else resized(change[which], rows.shape[1:])
-                rows[beside] = self._canvas.codec.encode(real) + moves
+                rows[beside] = encoded(origins[which]) + moves
             return moved(rows, self._config.augment, rng)
 
-        return self._restored(len(codes), rows_of), self._labels_of(codes)
+        return rows_of
 
     def fit_resample(self, X: ArrayLike, y: ArrayLike, *, X_unlabeled: ArrayLike | None = None) -> tuple[Any, Any]:
-        """Train on the rows, then append labelled synthetic ones.
+        """Train on the rows, then append labelled synthetic ones, made in the way that `resampling` names.
 
         Parameters
         ----------

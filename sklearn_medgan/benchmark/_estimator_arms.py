@@ -54,14 +54,26 @@ def _draw(gan: Any, fold: Fold, counts: dict, name: str) -> tuple:
     return draw_rows(gan, rows_for(gan, fold.X), fold.y, labels, fold.seed(name))
 
 
+def _draw_by_gan(gan: Any, fold: Fold, counts: dict, name: str) -> tuple:
+    """Return the same, of the GAN also where the default would move real images: it is the GAN that is on trial."""
+    given = getattr(gan, "resampling", None)
+    if given != "auto" or fold.X.ndim == 2:
+        return _draw(gan, fold, counts, name)
+    try:
+        return _draw(gan.set_params(resampling="mixed"), fold, counts, name)
+    finally:
+        gan.set_params(resampling=given)
+
+
 def _gan_rows(fold: Fold, shared: Any, classifier: Any, *, name: str) -> Columns:
     gan = shared.gan
     counts = synthetic_counts(fold.y, getattr(gan, "sampling_strategy", "auto"), getattr(gan, "ratio", 2.0))
-    return grown(fold, *_draw(gan, fold, counts, name))
+    return grown(fold, *_draw_by_gan(gan, fold, counts, name))
 
 
 def _dosed(fold: Fold, gan: Any, dose: float, name: str) -> Columns:
-    return grown(fold, *_draw(gan, fold, dose_counts(fold.y, dose), f"{name}, {dose}"), notes={"dose": dose})
+    drawn = _draw_by_gan(gan, fold, dose_counts(fold.y, dose), f"{name}, {dose}")
+    return grown(fold, *drawn, notes={"dose": dose})
 
 
 def _chosen_dose(fold: Fold, shared: Any, classifier: Any, *, name: str, doses: Sequence[float]) -> Columns:
@@ -97,7 +109,8 @@ def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float]
     Parameters
     ----------
     augmenter : estimator with `fit`, `sample` and `transform`, default=None
-        None is ``GANAugmenter()``. Its `ratio` and `sampling_strategy` give the rows of the first arm.
+        None is ``GANAugmenter()``. Its `ratio` and `sampling_strategy` give the rows of the first arm, and its
+        `resampling` how they are made; "auto" is "mixed" for images here, where the GAN is on trial.
     name : str, default="GAN"
         First word of the arms' names.
     doses : tuple of float, default=(0, 0.5, 1, 2)

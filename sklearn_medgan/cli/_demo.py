@@ -79,7 +79,8 @@ def job_of(data: Data, max_iter: int | None, seed: int) -> Job:
     is_table = data.X.ndim == 2
     max_iter = max_iter or (GANAugmenter().max_iter if is_table else IMAGE_STEPS)
     columns = gan_arms(GANAugmenter(max_iter=max_iter, gan_size=GAN_SIZE))["GAN columns"]
-    about = "features that a GAN has learned, and synthetic rows drawn by it"
+    added = "synthetic rows" if is_table else "training images shifted, and with other contrast and tone"
+    about = f"features that a GAN has learned, and {added}"
     grown = replace(columns, prepare=partial(gan_rows_and_columns, name="GAN"), about=about)
     transfer = {} if is_table else {TRANSFER: ARMS[TRANSFER]}
     if not is_table and max(data.X.shape[1:3]) > GAN_SIZE:

@@ -407,13 +407,21 @@ def test_row_near_a_real_one_is_changed_by_half_of_what_two_samples_differ_by(dr
 
 
 def test_half_of_mixed_rows_of_each_class_are_samples(drawn):
-    model = gan(augment=None).fit(LOW_AND_HIGH, [0, 1])
+    model = gan(augment=None, resampling="mixed").fit(LOW_AND_HIGH, [0, 1])
     X_new, _ = model.resample(PAIR, [0, 1], labels=[0, 0, 0, 1, 1])
     (_, first), (labels, second) = drawn
     assert labels.tolist() == [0, 0, 1]
     expected = 100.0 * (1 + first.ravel())
     expected[[0, 2, 3]] = [100.0, 100.0, 150.0] + 50.0 * (first[[0, 2, 3]] - second).ravel()
     np.testing.assert_allclose(X_new[:, 0, 0], expected, atol=1e-3)
+
+
+@pytest.fixture
+def separable_images():
+    X = np.random.RandomState(3).randint(0, 60, (12, 9, 11)).astype(np.uint8)
+    X[6:] += 190
+    y = np.repeat([0, 1], 6)
+    return gan(augment=None, adversarial_weight=0).fit(X, y), X, y
 
 
 UNTRAINED = {"resampling": "near", "max_iter": 1, "class_head_weight": 0, "penalty_weight": 0}  # soon compiled
@@ -434,10 +442,11 @@ def test_rows_for_a_classifier_are_moved_half_as_far_as_in_training():
     model = gan(augment=("shift",), **UNTRAINED).fit(X, y)
     padded = np.pad(image[0], 2, mode="edge")
     moved = {(i, j): padded[2 + i : 18 + i, 2 + j : 26 + j] for i in range(-2, 3) for j in range(-2, 3)}
-    X_new, _ = model.resample(X, y, labels=[1] * 60)
-    seen = [next(at for at, copy in moved.items() if np.array_equal(row, copy)) for row in X_new]
-    assert np.abs(seen).max(0).tolist() in ([1, 1], [1, 2])  # a sixteenth of 16 and of 24, which is 1 and 1.5
-    assert len(set(seen)) > 5
+    for resampling in ("near", "classical"):
+        X_new, _ = model.set_params(resampling=resampling).resample(X, y, labels=[1] * 60)
+        seen = [next(at for at, copy in moved.items() if np.array_equal(row, copy)) for row in X_new]
+        assert np.abs(seen).max(0).tolist() in ([1, 1], [1, 2])  # a sixteenth of 16 and of 24, which is 1 and 1.5
+        assert len(set(seen)) > 5
 
 
 @pytest.mark.usefixtures("silent")
@@ -463,6 +472,27 @@ def test_fit_resample_takes_the_real_images_of_a_class_in_turn():
     times = [int((X_res[14:] == row).all((1, 2)).sum()) for row in STACK]
     assert times[:11] == [0] * 11
     assert sorted(times[11:]) == [2, 3, 3]
+
+
+def test_images_are_added_without_the_generator_by_default(on_stack, drawn):
+    rows = on_stack.resample(STACK, LABELS, labels=[0, 1, 1], random_state=3)[0]
+    assert rows.dtype == STACK.dtype
+    assert not drawn
+    classical = clone(on_stack).set_params(resampling="classical").fit(STACK, LABELS)
+    assert np.array_equal(classical.resample(STACK, LABELS, labels=[0, 1, 1], random_state=3)[0], rows)
+
+
+def test_classical_rows_are_moved_where_training_rows_are_not(separable_images):
+    """Else they would be real ones repeated."""
+    model, X, y = separable_images
+    rows, labels = model.resample(X, y, labels=np.repeat([0, 1], 20), random_state=0)
+    assert not any((row == X).all((1, 2)).any() for row in rows)
+    assert np.array_equal(rows.mean((1, 2)) > 127, labels == 1)  # far darker and far brighter images
+
+
+def test_tables_have_no_classical_rows():
+    with pytest.raises(ValueError, match="resampling='classical' moves images; got a table"):
+        gan(resampling="classical").fit(TABLE, LABELS)
 
 
 def test_rows_are_samples_where_asked_for_and_on_tables(on_table):

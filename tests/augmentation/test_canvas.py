@@ -106,6 +106,7 @@ def test_a_row_near_a_real_one_is_that_row_where_two_samples_agree(images, model
 
 
 def test_rows_do_not_depend_on_how_many_are_made_at_a_time(images, model, monkeypatch):
+    monkeypatch.setattr(model, "resampling", "mixed")
     whole = model.sample(7, random_state=0)[0], model.resample(images, LABELS, labels=LABELS, random_state=0)[0]
     monkeypatch.setattr(_sampling, "VALUES_AT_ONCE", 2 * 96 * 80)
     np.testing.assert_array_equal(model.sample(7, random_state=0)[0], whole[0])

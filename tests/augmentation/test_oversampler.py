@@ -76,6 +76,17 @@ def test_real_rows_come_first_untouched_then_the_small_class_rises(table):
     assert isinstance(sampler.augmenter_, GANAugmenter)
 
 
+def test_images_are_those_of_the_gan_unless_asked_otherwise(images):
+    X, y = images
+    X_res, _ = tiny(augment=None).fit_resample(X, y)
+    expected, _ = tiny(augment=None, resampling="mixed").fit_resample(X.reshape(30, 8, 8), y)
+    np.testing.assert_array_equal(X_res, expected)
+    flat = tiny(augment=None, image_shape=(8, 8)).fit_resample(X.reshape(30, 64), y)[0]
+    np.testing.assert_array_equal(flat, expected.reshape(len(flat), 64))
+    other, _ = tiny(augment=None, resampling="classical").fit_resample(X, y)
+    assert not np.array_equal(other[30:], expected[30:])
+
+
 def test_adds_as_many_rows_as_any_sampler_of_imbalanced_learn(table):
     for strategy in ("minority", "all", {1: 40}, 0.9, lambda y: {0: 70}):
         ours, theirs = tiny(sampling_strategy=strategy), RandomOverSampler(sampling_strategy=strategy)

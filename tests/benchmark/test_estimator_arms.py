@@ -14,7 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_medgan import AugmentedClassifier
-from sklearn_medgan.benchmark import diagnostic_benchmark, gan_arms
+from sklearn_medgan.benchmark import Fold, diagnostic_benchmark, gan_arms
+
+WAYS = ("auto", "mixed", "near")
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +103,32 @@ def test_the_chosen_dose_is_the_one_that_a_user_of_the_classifier_gets():
     assert of_arms["own"] == of_arms["GAN rows, chosen dose"]
     assert {0.0, 0.5} <= set(of_arms["own"])
     assert any(note.startswith("own + lda, all: dose 0.5 (") for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "used"), [((8, 8), "auto", "mixed"), ((8, 8), "near", "near"), ((6,), "auto", "auto")]
+)
+def test_rows_on_trial_are_those_of_the_gan(shape, given, used):
+    class Telling(FakeAugmenter):
+        """Its rows are full of the way in which they were asked for."""
+
+        def __init__(self, resampling="auto"):
+            super().__init__()
+            self.resampling = resampling
+
+        def fit(self, X, y):
+            return self
+
+        def resample(self, X, y, *, labels, random_state):
+            return np.full((len(labels), *shape), float(WAYS.index(self.resampling))), labels
+
+    images, y = np.random.RandomState(0).normal(size=(5, *shape)), np.array([0, 0, 0, 1, 1])
+    fold = Fold(images, y, np.arange(5), images[:1], ("all", 0, 0))
+    arms = gan_arms(Telling(given))
+    shared = arms["GAN rows"].fit_shared(fold)
+    columns = arms["GAN rows"].prepare(fold, shared, None)
+    assert np.array_equal(columns.X[5:], fold.scaled(np.full((len(columns.X) - 5, *shape), float(WAYS.index(used)))))
+    assert shared.gan.resampling == given
 
 
 @pytest.mark.slow
