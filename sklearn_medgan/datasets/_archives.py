@@ -130,8 +130,8 @@ def split_names(path: Path) -> list[str]:
     return [] if split is None else np.unique(split.astype(str)).tolist()
 
 
-def read_npz(path: Path, request: Request) -> dict[str, Any]:
-    """Return the columns of the Bunch from either form of an npz file."""
+def read_npz(path: Path, request: Request, labels: str | None = None) -> dict[str, Any]:
+    """Return the columns of the Bunch from either form of an npz file; `labels` names the array of labels."""
     if request.lazy:
         raise ValueError(
             f"lazy=True reads image files one by one; {path} is an npz file, which is unpacked whole. Save its images "
@@ -139,9 +139,9 @@ def read_npz(path: Path, request: Request) -> dict[str, Any]:
         )
     with _opened(path) as archive:
         read = _read_plain if _image_keys(archive) == ["X"] else _read_medmnist
-        columns = read(archive, request.subset, request.groups)
+        columns = read(archive, request.subset, request.groups, labels)
         columns["spacing"] = _spacing(archive.read("spacing"), path)
-        class_names = archive.read("class_names")
+        class_names = archive.read("class_names") if labels in (None, "y") else None  # those of y
     columns["target"], columns["target_names"] = _encode_labels(columns["target"], class_names, path)
     stored = columns["data"]
     columns["data"] = request.conversion(stored, path)
@@ -151,11 +151,12 @@ def read_npz(path: Path, request: Request) -> dict[str, Any]:
     return {**columns, "filenames": None}
 
 
-def _read_plain(archive: _Archive, subset: str, groups: str | None) -> dict[str, Any]:
+def _read_plain(archive: _Archive, subset: str, groups: str | None, labels: str | None) -> dict[str, Any]:
     """The `X`, `y`, `group`, `split` form."""
-    if groups is not None and groups not in archive:
-        raise ParameterError("groups", f"was expected to be one of the arrays of {archive.path}", repr(groups))
-    keys = {"data": "X", "target": "y", "groups": groups or "group", "split": "split"}
+    for parameter, name in {"groups": groups, "label_column": labels}.items():
+        if name is not None and name not in archive:
+            raise ParameterError(parameter, f"was expected to be one of the arrays of {archive.path}", repr(name))
+    keys = {"data": "X", "target": labels or "y", "groups": groups or "group", "split": "split"}
     columns: dict[str, Any] = {name: archive.read(key) for name, key in keys.items()}
     check_stack(columns["data"], archive.path)
     for name in ("groups", "split"):
@@ -175,10 +176,13 @@ def _read_plain(archive: _Archive, subset: str, groups: str | None) -> dict[str,
     return {name: None if column is None else column[split == subset] for name, column in columns.items()}
 
 
-def _read_medmnist(archive: _Archive, subset: str, groups: str | None) -> dict[str, Any]:
+def _read_medmnist(archive: _Archive, subset: str, groups: str | None, labels_in: str | None) -> dict[str, Any]:
     """The MedMNIST form: its splits one after another."""
     if groups is not None:
         raise ParameterError("groups", f"was expected to be None: {archive.path} has no patients", repr(groups))
+    if labels_in is not None:
+        known = "whose labels are train_labels and the like"
+        raise ParameterError("label_column", f"was expected to be None for {archive.path}, {known}", repr(labels_in))
     path, present = archive.path, [split for split in MEDMNIST_SPLITS if f"{split}_images" in archive]
     _check_subset(subset, present, path)
     chosen = present if subset == "all" else [subset]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._parameters import ParameterError
 from .._sklearn_compat import StrOptions, validate_params
 from . import _manifests
 from ._archives import read_npz
@@ -99,7 +100,7 @@ def load_images(
         Which slices a volume (NIfTI, FreeSurfer) is cut into, along the nearest of its own axes: head or anterior up,
         the patient's right, or in sagittal slices anterior, at the left.
     path_column, label_column : str, default=None
-        Columns of a manifest; None finds them.
+        Columns of a manifest; None finds them. `label_column` also names the array of labels of an ``.npz`` file.
     skip_unreadable : bool, default=False
         Leave out files that cannot be read, with a warning that names each and the reason. False raises the error.
     lazy : bool, default=False
@@ -195,10 +196,19 @@ def load_images(
 def _read(path: Path, request: Request, named: _manifests.Columns) -> tuple[dict[str, Any], list[str]]:
     """The columns of the Bunch, and notes on what was left out."""
     if path.suffix.lower() == ".npz" and path.exists() and not path.is_dir():
-        return read_npz(path, request), []
+        _check_unused("path_column", named.path, path)
+        return read_npz(path, request, named.label), []
+    if not is_manifest(path):
+        _check_unused("path_column", named.path, path)
+        _check_unused("label_column", named.label, path)
     entries, notes = list_entries(path, named)
     columns, more = read_entries(entries, path, request, in_order=is_manifest(path))
     return columns, notes + more
+
+
+def _check_unused(parameter: str, value: str | None, path: Path) -> None:
+    if value is not None and path.exists():
+        raise ParameterError(parameter, f"was expected to be None for {path}, which is no table", repr(value))
 
 
 def is_manifest(path: Path) -> bool:

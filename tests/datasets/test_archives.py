@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pictures import images
 
+from sklearn_medgan._parameters import ParameterError
 from sklearn_medgan.datasets import load_images
 
 
@@ -43,6 +44,19 @@ def test_a_subset_of_the_plain_form_takes_every_column(tmp_path):
     np.testing.assert_array_equal(rest.target, [1, 4])
     np.testing.assert_array_equal(rest.groups, [11, 14])
     np.testing.assert_array_equal(rest.split, ["rest", "rest"])
+
+
+def test_label_column_names_the_array_of_labels(tmp_path):
+    X, y, grade = images(4), np.array([0, 0, 1, 1]), np.array(["high", "low", "low", "high"])
+    np.savez(tmp_path / "a.npz", X=X, y=y, grade=grade, class_names=["fit", "ill"])
+    by_grade = load_images(tmp_path / "a.npz", label_column="grade")
+    assert (by_grade.target.tolist(), by_grade.target_names) == ([0, 1, 1, 0], ["high", "low"])
+    assert load_images(tmp_path / "a.npz", label_column="y").target_names == ["fit", "ill"]
+    with pytest.raises(ParameterError, match=r"label_column was expected to be one of the arrays of .*; got 'stage'"):
+        load_images(tmp_path / "a.npz", label_column="stage")
+    save_medmnist(tmp_path / "m.npz")
+    with pytest.raises(ParameterError, match=r"None for .*m\.npz, whose labels are train_labels"):
+        load_images(tmp_path / "m.npz", label_column="y")
 
 
 def save_medmnist(path, splits=("train", "val", "test"), **other):

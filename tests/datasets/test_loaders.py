@@ -41,6 +41,12 @@ def test_an_image_shape_that_is_none_is_refused(tmp_path, image_shape):
         load_images(tmp_path, image_shape=image_shape)
 
 
+@pytest.mark.parametrize("parameter", ["path_column", "label_column"])
+def test_a_column_is_refused_where_there_is_no_table(tmp_path, parameter):
+    with pytest.raises(ValueError, match=f"{parameter} was expected to be None for .*, which is no table; got 'y'"):
+        load_images(tmp_path, **{parameter: "y"})
+
+
 @pytest.mark.parametrize("name", ["pipe.png", "pipe.tif", "pipe.npz"])
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
