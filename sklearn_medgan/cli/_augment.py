@@ -21,6 +21,7 @@ from ..datasets._folders import MANIFEST
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, write_stack
 from ..persistence import changed_parameters, load
 from ._inputs import (
+    check_checkpoint,
     check_folder_name,
     check_model_name,
     how_to_read,
@@ -34,7 +35,8 @@ from ._session import Session, reading
 from ._staging import Staging
 
 UNMEASURED = "How close synthetic images come to real ones was not measured."
-UNTOLD = ("verbose", "random_state", "ratio", "backbone")  # parameters that are told apart, or do not count in a sample
+# Parameters that are told apart, or do not count in a sample.
+UNTOLD = ("verbose", "random_state", "ratio", "backbone", "checkpoint_dir")
 DISCLAIMER = (
     "Synthetic images may resemble those they were learned from: share them only where you could share those, and keep "
     "them out of test sets. Research use; not a medical device."
@@ -56,8 +58,9 @@ def run(options: Namespace, session: Session) -> int:
     if options.backbone is not None and options.save is None and options.model is None:
         raise ValueError("--backbone is for the columns of a saved model, not for what is drawn: add --save FILE.")
     check_model_name(options.save)
+    check_checkpoint(options.checkpoint_dir)
     if options.model is not None:
-        refuse_fit_options(options, ["max_iter", "max_time", "gan_size", "backbone", "save"])
+        refuse_fit_options(options, ["max_iter", "max_time", "gan_size", "backbone", "save", "checkpoint_dir"])
         known = model_summary(Path(options.model), "GANAugmenter")
     real = load_training(Path(options.source), options.image_size, **how_to_read(options))
     session.write(real.describe())
@@ -290,6 +293,8 @@ def fit(options: Namespace, real: Real, session: Session) -> GANAugmenter:
     given = network_parameters(options, "max_iter", "max_time", "gan_size", "backbone")
     if options.save is None:
         given["backbone"] = None  # columns that nobody will see
+    if options.checkpoint_dir is not None:
+        given["checkpoint_dir"] = options.checkpoint_dir
     augmenter = GANAugmenter(ratio=options.ratio, random_state=options.seed, verbose=session.verbose, **given)
     session.write("Learning to draw ...")
     session.learn(augmenter, real.source, real.X, real.labels(real.codes))

@@ -28,6 +28,7 @@ from ..enhancement._enhancer import GANEnhancer
 from ..enhancement._supervision import EVIDENCE
 from ..persistence import load
 from ._inputs import (
+    check_checkpoint,
     check_folder_name,
     check_images,
     check_model_name,
@@ -52,6 +53,7 @@ FIT_DEFAULTS = {
     "seed": 0,
     "image_size": None,
     "save": None,
+    "checkpoint_dir": None,
 }
 LEARNED = ("degradation", "scale")  # what --reference and --self take none of
 NO_ERRORS = "--uncertainty needs good images to know errors by; {} learned without any. Leave it out."
@@ -120,6 +122,7 @@ def check_options(options: Namespace) -> dict[str, Any]:
         raise ValueError(NO_ERRORS.format("--self"))
     check_suffix("--picture", options.picture, [".png"])
     check_model_name(options.save)
+    check_checkpoint(options.checkpoint_dir)
     if options.picture is not None and importlib.util.find_spec("matplotlib") is None:
         raise ValueError('--picture needs matplotlib. Install it with: pip install "sklearn-medgan[plot]"')
     given = {name: getattr(options, name) for name in FIT_DEFAULTS if getattr(options, name) is not None}
@@ -374,7 +377,8 @@ def fit(
     settings: dict[str, Any], rows: np.ndarray, reference: np.ndarray | None, name: str, session: Session
 ) -> GANEnhancer:
     """Return an enhancer that has learned from these images."""
-    parameters = {key: settings[key] for key in ("supervision", "degradation", "scale", "max_time", "max_iter")}
+    learned = ("supervision", "degradation", "scale", "max_time", "max_iter", "checkpoint_dir")
+    parameters = {key: settings[key] for key in learned}
     enhancer = GANEnhancer(**parameters, random_state=settings["seed"], verbose=session.verbose)
     session.write(f"Learning to restore, for up to {settings['max_time']:.0f} s (--max-time) ...")
     session.learn(enhancer, name, rows, **({} if reference is None else {"reference": reference}))

@@ -62,6 +62,12 @@ def check_folder_name(option: str, path: Path, alternative: str = "") -> None:
         raise ValueError(f"{option} was expected to be a folder{alternative}; got {path}. Choose another name.")
 
 
+def check_checkpoint(path: str | None) -> None:
+    """Raise ValueError where the folder for the state of a training is a file, or is called like one."""
+    if path is not None:
+        check_folder_name("--checkpoint-dir", Path(path))
+
+
 def check_model_name(path: str | None) -> None:
     """Raise ValueError where the file of a model is called like one of another kind."""
     if path is not None and Path(path).suffix.lower() in OF_FILES:

@@ -197,6 +197,7 @@ def _add_learning(enhance: Any) -> None:
     fit.add_argument("--max-iter", metavar="N", type=_whole(1), help="training steps (auto: 4000)")
     fit.add_argument("--seed", metavar="N", type=_whole(0), help="decides the training (0)")
     fit.add_argument("--save", metavar="FILE", help="keep the model, for --model")
+    _add_checkpoint(fit)
 
 
 def _add_augment(commands: Any) -> Any:
@@ -237,6 +238,7 @@ def _add_augment(commands: Any) -> Any:
         "--model", metavar="FILE", help="draw by a GANAugmenter that sklearn_medgan.save or --save wrote; no learning"
     )
     augment.add_argument("--save", metavar="FILE", help="keep the model, for --model")
+    _add_checkpoint(augment)
     augment.add_argument("--only-synthetic", action="store_true", help="leave the original images out of OUT")
     augment.add_argument("--force", action="store_true", help="replace files that are there")
     _add_reading(augment)
@@ -267,7 +269,7 @@ def _add_reading(command: Any) -> None:
         "--window", metavar="C,W", type=_window, help="grey values to keep, center and width; or file, as DICOM says"
     )
     group.add_argument("--path-column", metavar="NAME", help="column of a CSV manifest that names files (found)")
-    group.add_argument("--label-column", metavar="NAME", help="its column of diagnoses (found)")
+    group.add_argument("--label-column", metavar="NAME", help="its column of diagnoses, or the array in .npz (found)")
 
 
 def _add_networks(command: Any, of_what: str) -> None:
@@ -281,6 +283,15 @@ def _add_networks(command: Any, of_what: str) -> None:
         "--backbone",
         metavar="NAME",
         help=f"pretrained network for the columns {of_what}: one of keras.applications, or none (EfficientNet-Lite0)",
+    )
+
+
+def _add_checkpoint(command: Any) -> None:
+    command.add_argument(
+        "--checkpoint-dir",
+        metavar="DIR",
+        help="folder in which learning keeps its state (no image): the same command, begun again after it was killed, "
+        "goes on from there",
     )
 
 

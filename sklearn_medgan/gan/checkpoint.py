@@ -97,7 +97,7 @@ class Checkpoint:
         if others and saved.ended_by is None:
             raise ValueError(
                 f"{self.path} holds a training that was cut short after {saved.done} steps, and this is another one: "
-                f"{'; '.join(others)}. Give this fit a checkpoint_dir of its own, or remove the file."
+                f"{'; '.join(others)}. Give this fit a folder of its own, or remove the file."
             )
         return None if others else saved
 

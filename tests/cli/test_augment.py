@@ -36,16 +36,17 @@ class Painter:
         max_time=None,
         gan_size="auto",
         backbone="auto",
+        checkpoint_dir=None,
         random_state=None,
         verbose=0,
     ):
         self.ratio, self.max_iter, self.max_time = ratio, max_iter, max_time
-        self.gan_size, self.backbone = gan_size, backbone
+        self.gan_size, self.backbone, self.checkpoint_dir = gan_size, backbone, checkpoint_dir
         self.random_state, self.verbose = random_state, verbose
         Painter.last = self
 
     def get_params(self, deep=True):
-        names = ("ratio", "max_iter", "max_time", "gan_size", "backbone", "random_state", "verbose")
+        names = ("ratio", "max_iter", "max_time", "gan_size", "backbone", "checkpoint_dir", "random_state", "verbose")
         return {name: getattr(self, name) for name in names}
 
     def fit(self, X, y):
@@ -329,7 +330,7 @@ def test_options_reach_the_estimator_and_classes_keep_their_names(fake, tmp_path
     options = ["--max-iter", 9, "--max-time", 1.5, "--seed", 4, "--ratio", 1.5, "--save", tmp_path / "m.medgan"]
     assert augment(path, tmp_path / "out.npz", *options) == 0
     expected = {"ratio": 1.5, "max_iter": 9, "max_time": 1.5, "random_state": 4, "verbose": 1}
-    assert fake.last.get_params() == {**expected, "gan_size": "auto", "backbone": "auto"}
+    assert fake.last.get_params() == {**expected, "gan_size": "auto", "backbone": "auto", "checkpoint_dir": None}
     assert fake.last.seen_y.tolist() == [["well", "ill"][code] for code in LABELS]
     assert (tmp_path / "m.medgan").read_text() == "model"
 
@@ -456,6 +457,18 @@ BAD = {
     "backbone with a model": ("in", "out", ["--model", "m", "--backbone", "VGG16"], "--backbone is for fitting"),
     "backbone of no model": ("in", "out", ["--backbone", "VGG16"], "not for what is drawn: add --save FILE."),
     "fit option with a model": ("in", "out", ["--model", "m", "--max-iter", "3"], "--max-iter is for fitting"),
+    "checkpoint with a model": (
+        "in",
+        "out",
+        ["--model", "m", "--checkpoint-dir", "c"],
+        "--checkpoint-dir is for fitting",
+    ),
+    "checkpoint in a file": (
+        "in",
+        "out",
+        ["--checkpoint-dir", "words"],
+        "--checkpoint-dir was expected to be a folder",
+    ),
     "save with a model": ("in", "out", ["--model", "m", "--save", "n"], "--save is for fitting"),
     "no model": ("in", "out", ["--model", "m"], "--model was expected to name a file; there is none"),
     "broken model": ("in", "out", ["--model", "empty.medgan"], "is not a file that sklearn_medgan.save wrote"),
@@ -552,8 +565,14 @@ def test_interrupt_is_code_130_and_writes_nothing(fake, tmp_path, monkeypatch, c
 @pytest.mark.slow
 def test_a_fit_is_saved_and_draws_the_same_again(tmp_path, capsys):
     path = archive(tmp_path / "in.npz", X=images(7, (8, 8)), y=LABELS, class_names=["well", "ill"])
-    options = ("--max-iter", 2, "--save", tmp_path / "m.medgan", "--backbone", "none")
+    state = tmp_path / "state"
+    options = ("--max-iter", 2, "--save", tmp_path / "m.medgan", "--backbone", "none", "--checkpoint-dir", state)
     assert augment(path, tmp_path / "out.npz", *options) == 0
+    assert {name for name in contents(state)} == {"training.npz"}
+    written = (state / "training.npz").stat().st_mtime_ns
+    assert augment(path, tmp_path / "repeated.npz", *options, "--force") == 0
+    assert (state / "training.npz").stat().st_mtime_ns == written  # nothing was left to learn
+    assert contents(tmp_path)["repeated.npz"] == contents(tmp_path)["out.npz"]
     assert "2/2" in capsys.readouterr().err  # the progress bar
     assert augment(path, tmp_path / "again.npz", "--model", tmp_path / "m.medgan") == 0
     assert augment(path, tmp_path / "other.npz", "--model", tmp_path / "m.medgan", "--seed", 1) == 0

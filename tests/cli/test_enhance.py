@@ -26,11 +26,11 @@ class Inverter:
     last = None
     interrupted = False
 
-    def __init__(self, *, supervision, degradation, scale, max_time, max_iter, random_state, verbose):
+    def __init__(self, *, supervision, degradation, scale, max_time, max_iter, checkpoint_dir, random_state, verbose):
         self.parameters = dict(
             degradation=degradation, max_time=max_time, max_iter=max_iter, random_state=random_state, verbose=verbose
         )
-        self.supervision = supervision
+        self.supervision, self.checkpoint_dir = supervision, checkpoint_dir
         self.scale, self.n_calls, self.n_iter_ = scale, 0, 7
         psnr = {"network": 27.25, "nothing": 20.0, "median": 31.5}
         self.guard_report_ = {"chosen": "network", "psnr": psnr, "n_held_out": 5}
@@ -107,6 +107,16 @@ def test_a_file_is_restored_and_the_command_says_what_it_did(fake, good, tmp_pat
     assert out.endswith("Research use; not a medical device.\n")
     assert "1/1 [" in error  # the bar of images
     assert error.endswith("Next: the same with --save FILE, then medgan enhance MORE MORE_OUT --model FILE\n")
+
+
+def test_the_state_of_learning_is_kept_where_asked_for(fake, good, tmp_path, capsys):
+    source = png(tmp_path / "a.png", image())
+    line = (source, tmp_path / "b.png", "--checkpoint-dir")
+    assert enhance(*line, tmp_path / "state", "--good", good) == 0
+    assert fake.last.checkpoint_dir == str(tmp_path / "state")
+    capsys.readouterr()
+    assert "--checkpoint-dir was expected to be a folder" in refused(capsys, "enhance", *line, source, "--good", good)
+    assert "--checkpoint-dir is for fitting" in refused(capsys, "enhance", *line, "state", "--model", "m")
 
 
 def test_the_suffix_of_the_output_is_its_format_and_the_dtype_stays(fake, good, tmp_path):
@@ -358,7 +368,14 @@ def test_bad_input_is_one_line_and_code_2_and_leaves_nothing(case, fake, good, t
 
 def fake_model(monkeypatch, tmp_path, image_shape, estimator="GANEnhancer", report=None):
     model = Inverter(
-        supervision="auto", degradation="auto", scale=1, max_time=None, max_iter=1, random_state=0, verbose=0
+        supervision="auto",
+        degradation="auto",
+        scale=1,
+        max_time=None,
+        max_iter=1,
+        checkpoint_dir=None,
+        random_state=0,
+        verbose=0,
     )
     model.image_shape_ = image_shape
     summary = {
