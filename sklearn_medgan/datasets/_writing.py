@@ -120,6 +120,9 @@ def _write_dicom(path: str | os.PathLike[str], stack: np.ndarray, source: Path) 
                 delattr(data, name)
         if data.Rows != first:
             _enlarge(data, data.Rows / first, source)
+        for tag in tuple(data.keys()):
+            if data.get_item(tag).VR is None:  # an implicit element in a file that calls itself explicit
+                data[tag]
         data.save_as(path, enforce_file_format=True)
 
 

@@ -1,5 +1,8 @@
 """Restored scans: what the header keeps, what it says, and the pixels as another reader sees them."""
 
+import shutil
+import subprocess
+
 import nibabel
 import numpy as np
 import pydicom
@@ -36,6 +39,32 @@ def test_dicom_keeps_the_header_but_for_what_says_that_it_is_derived(tmp_path, n
     assert "GANEnhancer" in after.DerivationDescription
     assert not after.file_meta.TransferSyntaxUID.is_compressed
     np.testing.assert_array_equal(load_images(tmp_path / "staged").data, stack)
+
+
+# A header that calls itself explicit and is implicit, and an element longer than it may be, are mended.
+@pytest.mark.parametrize("name", [*WRITTEN, "SC_rgb_jpeg.dcm", "MR_small_padded.dcm"])
+@pytest.mark.filterwarnings("ignore:Expected explicit VR, but found implicit VR")  # of the source
+def test_dicom_passes_the_checks_of_pydicom(tmp_path, name, monkeypatch):
+    restored(name, tmp_path)
+    monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", pydicom.config.RAISE)
+    written = pydicom.dcmread(tmp_path / "staged")
+    assert len([element.value for element in written.iterall()]) > 10
+    assert (written.Rows, written.Columns) in (written.pixel_array.shape[:2], written.pixel_array.shape[1:3])
+
+
+def faults(path):
+    """What dicom3tools' checker calls an error."""
+    done = subprocess.run(["dciodvfy", path], capture_output=True, check=False)
+    assert done.stderr
+    return {line for line in (done.stdout + done.stderr).splitlines() if line.startswith(b"Error")}
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="no dciodvfy: apt-get install dicom3tools")
+@pytest.mark.parametrize("name", WRITTEN)
+def test_another_checker_finds_no_fault_that_the_source_has_not(tmp_path, name):
+    restored(name, tmp_path)
+    assert faults(tmp_path / "staged") <= faults(get_testdata_file(name))
+    assert name.startswith("examples") or name == "JPEG2000.dcm" or not faults(tmp_path / "staged")
 
 
 def test_dicom_stores_units_by_the_slope_of_the_file_and_clips_to_its_bits(tmp_path):
