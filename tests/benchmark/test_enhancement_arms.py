@@ -1,9 +1,13 @@
 """Enhancement arms: the same poor images for every treatment, one enhancer a degradation, training rows only."""
 
+import base64
+import io
+import re
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 
@@ -31,6 +35,10 @@ class Averager(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return np.repeat(self.mean_[None], len(X), axis=0)
+
+    def uncertainty(self, X, n_samples):
+        assert n_samples is None  # exact
+        return np.asarray(X) / 2
 
 
 @pytest.fixture(autouse=True)
@@ -155,3 +163,23 @@ def test_poor_images_keep_their_size_and_place(sides):
     assert poor.shape == ramp.shape
     inside = (slice(None), slice(4, -4), slice(4, -4))  # a cubic keeps straight lines away from edges
     assert np.allclose(poor[inside], ramp[inside], atol=1e-3)  # half a pixel is 5e-3 or more
+
+
+@pytest.mark.parametrize("n_channels", [None, 3])
+def test_a_report_shows_images_before_and_after_beside_the_truth_and_the_error_to_expect(n_channels):
+    X, y = images()
+    X[:, 0, :2] = 0, 255  # the range of a tile
+    X = X if n_channels is None else np.stack([X, X // 2, X // 4], axis=-1)
+    arms = enhancement_arms(
+        {"dark": lambda batch, rng: batch / 2}, treatments=["GANEnhancer"], trained=["clean"], enhancer=Averager()
+    )
+    result = diagnostic_benchmark(X, y, arms=arms, classifiers=LOGISTIC, n_images=2, **QUICK)
+    tiles = re.findall(r'<img src="data:image/png;base64,(\S+)" alt="([^"]*)"><figcaption>([^<]*)<', result.to_html())
+    assert [alt for _, alt, caption in tiles if alt == caption] == ["poor", "enhanced", "truth", "expected error"] * 2
+    pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(png))), int) for png, *_ in tiles]
+    for poor, enhanced, truth, error in (pixels[:4], pixels[4:]):
+        assert any(np.array_equal(truth, image) for image in X)
+        assert not any(np.array_equal(truth, image) for image in Averager.fits[0])
+        np.testing.assert_allclose(poor, truth / 2, atol=1)
+        np.testing.assert_allclose(enhanced, Averager.fits[0].mean(0), atol=1)
+        np.testing.assert_allclose(error, 255 * poor / poor.max(), atol=2)  # white at its own highest
