@@ -1,4 +1,4 @@
-"""The main job, `medgan demo`: does a GAN in front of an SVC help? Pipelines compared by the benchmark's protocol."""
+"""The main job, `medgan demo`: do image features, synthetic images and enhancement help an SVC? A small benchmark."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from sklearn.svm import SVC
 
 from ..augmentation._augmenter import GANAugmenter
 from ..augmentation._canvas import LONGEST
-from ..benchmark import ARMS, gan_arms
+from ..benchmark import ARMS, enhancement_arms, gan_arms
+from ..benchmark._enhancement_arms import DEGRADED
 from ..benchmark._estimator_arms import gan_rows_and_columns
-from ._benchmark import DISCLAIMER, IMAGE_STEPS, Job, told_as_json, write_report
+from ..datasets import load_tissue_patches
+from ..enhancement._enhancer import GANEnhancer
+from ..enhancement._images import ImageRestoration
+from ._benchmark import DISCLAIMER, IMAGE_STEPS, N_OTHER, Job, told_as_json, write_report
 from ._data import Data, embedded, load_own
 from ._inputs import check_folder_name, how_to_read
 from ._session import Session
 
 FOLDS, N_SEEDS = 2, 2
+ENHANCER_SEEDS, ENHANCER_STEPS = 3, 150  # whose fits take a third of the time
+NOISE, TREATMENTS = "noise 25", ("NLM", "GANEnhancer", "clean")
+N_RARE = 10  # training images of a class that is made rare
 N_SHOWN = 6  # images of each class in a report
 C = 10.0
 MOST_PER_CLASS, MOST_ROWS = 200, 1200
@@ -30,6 +37,7 @@ GAN_SIZE = 32  # pixels a side of the GAN's images, fewer than the default, to t
 
 ALONE, STOCK, GROWN = "StandardScaler + SVC", "sklearn Pipeline(aug, clf)", "sklearn_medgan Pipeline(aug, clf)"
 TRANSFER = "pretrained features"  # the arm of that name: what a user would do instead
+CLASSIFIERS = {f"SVC(C={C:g})": SVC(C=C)}
 SHOWN = ("arm", "balanced_accuracy", "difference", "verdict", "seconds")
 
 
@@ -62,16 +70,23 @@ def run(options: argparse.Namespace, session: Session) -> int:
 
 
 def jobs(options: argparse.Namespace) -> list[tuple[str, Job]]:
-    """Return the sets to compare on, each with the word that its report is named by."""
+    """Return what to compare on each set, with the word that its report is named by."""
     if options.data is None:
         sets = {word: embedded()[word] for word in ("retina", "breast_cancer")}
+        poor = {"retina": small_patches()}
     else:
-        sets = {"own": thinned(load_own(Path(options.data), options.image_size, **how_to_read(options)), options.seed)}
+        own = thinned(load_own(Path(options.data), options.image_size, **how_to_read(options)), options.seed)
+        sets = poor = {"own": own}
     for data in sets.values():
         n_groups = len(data.y) if data.groups is None else len(np.unique(data.groups))
         if n_groups < FOLDS:
             raise ValueError(f"{data.name} holds {n_groups} groups of rows (patients); this takes {FOLDS}.")
-    return [(word, job_of(data, options.max_iter, options.seed)) for word, data in sets.items()]
+    found = []
+    for word, data in sets.items():
+        found.append((word, job_of(data, options.max_iter, options.seed)))
+        if word in poor:
+            found.append((f"{word}_enhanced", enhancement_of(poor[word], options.max_iter, options.seed)))
+    return found
 
 
 def job_of(data: Data, max_iter: int | None, seed: int) -> Job:
@@ -89,15 +104,56 @@ def job_of(data: Data, max_iter: int | None, seed: int) -> Job:
     return Job(
         data=data,
         arms={ALONE: ARMS["pixels"], **transfer, STOCK: columns, GROWN: grown},
-        classifiers={f"SVC(C={C:g})": SVC(C=C)},
-        regimes=["all"],
+        classifiers=CLASSIFIERS,
+        regimes=["all", *made_rare(data)],
         diseased=data.diseased,
         folds=FOLDS,
-        seeds=[(seed + k) % 2**31 for k in range(N_SEEDS)],
+        seeds=seeds_from(seed, N_SEEDS),
         max_iter=max_iter,
         n_images=N_SHOWN,
         reference=ALONE if is_table else TRANSFER,
     )
+
+
+def small_patches() -> Data:
+    """Return twice as many patches of the retina, a sixteenth as large."""
+    retina = load_tissue_patches(source="retina")
+    name, fields = "Small patches of a retina", (retina.data, retina.target, retina.groups, retina.target_names)
+    return Data(name, *fields, diseased=["large vessel"])
+
+
+def enhancement_of(data: Data, max_iter: int | None, seed: int) -> Job:
+    """Return the benchmark of noisy test images, as they are and restored, ahead of a classifier."""
+    max_iter = max_iter or ENHANCER_STEPS
+    enhancer = GANEnhancer(max_iter=max_iter)
+    told = ["Test images get noise, a tenth of the range of values; the classifier is trained on images without."]
+    if max_iter < ImageRestoration.budget.max_iter:
+        told.append(f"Each enhancer takes {max_iter} updates instead of {ImageRestoration.budget.max_iter}.")
+    return Job(
+        data=replace(data, notes=(*data.notes, *told)),
+        arms=enhancement_arms({NOISE: DEGRADED[NOISE]}, treatments=TREATMENTS, trained=["clean"], enhancer=enhancer),
+        classifiers=CLASSIFIERS,
+        regimes=["all"],
+        diseased=data.diseased,
+        folds=FOLDS,
+        seeds=seeds_from(seed, ENHANCER_SEEDS),
+        max_iter=None,
+        n_images=N_SHOWN,
+    )
+
+
+def seeds_from(first: int, n: int) -> list[int]:
+    """Return seeds in a row."""
+    return [(first + k) % 2**31 for k in range(n)]
+
+
+def made_rare(data: Data) -> list[dict]:
+    """Return the regime in which the smallest class is rare, where a training part holds twice as many of it."""
+    classes, counts = np.unique(data.y, return_counts=True)
+    rarest = counts.argmin()
+    if counts[rarest] * (FOLDS - 1) // FOLDS < 2 * N_RARE:
+        return []
+    return [{"rare": classes[rarest].item(), "n_rare": N_RARE, "n_other": N_OTHER}]
 
 
 def thinned(data: Data, seed: int) -> Data:
@@ -123,7 +179,8 @@ def demonstrate(job: Job, report: Path, command: str, session: Session) -> None:
         except KeyboardInterrupt:
             session.show(f"\n{finished(out)}\n")
             raise
-    session.show(f"\n{result.to_text(SHOWN)}\n\n{result.summary()}\n")
+    columns = SHOWN if len(job.regimes) == 1 else ("regime", *SHOWN)
+    session.show(f"\n{result.to_text(columns)}\n\n{result.summary()}\n")
     write_report(job, result, command, report)
     session.show(f"wrote {report}")
     session.found.setdefault("sets", []).append(told_as_json(replace(job, report=report), result))

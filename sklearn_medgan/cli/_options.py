@@ -21,10 +21,11 @@ def add_commands(commands: Any) -> None:
 def _add_demo(commands: Any) -> Any:
     demo = commands.add_parser(
         "demo",
-        help="compare an SVC alone with a GAN in front of it, by cross-validation",
+        help="compare an SVC alone with image features, synthetic and enhanced images in front of it",
         description="Compare by cross-validation an SVC alone, one on the columns of a pretrained network, a GAN in "
-        "front of it in scikit-learn's Pipeline, and in sklearn_medgan's Pipeline, which also adds synthetic rows. "
-        "Without --data it runs on real data that comes with scikit-image and scikit-learn, in a few minutes.",
+        "front of it in scikit-learn's Pipeline, and in sklearn_medgan's Pipeline, which also adds synthetic rows, on "
+        "all rows and with a class made rare; then noisy test images, as they are and restored. Without --data it "
+        "runs on real data that comes with scikit-image and scikit-learn, in a few minutes.",
     )
     demo.add_argument(
         "--data",
@@ -34,7 +35,7 @@ def _add_demo(commands: Any) -> Any:
     )
     demo.add_argument("--out", metavar="DIR", default="medgan_demo", help="folder for the reports (%(default)s)")
     demo.add_argument(
-        "--max-iter", metavar="N", type=_whole(1), help="updates of each GAN (80 on images, the default on a table)"
+        "--max-iter", metavar="N", type=_whole(1), help="updates of each network (80 on images, 150 to enhance them)"
     )
     demo.add_argument(
         "--image-size",

@@ -169,12 +169,16 @@ def test_what_is_finished_is_averaged_by_arm(tmp_path):
     assert _demo.finished(tmp_path / "none.jsonl") == "Interrupted."
 
 
-def own(tmp_path, seed=0, image_size=32, **arrays):
+def all_of_own(tmp_path, seed=0, image_size=32, **arrays):
     path = tmp_path / "scans.npz"
     np.savez(path, **arrays)
-    ((word, job),) = _demo.jobs(Namespace(data=path, image_size=image_size, seed=seed, max_iter=None))
-    assert word == "own"
-    return job
+    return dict(_demo.jobs(Namespace(data=path, image_size=image_size, seed=seed, max_iter=None)))
+
+
+def own(tmp_path, **arrays):
+    found = all_of_own(tmp_path, **arrays)
+    assert list(found) == ["own", "own_enhanced"]
+    return found["own"]
 
 
 def test_own_file_keeps_images_labels_and_groups(tmp_path):
@@ -204,7 +208,7 @@ def test_large_files_are_thinned_class_by_class(tmp_path):
 def test_images_of_real_size_stay_as_they_are(tmp_path):
     options = parse(["demo", "--data", str(tmp_path / "scans.npz")])
     np.savez(options.data, X=np.zeros((8, 224, 224), np.uint8), y=[0, 1] * 4)
-    ((_, job),) = _demo.jobs(options)
+    (_, job), _ = _demo.jobs(options)
     assert job.data.X.shape == (8, 224, 224)
     assert "gan_size=32," in job.arms[STOCK].describe()
     assert job.describe().endswith("The GAN works on images of at most 32 pixels a side instead of 64.")
@@ -221,20 +225,39 @@ def test_a_folder_with_one_subfolder_per_class_is_a_set(tmp_path):
         (tmp_path / name).mkdir()
         for k in range(4):
             Image.new("L", (9, 8), 50 * k).save(tmp_path / name / f"{k}.png")
-    ((_, job),) = _demo.jobs(Namespace(data=tmp_path, image_size=32, seed=0, max_iter=None))
+    (_, job), _ = _demo.jobs(Namespace(data=tmp_path, image_size=32, seed=0, max_iter=None))
     assert job.data.X.shape == (8, 8, 9)
     assert job.data.class_names == ["fit", "ill"]
     assert job.data.y.tolist() == [0] * 4 + [1] * 4
+
+
+def test_the_smallest_class_is_made_rare_where_there_are_enough(tmp_path):
+    X = np.zeros((140, 8, 8), np.uint8)
+    many = own(tmp_path, X=X, y=np.repeat([3, 5], [100, 40]))
+    assert many.regimes == ["all", {"rare": 5, "n_rare": 10, "n_other": 300}]
+    assert own(tmp_path, X=X[:-1], y=np.repeat([3, 5], [100, 39])).regimes == ["all"]
+
+
+def test_enhancement_is_told_and_measured_on_the_same_rows(tmp_path):
+    X, y, groups = two_levels(noise=20.0)
+    job = all_of_own(tmp_path, X=X, y=y, group=groups, class_names=["dark", "bright"])["own_enhanced"]
+    assert (job.seeds, job.folds, job.regimes) == ([0, 1, 2], 2, ["all"])
+    assert [arm.rsplit(": ")[1] for arm in job.arms] == ["degraded", "NLM", "GANEnhancer", "clean"]
+    assert "max_iter=150" in job.arms["noise 25, clean-trained: GANEnhancer"].describe()
+    assert "Test images get noise" in job.describe()
+    assert job.describe().endswith("Each enhancer takes 150 updates instead of 4000.")
 
 
 def test_without_data_it_runs_on_two_embedded_sets():
     found = dict(_demo.jobs(Namespace(data=None, seed=0, max_iter=None)))
     assert {word: (job.data.X.shape, job.max_iter) for word, job in found.items()} == {
         "retina": ((127, 128, 128), 80),
+        "retina_enhanced": ((247, 32, 32), None),
         "breast_cancer": ((569, 30), 300),
     }
     assert list(found["retina"].arms) == [ALONE, TRANSFER, STOCK, GROWN]
     assert list(found["breast_cancer"].arms) == [ALONE, STOCK, GROWN]
-    assert (found["retina"].reference, found["breast_cancer"].reference) == (TRANSFER, ALONE)
+    assert [job.reference for job in found.values()] == [TRANSFER, None, ALONE]
+    assert [len(job.regimes) for job in found.values()] == [2, 1, 2]
     for job in found.values():
         job.check()

@@ -174,9 +174,13 @@ def test_the_codes_of_the_demo_are_the_codes_of_the_command(monkeypatch, tmp_pat
 
 def test_options_reach_the_demo(monkeypatch, tmp_path):
     received = {}
-    monkeypatch.setattr(
-        _demo, "demonstrate", lambda job, report, command, _: received.update(job=job, report=report, command=command)
-    )
+
+    def demonstrate(job, report, command, session):
+        received.setdefault("job", job)
+        received.setdefault("report", report)
+        received["command"] = command
+
+    monkeypatch.setattr(_demo, "demonstrate", demonstrate)
     path = save(tmp_path, X=np.zeros((12, 40, 40), np.uint8), y=LABELS)
     options = {"--data": path, "--out": tmp_path / "new" / "out", "--max-iter": 7, "--seed": 3, "--image-size": 20}
     cli.main(["demo", *(str(part) for pair in options.items() for part in pair)])
@@ -199,13 +203,16 @@ def test_demo_on_an_own_file_from_end_to_end(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()  # TensorFlow's start-up log is silenced
-    assert all(re.match(r"Loading| *\d+%.*/12|\d+ s in all. Next: medgan benchmark --data", line) for line in lines)
+    told = r"Loading| *\d+%.*/(12|6)|\d+ s in all. Next: medgan benchmark --data"
+    assert all(re.match(told, line) for line in lines)
     assert "36 images of 8x8x3 (18 of dark, 18 of bright), 9 groups.\n2 folds, seeds 0, 1." in done.stdout
     assert re.search(r"StandardScaler \+ SVC +1\.000 ", done.stdout)
     assert re.search(r"pretrained features +1\.000 +reference", done.stdout)
     assert "3 comparisons with a reference" in done.stdout
-    (report,) = (tmp_path / "out").iterdir()
-    assert f"wrote {report}" in done.stdout
-    page = report.read_text(encoding="utf-8")
-    assert page.count('alt="real, dark"') == page.count('alt="synthetic, dark"') == 6
-    assert "generator loss" in page
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
+    assert set(pages) == {"own.html", "own_enhanced.html"}
+    assert all(f"wrote {tmp_path / 'out' / name}" in done.stdout for name in pages)
+    assert pages["own.html"].count('alt="real, dark"') == pages["own.html"].count('alt="synthetic, dark"') == 6
+    assert "generator loss" in pages["own.html"]
+    assert re.search(r"clean-trained: clean +1\.000 ", done.stdout)
+    assert pages["own_enhanced.html"].count('alt="enhanced') == 6
