@@ -34,6 +34,7 @@ BELOW = {
         "degradations",
         "metrics",
         "benchmark_protocol",
+        "practice",
         "backends",
         "scaling",
         "weights",

@@ -20,6 +20,7 @@ PAGES = [
     "docs/degradations.md",
     "docs/metrics.md",
     "docs/benchmark_protocol.md",
+    "docs/practice.md",
     "docs/benchmarks.md",
     "docs/backends.md",
     "docs/scaling.md",
@@ -114,6 +115,16 @@ def test_code_of_the_metrics_page_runs_in_order(capsys):
     assert collapsed[coverage] < min(new[coverage], copied[coverage])
     assert copied[ratio] == 0 < 0.8 < new[ratio]
     assert new[auc] < 0.65 < copied[auc] == 1
+
+
+@pytest.mark.slow
+def test_traps_pretend_what_the_page_says(capsys):
+    (source,), (shown,) = blocks("docs/practice.md", "python"), blocks("docs/practice.md", "text")
+    run("docs/practice.md", source, {})
+    figures = [[float(x) for x in re.findall(r"\d\.\d\d", text)] for text in (capsys.readouterr().out, shown)]
+    for trapped, honest in (found[k : k + 2] for found in figures for k in (0, 2, 4)):
+        assert abs(honest - 0.5) < 0.1 < trapped - 0.6  # labels are drawn at random: 0.5 is the truth
+    assert len(figures[0]) == len(figures[1]) == 6
 
 
 @pytest.mark.slow
