@@ -1,0 +1,67 @@
+"""The benchmarks' data from their sources: which pixels a cell is cut from, and what counts as alike or the same."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SCRIPT = Path(__file__).parents[1] / "examples" / "benchmarks" / "make_data.py"
+
+
+@pytest.fixture(scope="module")
+def made():
+    spec = importlib.util.spec_from_file_location("make_data", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_cell_is_a_square_around_its_box_and_the_box_at_the_edge(made, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 96), np.uint8)
+    folder = tmp_path / "BCCD_Dataset/BCCD"
+    for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (folder / name).mkdir(parents=True)
+    Image.fromarray(pixels).save(folder / "JPEGImages/Blood_1.jpg", "PNG")
+    for split in ("train", "val", "test"):
+        (folder / f"ImageSets/Main/{split}.txt").write_text("Blood_1\n" if split == "val" else "")
+    boxes = {"RBC": (40, 20, 64, 52), "WBC": (0, 30, 30, 62), "Platelets": (1, 1, 12, 40)}  # square, edge, too narrow
+    sides = ("xmin", "ymin", "xmax", "ymax")
+    cells = (
+        f"<object><name>{name}</name><bndbox>"
+        + "".join(f"<{side}>{value}</{side}>" for side, value in zip(sides, box, strict=True))
+        + "</bndbox></object>"
+        for name, box in boxes.items()
+    )
+    (folder / "Annotations/Blood_1.xml").write_text(f"<annotation>{''.join(cells)}</annotation>")
+    found = made.bccd(tmp_path)
+    assert (found["y"].tolist(), found["split"].tolist()) == ([0, 1], ["val", "val"])
+    np.testing.assert_array_equal(found["X"][0, ..., 0], pixels[20:52, 36:68])  # already 32 x 32
+    edge = Image.fromarray(pixels[30:62, :30]).resize((32, 32), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(found["X"][1, ..., 0], np.asarray(edge))
+
+
+def test_images_that_a_chain_of_likeness_joins_are_one_group(made):
+    first, second, other = np.random.default_rng(0).normal(size=(3, 8, 8))
+    chain = [first, first + 0.2 * second, first + 0.4 * second]  # the ends correlate by 0.93
+    assert np.unique(made.near_duplicates(np.stack([*chain, other, 2 * other + 1])), return_inverse=True)[
+        1
+    ].tolist() == [
+        0,
+        0,
+        0,
+        1,
+        1,
+    ]
+
+
+def test_the_digest_tells_values_and_not_widths(made):
+    arrays = {"X": np.arange(4, dtype=np.uint8), "name": np.array(["a", "b"])}
+    assert made.digest(arrays) == made.digest({"name": np.array(["a", "b"], "<U9"), "X": np.arange(4)})
+    assert made.digest(arrays) != made.digest({**arrays, "X": np.arange(4)[::-1]})
+
+
+def test_a_missing_repository_is_named(made, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"Expected images in .*CT_NonCOVID.* Clone the repository"):
+        made.covid(tmp_path, 64, made.Resampling.BICUBIC)
