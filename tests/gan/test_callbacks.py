@@ -199,6 +199,7 @@ def run_of_mlflow(folder, monitor):
     mlflow = pytest.importorskip("mlflow")
     os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
     mlflow.set_tracking_uri(f"file:{folder}")
+    mlflow.set_experiment("fits")
     return [mlflow.keras.MlflowCallback(mlflow.start_run())], mlflow.end_run
 
 
