@@ -49,9 +49,14 @@ def versions() -> dict[str, str]:
 
 @cache
 def docs_url() -> str | None:
-    """Return the address of the documentation that the installed package names, without a last slash."""
+    """Return the address of the documentation that the installed package names, without a last slash.
+
+    None under development: what is published, if anything is, is of a release.
+    """
     from importlib import metadata
 
+    if ".dev" in __version__:
+        return None
     try:
         urls = metadata.metadata("sklearn-medgan").get_all("Project-URL") or []
     except metadata.PackageNotFoundError:

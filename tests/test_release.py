@@ -1,11 +1,14 @@
 """What a release says of itself: one version, and links that lead somewhere from the page on the package index."""
 
 import re
+from email.message import Message
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import sklearn_medgan
+from sklearn_medgan import _version
 
 ROOT = Path(__file__).parents[1]
 BLOB = "https://github.com/sklearn-medgan/sklearn-medgan/blob/main/"
@@ -16,6 +19,15 @@ RAW = BLOB.replace("github.com", "raw.githubusercontent.com").replace("blob/", "
 def project():
     tomllib = pytest.importorskip("tomllib")  # Python 3.11
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("name", "address"), [("0.1.0.dev0", None), ("0.1.0", "https://docs.example")])
+def test_notebooks_link_to_the_site_of_a_release_alone(name, address, monkeypatch):
+    told = Message()
+    told["Project-URL"] = "Documentation, https://docs.example/"
+    monkeypatch.setattr(metadata, "metadata", lambda package: told)
+    monkeypatch.setattr(_version, "__version__", name)
+    assert _version.docs_url.__wrapped__() == address
 
 
 def test_the_citation_has_the_version():
