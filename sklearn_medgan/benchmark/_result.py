@@ -48,10 +48,10 @@ class BenchmarkResult:
         What was measured on which data.
     evidence : dict
         What a report shows besides: `unit`, `classes` with their `counts`, `n_groups` (None without groups), `diseased`
-        classes by regime, `arms` in words; `lines`, one a row of the table (None where it failed), with `confusion`
-        (n_classes, n_classes), mean counts over seeds, true classes first, `recalls` of the classes with their 95 %
-        intervals, `curve` (true positive rates at 101 false positive rates from 0 to 1, and the area) and `groups`;
-        and `shown`, training curves and pictures of the first fold.
+        classes by regime, `arms` in words, which of them are `bounds`; `lines`, one a row of the table (None where it
+        failed), with `confusion` (n_classes, n_classes), mean counts over seeds, true classes first, `recalls` of the
+        classes with their 95 % intervals, `curve` (true positive rates at 101 false positive rates from 0 to 1, and the
+        area) and `groups`; and `shown`, training curves and pictures of the first fold.
     """
 
     table: list[dict]

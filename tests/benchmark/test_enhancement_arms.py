@@ -171,9 +171,13 @@ def test_a_report_shows_images_before_and_after_beside_the_truth_and_the_error_t
     X[:, 0, :2] = 0, 255  # the range of a tile
     X = X if n_channels is None else np.stack([X, X // 2, X // 4], axis=-1)
     arms = enhancement_arms(
-        {"dark": lambda batch, rng: batch / 2}, treatments=["GANEnhancer"], trained=["clean"], enhancer=Averager()
+        {"dark": lambda batch, rng: batch / 2},
+        treatments=["clean", "GANEnhancer"],
+        trained=["clean"],
+        enhancer=Averager(),
     )
     result = diagnostic_benchmark(X, y, arms=arms, classifiers=LOGISTIC, n_images=2, **QUICK)
+    assert result.evidence["bounds"] == ["dark, clean-trained: clean"]
     tiles = re.findall(r'<img src="data:image/png;base64,(\S+)" alt="([^"]*)"><figcaption>([^<]*)<', result.to_html())
     assert [alt for _, alt, caption in tiles if alt == caption] == ["poor", "enhanced", "truth", "expected error"] * 2
     pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(png))), int) for png, *_ in tiles]

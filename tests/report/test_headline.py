@@ -51,5 +51,12 @@ def test_nothing_compared():
     assert headline([row("pixels", error="failed")], {}) == ("Nothing was compared.", ["1 of 1 measurements failed."])
 
 
+def test_a_bound_is_no_gain():
+    bound = {**GAIN, "arm": "good images", "difference": 0.3}
+    said, more = headline([row("pixels"), bound, GAIN], {"bounds": ["good images"]})
+    assert said.startswith("“columns” helps")
+    assert more[-1].startswith("1 comparison: 1 shown to gain")
+
+
 def test_names_are_words_not_markup():
     assert headline(made_up().table, made_up().evidence)[0].startswith(f"“{EVIL}” helps")
