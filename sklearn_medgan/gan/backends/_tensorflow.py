@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ._tensorflow_gradients import custom_gradient
 from ._tensorflow_strided import conv, filter_gradient, transpose
 from ._tensorflow_workers import workers
 
@@ -81,7 +82,7 @@ def split(flat: tf.Tensor, sizes: list[int]) -> Sequence[tf.Tensor]:
     """Cut by slices, which share the vector's memory: `tf.split` copies all pieces, also those that nothing reads."""
     ends = list(itertools.accumulate(sizes))
 
-    @tf.custom_gradient
+    @custom_gradient
     def cut(flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
         pieces = [flat[end - size : end] for end, size in zip(ends, sizes, strict=True)]
         return pieces, lambda *gradients: tf.concat(gradients, 0)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from ._tensorflow_gradients import custom_gradient
+
 FEW_CHANNELS = 8  # below this TensorFlow's own transpose is faster
 
 
@@ -50,7 +52,7 @@ def conv(fine: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     return _differentiable_conv(fine, tf.convert_to_tensor(filters))  # of a variable `custom_gradient` wants to know
 
 
-@tf.custom_gradient
+@custom_gradient
 def _differentiable_conv(fine: tf.Tensor, filters: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     def gradient(g: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return transpose(g, filters, tuple(fine.shape[1:3])), filter_gradient(fine, g)
@@ -61,14 +63,14 @@ def _differentiable_conv(fine: tf.Tensor, filters: tf.Tensor) -> tuple[tf.Tensor
 def transpose(coarse: tf.Tensor, filters: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """Double the sides to `size`: (n, h, w, coarse) -> (n, *size, fine)."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def apply(coarse: tf.Tensor, filters: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         return _transpose(coarse, filters, size), lambda g: (conv(g, filters), filter_gradient(g, coarse))
 
     return apply(coarse, tf.convert_to_tensor(filters))
 
 
-@tf.custom_gradient
+@custom_gradient
 def filter_gradient(fine: tf.Tensor, coarse: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     """Return the derivative of sum(conv(fine, filters) * coarse) with respect to the filters."""
 
