@@ -265,3 +265,16 @@ def test_labels_and_names_may_be_bytes(tmp_path):
     loaded = load_images(tmp_path / "a.npz")
     assert loaded.target_names == ["fit", "ill"]
     np.testing.assert_array_equal(loaded.target, [1, 0])
+
+
+def test_names_that_lead_elsewhere_lead_nowhere(tmp_path):
+    """Separators of Windows, and paths out of the folder, as an archive may hold them."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    others = dict.fromkeys(["..\\y", "../y", "/y", "C:\\y"], np.arange(2))
+    np.savez(folder / "a.npz", X=images(2), **others)
+    assert load_images(folder / "a.npz").target is None
+    np.savez(folder / "b.npz", **{"in\\X": images(2)})
+    with pytest.raises(ValueError, match=r"b\.npz"):
+        load_images(folder / "b.npz")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.npz", "b.npz", "in"]

@@ -1,12 +1,20 @@
 """Other people's settings: left alone, and without a say in what is computed."""
 
+import functools
 import random
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_fits import Stop, X, fit
+from small_fits import Stop, X, fit, fit_enhancer
+from tiny import gan as tiny_gan
+from tiny import random_images
+
+from sklearn_medgan.gan import restoration, training
+
+IMAGES = random_images(12, 8, 8)
 
 
 def settings():
@@ -49,3 +57,59 @@ def test_numpy_behaviour_is_refused_by_name_and_leaves_an_earlier_fit_alone(monk
         with pytest.raises(RuntimeError, match="experimental_enable_numpy_behavior"):
             fit(width=5)
     assert np.array_equal(gan.transform(X), expected)
+
+
+@contextmanager
+def as_others_set_keras():
+    """Half precision, double precision by name, and channels first, as in somebody's notebook or keras.json."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("mixed_float16")
+    keras.config.set_image_data_format("channels_first")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+        keras.config.set_image_data_format("channels_last")
+
+
+@contextmanager
+def with_functions_run_eagerly():
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+BEGINS = {
+    "table": lambda: fit(max_iter=3).transform(X),
+    "images": lambda: tiny_gan(max_iter=1).fit(IMAGES, np.arange(12) % 2).transform(IMAGES),
+    "restorer": lambda: fit_enhancer(max_iter=3).transform(X),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("begin", BEGINS)
+def test_settings_of_others_change_no_result_and_stay(begin, monkeypatch):
+    """Programs are recorded anew under each."""
+
+    def anew():
+        for module in (training, restoration):
+            function = getattr(module._program_of, "__wrapped__", module._program_of)
+            monkeypatch.setattr(module, "_program_of", functools.lru_cache(1)(function))
+        return BEGINS[begin]()
+
+    expected = anew()
+    for others in (as_others_set_keras, with_functions_run_eagerly):
+        with others():
+            before = settings()
+            found = anew()
+            assert settings() == before
+        assert np.array_equal(found, expected)
+
+
+def test_without_eager_execution_it_says_so():
+    gan = fit()
+    with tf.Graph().as_default(), pytest.raises(RuntimeError, match=r"needs TensorFlow's eager execution.*disable_v2"):
+        gan.transform(X)

@@ -411,6 +411,17 @@ def test_classes_outside_the_table_are_never_made(table, tmp_path, kind):
         load(rewritten(table[1], tmp_path / "b", lambda h: h["fitted"].update(n_iter_=evil)))
 
 
+@pytest.mark.parametrize("name", ["arrays\\0.npy", "../arrays/0.npy", "/arrays/0.npy", "C:\\0.npy"])
+def test_names_that_lead_elsewhere_lead_nowhere(table, tmp_path, name):
+    with zipfile.ZipFile(table[1]) as source, zipfile.ZipFile(tmp_path / "a", "w") as target:
+        for member in source.namelist():
+            target.writestr(name if member == "arrays/0.npy" else member, source.read(member))
+        target.comment = bytes(64)
+    with pytest.raises(ValueError, match=r"damaged.* Save the estimator again"):
+        load(signed(tmp_path / "a"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_pickled_array_is_never_read(table, tmp_path):
     buffer = io.BytesIO()
     np.save(buffer, np.array([{}], dtype=object), allow_pickle=True)
