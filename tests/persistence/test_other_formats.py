@@ -9,7 +9,7 @@ from sklearn_medgan import GANAugmenter, GANEnhancer
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of the packages
 TINY = {"max_iter": 2, "batch_size": 8, "width": 4, "random_state": 0}
-IMAGES = np.random.RandomState(0).randint(0, 255, (12, 8, 8)).astype(np.uint8)
+IMAGES = np.random.RandomState(0).randint(0, 255, (12, 16, 16)).astype(np.uint8)
 LABELS = np.arange(12) % 2
 
 
@@ -21,7 +21,7 @@ def pipe():
 
 @pytest.fixture(scope="module")
 def enhancer():
-    return GANEnhancer(**TINY, depth=2, patch_size=8, guard=False).fit(IMAGES)
+    return GANEnhancer(**TINY, depth=2, patch_size=16, guard=False).fit(IMAGES)
 
 
 @pytest.mark.parametrize("name", ["pipe", "enhancer"])
@@ -49,7 +49,7 @@ def test_onnx_holds_a_network(name, pipe, enhancer, tmp_path):
     pytest.importorskip("tf2onnx")
     runtime = pytest.importorskip("onnxruntime")
     network = enhancer.generator_ if name == "restorer" else getattr(pipe["aug"], f"{name}_")
-    rng, sides = np.random.default_rng(0), ([side or 8 for side in each.shape[1:]] for each in network.inputs)
+    rng, sides = np.random.default_rng(0), ([side or 16 for side in each.shape[1:]] for each in network.inputs)
     inputs = [rng.normal(size=(3, *shape)).astype(np.float32) for shape in sides]
     expected = network(inputs if len(inputs) > 1 else inputs[0])  # Keras exports what was called once
     network.export(tmp_path / "net.onnx", format="onnx", verbose=False)
