@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..report import fragment, page
+from ..report._headline import is_compared, without_bounds
 from ._table import COLUMNS, sentence
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class BenchmarkResult:
     @property
     def n_comparisons(self) -> int:
         """Return how many differences Holm's correction counts."""
-        return sum(not math.isnan(row["p_holm"]) for row in self.table)
+        return sum(map(is_compared, self.table))
 
     @property
     def failures(self) -> list[str]:
@@ -188,19 +189,20 @@ class BenchmarkResult:
         return fragment(self)
 
     def summary(self) -> str:
-        """Return what may be claimed, in words: counts, every gain and loss, what failed, notes.
+        """Return what may be claimed, in words: counts, every gain and loss, what failed, notes. Bounds are no gains.
 
         Returns
         -------
         str
             One statement a line.
         """
-        by_verdict = {name: [r for r in self.table if r["verdict"] == name] for name in ("gain", "loss")}
-        n, gains, losses = self.n_comparisons, *map(len, by_verdict.values())
+        tried = without_bounds(self.table, self.evidence)
+        by_verdict = {name: [r for r in tried if r["verdict"] == name] for name in ("gain", "loss")}
+        n, gains, losses = sum(map(is_compared, tried)), *map(len, by_verdict.values())
         lines = [f"{n} comparisons with a reference: gains {gains}, losses {losses}, no evidence {n - gains - losses}."]
         if n and not gains:
             lines.append("No evidence of a gain.")
-        lines += [sentence(row, n) for rows in by_verdict.values() for row in rows]
+        lines += [sentence(row, self.n_comparisons) for rows in by_verdict.values() for row in rows]
         return "\n".join([*lines, *self.failures, *self.notes])
 
     def _shown(self, columns: Sequence[str] = tuple(SHOWN)) -> list[list[str]]:

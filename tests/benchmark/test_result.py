@@ -39,6 +39,19 @@ def test_summary_says_what_may_be_claimed():
     assert nothing.splitlines()[1] == "No evidence of a gain."
 
 
+def test_a_bound_is_no_gain_of_the_summary():
+    clear = np.column_stack([X[:, :2], 10 * Y + X[:, 2], X[:, 3]])
+    blind = Arm("columns", lambda f, s, c: Columns(f.X[:, :1], f.y, f.X_test[:, :1]))
+    bound = Arm("columns", CLUES.prepare, competes=False)
+    arms = {"blind": blind, "clues": CLUES, "bound": bound}
+    result = run(arms, data=(clear, Y, GROUPS), reference="blind")
+    assert [row["verdict"] for row in result.table].count("gain") == 2
+    first, *gains = [line for line in result.summary().splitlines() if "gain" in line]
+    assert first == "1 comparisons with a reference: gains 1, losses 0, no evidence 0."
+    assert len(gains) == 1
+    assert "correction for 2 comparisons" in gains[0]
+
+
 def test_frame_needs_pandas(monkeypatch):
     result = run()
     monkeypatch.setitem(sys.modules, "pandas", None)
