@@ -1,7 +1,7 @@
 """Rows to network units and back.
 
 A codec learns the intensity scale at fit: images go to [-1, 1] between the smallest and the largest training value, the
-columns of a table to zero mean and unit variance. It holds no training row.
+columns of a table to zero mean and unit variance. It holds no training row, and its ends tell of no single one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from ._containers import Form
 from ._lazy import LazyImages
 
+FEWEST = 5  # rows behind an end of a range, or behind a level that is no code
 FEW_LEVELS = 10  # an integer column with at most this many distinct values keeps to them
 CHUNK_VALUES = 1 << 20  # encoded at a time, so that no float64 copy of all rows is made
 OUTSIDE, MOST_OUTSIDE = 0.1, 0.01  # shares: of the learned range that values may lie beyond it, and of values that do
@@ -43,8 +44,7 @@ class ImageCodec:
         """Return the scale of training rows, which are all `parts` together."""
         image_shape = (image_shape[0], image_shape[1], image_shape[2])
         stacks = [rows.reshape(-1, *image_shape) for rows in parts]
-        low, high = min(rows.min() for rows in stacks), max(rows.max() for rows in stacks)
-        return cls(image_shape, float(low), float(high), constant_channels(stacks))
+        return cls(image_shape, *ends_of_images(stacks), constant_channels(stacks))
 
     @property
     def network_shape(self) -> tuple[int, ...]:
@@ -77,18 +77,51 @@ class ImageCodec:
 
 def constant_channels(stacks: Sequence[np.ndarray]) -> tuple[float | None, ...]:
     """Return the value of each channel (the last axis) that has only one in all stacks, None for the others."""
-    constant = []
-    for channel in range(stacks[0].shape[-1]):
-        lows, highs = zip(*[_limits(images, channel) for images in stacks], strict=True)
-        low, high = min(lows), max(highs)
-        constant.append(float(low) if low == high else None)
-    return tuple(constant)
+    lows, highs = extremes(stacks)
+    low, high = lows.min(0), highs.max(0)
+    return tuple(float(a) if a == b else None for a, b in zip(low, high, strict=True))
 
 
-def _limits(images: np.ndarray | LazyImages, channel: int) -> tuple[Any, Any]:
-    if isinstance(images, LazyImages):
-        return images.limits[0][channel], images.limits[1][channel]
-    return images[..., channel].min(), images[..., channel].max()
+def extremes(stacks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and the highest value of each channel of each image of all stacks, (n, channels), float64."""
+    found = [
+        images.extremes
+        if isinstance(images, LazyImages)
+        else [end(images, axis=tuple(range(1, images.ndim - 1))) for end in (np.min, np.max)]
+        for images in stacks
+    ]
+    lows, highs = (np.concatenate(each).astype(np.float64) for each in zip(*found, strict=True))
+    return lows, highs
+
+
+def ends_of_images(stacks: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return the lowest and the highest value of images: means of the `FEWEST` images that reach farthest.
+
+    Of fewer images, the ends are rounded outward.
+    """
+    lows, highs = (values.reshape(len(values), -1) for values in extremes(stacks))
+    lows, highs = np.sort(lows.min(1)), np.sort(highs.max(1))
+    if len(lows) < FEWEST:
+        ends = rounded_outward(lows[0], highs[-1])
+    else:
+        ends = _shared_end(lows[:FEWEST]), _shared_end(highs[-FEWEST:])
+    return float(ends[0]), float(ends[1])
+
+
+def _shared_end(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the first axis; where all are equal, their value to the last bit."""
+    return np.where(values.min(0) == values.max(0), values[0], (values / len(values)).sum(0))
+
+
+def rounded_outward(low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return ends on a grid of an eighth to a quarter of the range; a range of nothing stays."""
+    low, high, most = np.asarray(low, np.float64), np.asarray(high, np.float64), np.finfo(np.float64)
+    quarter = high / 4 - low / 4
+    step = np.maximum(np.exp2(np.ceil(np.log2(np.where(quarter > 0, quarter, 1.0))) - 1), most.tiny)
+    with np.errstate(over="ignore"):
+        ends = np.floor(low / step) * step, np.ceil(high / step) * step
+    floor, ceiling = (np.where(quarter > 0, np.clip(end, most.min, most.max), low) for end in ends)
+    return floor, ceiling
 
 
 def warn_of_range(
@@ -179,7 +212,8 @@ class ImageScale:
 class TableCodec:
     """Columns to zero mean and unit variance, padded with zero columns, and back.
 
-    `levels[j]` holds the distinct values of a column that has two, or few integers; None elsewhere.
+    `levels[j]` holds the distinct values of a column that has two, or few integers; None elsewhere. Values of
+    fewer than `FEWEST` rows are no levels, but for codes such as 0, 1, 2.
     """
 
     mean: np.ndarray
@@ -201,10 +235,10 @@ class TableCodec:
         n_parts = max(1, min(rows.shape[1] // 2, rows.size // CHUNK_VALUES))  # at least two columns each: the same sums
         parts = [_table_statistics(part) for part in np.array_split(rows, n_parts, axis=1)]
         mean, scale, low, high, whole = (np.concatenate(each) for each in zip(*parts, strict=True))
-        distinct = [np.unique(column.astype(np.float64)) for column in rows.T]
-        levels = tuple(
-            d if len(d) <= 2 or (w and len(d) <= FEW_LEVELS) else None for d, w in zip(distinct, whole, strict=True)
-        )
+        levels = tuple(_levels(column.astype(np.float64), bool(w)) for column, w in zip(rows.T, whole, strict=True))
+        for j, known in enumerate(levels):
+            if known is not None:
+                low[j], high[j] = known[0], known[-1]
         return cls(mean, scale, low, high, whole, levels)
 
     @property
@@ -237,14 +271,39 @@ class TableCodec:
 
 
 def _table_statistics(rows: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Mean, standard deviation (1 for a constant), smallest and largest value, and whether all are whole, by column."""
+    """Mean, standard deviation (1 for a constant), ends of the range, and whether all are whole, by column."""
     rows = np.asarray(rows, dtype=np.float64)
     low, high = rows.min(0), rows.max(0)
     largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
     relative = rows / largest
     scale = relative.std(0) * largest
     mean = relative.mean(0) * largest
-    return mean, np.where(scale > 1e-12 * largest, scale, 1.0), low, high, (rows == np.rint(rows)).all(0)
+    whole = (rows == np.rint(rows)).all(0)
+    scale = np.where(scale > 1e-12 * largest, scale, 1.0)
+    if len(rows) < FEWEST:  # of so few even means and spreads tell
+        scale = np.exp2(np.floor(np.log2(scale)))
+        mean = np.trunc(mean / scale / 2) * 2 * scale
+    return mean, scale, *_ends_of_columns(rows, whole), whole
+
+
+def _ends_of_columns(rows: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of the `FEWEST` lowest and highest values of each column; of few rows, rounded outward."""
+    if len(rows) < 2 * FEWEST:
+        return rounded_outward(rows.min(0), rows.max(0))
+    ordered = np.partition(rows, (FEWEST - 1, len(rows) - FEWEST), axis=0)
+    low, high = (_shared_end(part) for part in (ordered[:FEWEST], ordered[-FEWEST:]))
+    return np.where(whole, np.rint(low), low), np.where(whole, np.rint(high), high)
+
+
+def _levels(column: np.ndarray, whole: bool) -> np.ndarray | None:
+    """Return the values that a column keeps to: codes (0 or 1 and what follows), or those of `FEWEST` rows, if any."""
+    values, counts = np.unique(column, return_counts=True)
+    if len(values) > (FEW_LEVELS if whole else 2):
+        return None
+    if len(values) == 1 or (whole and values[0] in (0, 1) and values[-1] - values[0] < len(values)):
+        return values
+    shared = values[counts >= FEWEST]
+    return shared if len(shared) > 1 else None
 
 
 def nearest(levels: np.ndarray, values: np.ndarray) -> np.ndarray:

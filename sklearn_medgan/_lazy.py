@@ -95,7 +95,7 @@ class LazyImages:
         if np.ndim(key) == 0:
             return self._read(self._in_source(np.array([key])))[0]
         some = copy.copy(self)
-        some.__dict__.pop("limits", None)
+        some.__dict__.pop("extremes", None)
         some._places = self._in_source(np.asarray(key, None if len(key) else int))
         some._n = len(some._places)
         return some
@@ -139,13 +139,17 @@ class LazyImages:
             yield self[start : start + step]
 
     @functools.cached_property
-    def limits(self) -> tuple[np.ndarray, np.ndarray]:
-        """Smallest and largest value of each channel; read once."""
+    def extremes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest value of each channel of each image, (n, channels); read once."""
         n_channels = (*self._source.shape, 1)[3]
-        blocks = (block.reshape(-1, n_channels).T for block in self.blocks())
-        found = [([line.min() for line in block], [line.max() for line in block]) for block in blocks]
-        lows, highs = zip(*found, strict=True)
-        return np.min(lows, axis=0), np.max(highs, axis=0)
+        blocks = (block.reshape(len(block), -1, n_channels) for block in self.blocks())
+        lows, highs = zip(*[(block.min(1), block.max(1)) for block in blocks], strict=True)
+        return np.concatenate(lows), np.concatenate(highs)
+
+    @property
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest value of each channel."""
+        return self.extremes[0].min(0), self.extremes[1].max(0)
 
     def min(self) -> Any:
         """Return the smallest value."""

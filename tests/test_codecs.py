@@ -20,7 +20,7 @@ def test_a_channel_with_one_value_keeps_it():
 
 def test_encoding_takes_no_float64_copy_of_all_rows():
     images = np.zeros((3000, 32, 32), np.uint8)
-    images[0, 0, 0] = 255
+    images[range(5), 0, range(5)] = 255  # one image alone makes no end of the range
     codec = ImageCodec.learn([images], (32, 32, 1))
     tracemalloc.start()
     encoded = codec.encode(images)
@@ -109,3 +109,65 @@ def test_noise_is_no_other_unit_where_it_is_expected():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_range(noisy, 0, 1, "GANEnhancer", outside=1.0)
+
+
+# ------------------------------------------------------------------------------------------- ends that tell of nobody
+
+
+def test_an_end_of_images_is_the_mean_of_five():
+    images = np.full((8, 8, 8, 1), 100.0)
+    images[:7, 0, 0, 0] = [9, 8, 7, 6, 5, 4, 3]
+    codec = ImageCodec.learn([images[:3], images[3:]], (8, 8, 1))
+    assert (codec.low, codec.high) == (np.mean([3, 4, 5, 6, 7]), 100.0)
+
+
+def test_an_end_that_five_images_share_is_exact():
+    images = np.random.RandomState(0).uniform(0.1, 0.9, (9, 8, 8, 1))
+    images[:5, 0, 0, 0] = 0.0
+    images[4:, 1, 1, 0] = 0.7 + 0.25
+    codec = ImageCodec.learn([images], (8, 8, 1))
+    assert (codec.low, codec.high) == (0.0, 0.7 + 0.25)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e305])
+def test_the_ends_of_few_images_are_rounded_outward(scale):
+    images = scale * np.random.RandomState(0).uniform(11, 89, (4, 8, 8, 1))
+    codec = ImageCodec.learn([images], (8, 8, 1))
+    span = images.max() - images.min()
+    assert images.min() - span / 4 <= codec.low < images.min()
+    assert images.max() < codec.high <= images.max() + span / 4
+    assert codec.low >= 0  # no sign that the values do not have
+
+
+def test_an_end_of_a_column_is_the_mean_of_five_rows_or_rounded_of_few():
+    rows = np.random.RandomState(0).normal(size=(40, 5))
+    rows[7] = [9.25, 8.5, 7.75, 6.5, 5.5]
+    codec = TableCodec.learn(rows)
+    np.testing.assert_allclose(codec.high, np.sort(rows, axis=0)[-5:].mean(0))
+    assert not np.isin(rows, [codec.low, codec.high]).any()
+    pair = TableCodec.learn(rows[:2])
+    assert not np.isclose(pair.mean, rows[:2].mean(0), atol=1e-3).any()
+    assert (np.abs(pair.encode(rows[:2])) <= 2 + 2).all()
+    few = TableCodec.learn(rows[:9])
+    assert (few.low < rows[:9].min(0)).all()
+    assert (few.high > rows[:9].max(0)).all()
+    assert not np.isin(rows, [few.low, few.high]).any()
+
+
+def test_levels_are_codes_or_what_five_rows_have():
+    n = 30
+    columns = {
+        "codes, one rare": np.r_[np.zeros(27), 1, 2, 2],
+        "shared": np.repeat([10, 20, 35], 10),
+        "one rare": np.r_[np.repeat([10, 20], 14), 77, 77],
+        "people's own": np.r_[np.repeat(41, 27), 52, 63, 74],
+        "two, one rare": np.r_[np.full(28, 0.5), 2.5, 2.5],
+        "constant": np.full(n, 3.25),
+    }
+    codec = TableCodec.learn(np.column_stack(list(columns.values())))
+    expected = [[0, 1, 2], [10, 20, 35], [10, 20], None, None, [3.25]]
+    assert [None if found is None else found.tolist() for found in codec.levels] == expected
+    drawn = codec.decode(np.random.RandomState(0).normal(size=(50, 16)).astype(np.float32) * 3)
+    assert set(drawn[:, 0]) <= {0, 1, 2}
+    assert set(drawn[:, 2]) == {10, 20}
+    assert not {52, 63, 74}.intersection(codec.high)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._codecs import ends_of_images
 from ._tone import ToneCurve
 
 LEVELS = np.concatenate([[0, 0.002, 0.005, 0.01], np.linspace(0.02, 0.98, 49), [0.99, 0.995, 0.998, 1]])
@@ -62,7 +63,7 @@ class SiteShift:
     Levels `good` of good images become `poor` ones, both (57, channels), then multiplied by the exponential of a sum of
     cosines with coefficients `shading` (5, channels). `blur` is the variance of a Gaussian in square pixels, negative
     where poor images are sharper. `noise` (white, correlated, extent) is its spectrum at a relative deviation of 1;
-    `deviation` (8,) is that at `brightness`. `limits` are the lowest and the highest value of poor images.
+    `deviation` (8,) is that at `brightness`. `limits` are the ends of the range of poor images.
     """
 
     good: np.ndarray
@@ -84,7 +85,10 @@ class SiteShift:
         """Return the shift from good to poor images, each (n, height, width, channels) in fractions of the scale."""
         side = int(np.clip(min(*poor.shape[1:3], *good.shape[1:3]) // BLOCKS, 1, FINEST))
         points = np.quantile(good, LEVELS, (0, 1, 2))
-        limits = float(poor.min()), float(poor.max())
+        for channel, ends in enumerate(points.T):  # the outermost are those of several images
+            low, high = ends_of_images([good[..., channel : channel + 1]])
+            ends[[0, -1]] = min(low, ends[1]), max(high, ends[-2])
+        limits = ends_of_images([poor])
         shift = cls(points, points, np.zeros((5, 1)), limits, 0.0, Noise(0.0, 0.0, 1.0), np.zeros(1), np.ones(1))
         blur, blocks = 0.0, _blocks(poor, side)
         for _ in range(AGAIN):

@@ -103,6 +103,8 @@ def test_flat_images_come_back_from_encoding(X):
 
 @given(strategies.tables)
 def test_tables_come_back_from_encoding(X):
+    """Where five rows share a value: the ends and levels of fewer are not kept."""
+    X = np.repeat(X, 5, axis=0)
     encoded, back = there_and_back(X)
     assert np.isfinite(encoded).all()
     assert_restored(back, X)
@@ -110,7 +112,8 @@ def test_tables_come_back_from_encoding(X):
 
 @given(strategies.tables, strategies.seeds)
 def test_decoded_tables_stay_in_range_and_on_levels(X, seed):
-    """Whatever a generator makes up."""
+    """Whatever a generator makes up, where five rows share a value."""
+    X = np.repeat(X, 5, axis=0)
     rows, form = check_rows(GANAugmenter(), X, reset=True)
     codec = learn_codec([rows], form)
     made_up = np.random.RandomState(seed).standard_cauchy((9, *codec.network_shape)).astype(np.float32)
@@ -131,8 +134,10 @@ def test_decoded_images_stay_in_range(X, seed):
     made_up = np.random.RandomState(seed).uniform(-1.5, 1.5, (3, *codec.network_shape)).astype(np.float32)
     new = form.restore(codec.decode(made_up))
     assert (new.shape, new.dtype) == ((3, *X.shape[1:]), X.dtype)
-    assert new.min() >= X.min()
-    assert new.max() <= X.max()
+    few = len({image.tobytes() for image in X}) < 5  # whose range is rounded outward
+    slack = few * (float(X.max()) / 4 - float(X.min()) / 4 + 1e-6 * float(np.abs(X.astype(float)).max()))
+    assert new.min() >= float(X.min()) - slack
+    assert new.max() <= float(X.max()) + slack
 
 
 @given(
@@ -198,6 +203,7 @@ def test_sample_draws_as_many_rows_as_asked_for(fitted, n_samples, seed):
     assert set(y_new) <= {0, 1, 2}
 
 
+@pytest.mark.filterwarnings("ignore:Rows that were added start")
 @by_kind
 @given(strategies.seeds, st.lists(st.sampled_from("abc"), min_size=N - 3, max_size=N - 3))
 def test_fit_resample_keeps_the_rows_first_and_touches_none(kind, seed, labels):
