@@ -105,6 +105,18 @@ class EncodedRows:
         return found
 
 
+def identities(rows: np.ndarray) -> list[int]:
+    """Return a number for each row, which only equal rows share."""
+    return [hash(row.tobytes()) for row in rows]
+
+
+def reduced(images: np.ndarray) -> np.ndarray:
+    """Return images (n, height, width[, channels]) flat, float32, averaged down to at most `LONGEST` pixels a side."""
+    images = np.asarray(images, np.float32)
+    stack = images if images.ndim == 4 else images[..., None]
+    return resized(stack, canvas_shape(stack.shape[1:], LONGEST)).reshape(len(images), -1)
+
+
 def canvas_shape(shape: tuple[int, ...], longest: int) -> tuple[int, ...]:
     """Return `(height, width, channels)` with no side above `longest`.
 

@@ -108,6 +108,9 @@ def learn_detail(images: Rows, canvas_shape: Shape, rng: np.random.RandomState) 
     if not pyramid.ratios:
         return {}
     chosen = [first, *(np.asarray(images[i], np.float32) for i in order[1:n])]
+    chosen = list({image.tobytes(): image for image in chosen}.values())  # copies are one image
+    if len(chosen) < FEWEST_IMAGES:
+        return {}
     colours = _colours(chosen)
     levels = list(zip(*[pyramid.levels(image @ colours) for image in chosen], strict=True))
     drawn, steps = levels[0][:N_TRIALS], []

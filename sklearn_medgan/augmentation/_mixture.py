@@ -134,7 +134,8 @@ class Mixture:
         centres = np.stack([rows[clusters == k].mean(0) for k in range(len(counts))])
         of_cluster = codes[np.unique(clusters, return_index=True)[1]]
         axes, floor = _noise(rows - centres[clusters], len(rows) / max(1, len(rows) - len(counts)))
-        few = counts < FEWEST  # the centre of so few would tell of one of them
+        distinct = np.array([len(np.unique(rows[clusters == k], axis=0)) for k in range(len(counts))])
+        few = distinct < FEWEST  # the centre of so few would tell of one of them
         centres[few] += _draw(axes, floor, int(few.sum()), rng)
         n_classes = int(codes.max()) + 1
         weights, offset = np.zeros((rows.shape[1], n_classes)), np.zeros(n_classes)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ._canvas import EncodedRows
+from ._canvas import EncodedRows, identities
 from ._patches import CHUNK, SIDE, even_contrast, load_dictionary, standardised
 
 SIZE = 6
@@ -53,25 +53,29 @@ def learn_patches(
     """
     chosen = rng.permutation(len(images))[:N_IMAGES]
     n = min(N_LOOKED_AT, N_OF_AN_IMAGE * len(chosen))
-    channels, n_channels = _channels(images, chosen), images.shape[3]
+    (channels, distinct), n_channels = _channels(images, chosen), images.shape[3]
     patches, sources = draw_patches(channels, SIZE, n, rng)
     patches = even_contrast(patches.astype(np.float64))
     mean, whitening = learn_whitening(patches)
     white = ((patches - mean) @ whitening).astype(np.float32)
-    typical = shared_means(white, sources // n_channels, min(n_patches, n // FEWEST_ALIKE), rng)
+    typical = shared_means(white, distinct[sources // n_channels], min(n_patches, n // FEWEST_ALIKE), rng)
     if not len(typical):
         return None
     found = {"mean": mean, "whitening": whitening, "patches": typical}
     return {"sides": np.array(SIDES), **{name: array.astype(np.float16) for name, array in found.items()}}
 
 
-def _channels(images: np.ndarray | EncodedRows, chosen: np.ndarray) -> np.ndarray:
-    """Return every channel of the chosen images as `standardised` makes it, one image after the other."""
-    parts = []
+def _channels(images: np.ndarray | EncodedRows, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return every channel of the chosen images as `standardised` makes it, one after the other; and each one's number.
+
+    Copies of an image have the same number.
+    """
+    parts, numbers = [], list[int]()
     for start in range(0, len(chosen), CHUNK):
         some = images[chosen[start : start + CHUNK]].transpose(0, 3, 1, 2)
+        numbers += identities(some)
         parts.append(standardised(some.reshape(-1, *some.shape[2:])))
-    return np.concatenate(parts)
+    return np.concatenate(parts), np.unique(numbers, return_inverse=True)[1]
 
 
 def draw_patches(images: np.ndarray, size: int, n: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +95,7 @@ def learn_whitening(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def shared_means(white: np.ndarray, images: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
     """Return at most `n` means of alike patches, each of at least `FEWEST_PATCHES` from `FEWEST_IMAGES` images.
 
-    `images` says which image a patch is of.
+    `images` says which image a patch is of; copies are one image.
     """
     from sklearn.cluster import MiniBatchKMeans
 

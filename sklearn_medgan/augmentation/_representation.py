@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from .._base import warn_caller
-from ._canvas import Canvas, Views, chunks
+from ._canvas import Canvas, Views, chunks, identities
 from ._class_scores import ClassScores
 from ._patches import PatchDictionary, load_dictionary
 from ._trunk_columns import Network, TrunkColumns
@@ -27,6 +27,9 @@ from ._trunk_columns import Network, TrunkColumns
 PIXELS, MAPS, PATCHES = 0.3, 0.6, 0.6
 MOST_ROWS = 5_000  # with a label, and without, that are learned from: bounds time and memory
 FEW_ROWS = 48  # that columns are learned from after Ctrl-C
+# Steps of what is kept of columns, over the number of rows: in spreads (twice as large below FEW_MEMBERS rows), and in
+# logarithms. Larger ones would tell less of members, and widen a radial kernel more (docs/research_log.md).
+STEP_OF_MEAN, STEP_OF_SPREAD, FEW_MEMBERS = 100, 60, 50
 COLUMNS_AT_ONCE = 256  # whose spread is taken at a time: bounds the float64 copy that it needs
 
 
@@ -188,10 +191,12 @@ class Representation:
         chosen = [evenly(len(rows), MOST_ROWS) for rows in parts]
         scored = score_weight > 0 and labels.shape[1] > 1 and len(parts) > 1
         seen: list[list[Moments]] = [[] for _ in kinds]
-        kept = []
+        kept, distinct = [], set[int]()
         for rows, places in zip(parts, chosen, strict=True):
             for start, stop in chunks(len(places), math.prod(rows.shape[1:])):
-                views = canvas.views(rows[places[start:stop]])
+                some = np.asarray(rows[places[start:stop]])
+                distinct.update(identities(some))
+                views = canvas.views(some)
                 found = [kind.transform(views) for kind in kinds]
                 for so_far, blocks in zip(seen, found, strict=True):
                     so_far += [Moments(block.shape[1]) for block in blocks[len(so_far) :]]
@@ -200,7 +205,7 @@ class Representation:
                 if scored:
                     kept.append(found)
         moments = [
-            [moment.scaled(weight, len(so_far)) for moment in so_far]
+            [moment.scaled(weight, len(so_far), len(distinct)) for moment in so_far]
             for so_far, weight in zip(seen, weights_of(kinds), strict=True)
         ]
         if not scored:
@@ -312,12 +317,25 @@ class Moments:
             self.squares[part] += np.square(step) * (n * n_before / self.n)
             self.mean[part] += step * (n / self.n)
 
-    def scaled(self, total: float, n_beside: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return location and weight; `n_beside` blocks have the square of `total` as variance together."""
+    def scaled(self, total: float, n_beside: int, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return location and weight; `n_beside` blocks have the square of `total` as variance together.
+
+        Means and spreads of few rows in many columns tell who was among them (Homer et al. 2008,
+        doi 10.1371/journal.pgen.1000167). So they are rounded, in steps that shrink with the number of distinct rows:
+        locations shift no distance, and the weights of a block are scaled to its total.
+        """
         spread = np.sqrt(self.squares / self.n)
-        spread[spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)] = np.inf  # a constant column carries nothing
-        weight = total / (spread * np.sqrt(n_beside * len(spread)))
-        return self.mean.astype(np.float32), weight.astype(np.float32)
+        constant = spread < 1e-6 * max(spread.max(initial=0.0), 1e-30)  # which carries nothing
+        usual = np.sqrt(np.mean(np.square(spread), where=~constant)) if not constant.all() else 1.0
+        steps = np.log(np.where(constant, usual, spread) / usual) * (n_rows / STEP_OF_SPREAD)
+        rounded = usual * np.exp(np.rint(steps) * (STEP_OF_SPREAD / n_rows))
+        weight = np.where(constant, 0.0, 1.0 / rounded)
+        size = np.sqrt(np.sum(np.square(weight * spread))) or 1.0  # of the block, before it is scaled
+        step = rounded * (STEP_OF_MEAN / n_rows) * (2 if n_rows < FEW_MEMBERS else 1)
+        location = np.where(constant, self.mean, np.rint(self.mean / step) * step)
+        varying = len(spread) - np.count_nonzero(constant)
+        weight *= total * np.sqrt(varying / len(spread)) / (np.sqrt(n_beside) * size)
+        return location.astype(np.float32), weight.astype(np.float32)
 
 
 def joined(found: Sequence[list[np.ndarray]], moments: Sequence[list[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray:

@@ -121,7 +121,8 @@ def test_too_few_images_to_share_anything_give_no_columns():
 
 @pytest.mark.parametrize("value", [0.0, 0.3])
 def test_constant_images_are_taken(value):
-    arrays = learn_patches(np.full((9, 16, 16, 1), value, np.float32), 10, np.random.RandomState(0))
+    images = np.broadcast_to(value + np.arange(9, dtype=np.float32)[:, None, None, None] / 100, (9, 16, 16, 1))
+    arrays = learn_patches(images, 10, np.random.RandomState(0))
     for block in PatchDictionary(arrays).blocks(np.full((1, 16, 16, 1), value, np.float32)):
         assert np.isfinite(block).all()
 
