@@ -43,9 +43,9 @@ class GANAugmenter(Sampler, NetworkEstimator):
         by the root of its values (its dense layers, for a table), which patches an image holds, and the maps of
         `backbone`; "pixels": the flattened input as it came, for which `fit` learns no columns; "both": pixels (at
         `gan_size`) and features; "auto": "features" beside a `backbone`, where pixels gain nothing, else "both".
-        Columns are standardised on the training rows, and scaled so that each of these kinds has the same weight in a
-        distance; so have the blocks of a kind. Beside a `backbone`, of weight 1, pixels have 0.3, maps and patches 0.6,
-        and a last column is constant: an SVC takes it for spread and widens its kernel.
+        Columns are standardised on the training rows, of few roughly, and scaled so that each of these kinds has the
+        same weight in a distance; so have the blocks of a kind. Beside a `backbone`, of weight 1, pixels have 0.3, maps
+        and patches 0.6, and a last column is constant: an SVC takes it for spread and widens its kernel.
     backbone : "auto", None, str or keras.Model, default="auto"
         A frozen pretrained network, the means of whose maps are columns of images. "auto": EfficientNet-Lite0, trained
         on ImageNet, which is installed with this package; a string is the name of a network of `keras.applications`,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._allocation import synthetic_counts
+from .._base import caller_depth, warn_caller
 from .._containers import Form, as_rows, join_labels, join_rows
 from .._parameters import check_whole
 from .._sklearn_compat import _safe_indexing
@@ -20,12 +22,19 @@ from ._configuration import AUTO, resolve_resampling
 from ._enlargement import enlarge
 from ._labels import check_labels, codes_of, n_label_columns
 from ._mixture import Mixture
+from ._near_copies import ROUNDS, RealRows, told
 from ._patch_learning import PatchSource
 from ._resampling import resized
 
 NEARNESS = 0.5  # share of the difference between two samples that a real row is changed by (docs/research_log.md)
 INHERITED = 0.5  # strength of `augment` on rows for a classifier, of that in training
 VALUES_AT_ONCE = 1 << 24  # of rows that are made at a time
+
+DIRECTLY = 2  # depth of a caller of `fit_resample` that is not of this package
+STARTED_FROM_REAL = (
+    "Rows that were added start from real ones of their class (resampling) and show whose they are: they are for your "
+    "classifier. To hand rows on, set resampling='sample'."
+)
 
 RandomState = int | np.random.RandomState | None
 Encoded = Callable[[np.ndarray], np.ndarray]  # real rows, by their positions, as the networks take them
@@ -57,9 +66,15 @@ class Sampler:
     fit: Any
 
     def sample(
-        self, n_samples: int = 1, *, y: Any = None, random_state: RandomState = None
+        self,
+        n_samples: int = 1,
+        *,
+        y: Any = None,
+        X: ArrayLike | None = None,
+        min_distance: float = 0.5,
+        random_state: RandomState = None,
     ) -> tuple[Any, np.ndarray | None]:
-        """Draw synthetic rows.
+        """Draw synthetic rows; where they are to be handed on, none near those of `X`.
 
         Parameters
         ----------
@@ -67,6 +82,12 @@ class Sampler:
             Number of rows; with an array `y`, its length counts.
         y : label or array-like of labels, default=None
             Class of every row, or of each row. Default: drawn from the class balance of the training rows.
+        X : array-like, default=None
+            Real rows of which no near-copy is to be drawn: those of `fit`, which a fitted model does not hold.
+        min_distance : float, default=0.5
+            How far from each row of `X` samples stay, by the median distance of its rows to their nearest other one:
+            images by their values at `gan_size`, the columns of a table standardised. Nearer ones are drawn again, up
+            to ten times; those that stay near are left out. 0: nothing is compared.
         random_state : int, RandomState instance or None, default=None
             With None, a repeated call draws anew (reproducibly, if `fit` had a `random_state`).
 
@@ -77,10 +98,16 @@ class Sampler:
         y_new : ndarray of shape (n,) or None
             Labels; None after an unlabelled fit.
 
+        Warns
+        -----
+        UserWarning
+            Where samples came near rows of `X`: how many, and how many are left out.
+
         Raises
         ------
         ValueError
-            For labels not seen at `fit`, and where the generator was not trained (``adversarial_weight=0``).
+            For labels not seen at `fit`, rows `X` that differ from those of `fit`, and where the generator was not
+            trained (``adversarial_weight=0``).
 
         Examples
         --------
@@ -96,7 +123,33 @@ class Sampler:
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         codes = self._sample_codes(n_samples, y, rng)
         drawn = self._draw(self._one_hot(codes), rng)
+        if X is not None and check_share(min_distance):
+            drawn, codes = self._apart(drawn, codes, X, min_distance, rng)
         return self._restored(len(codes), lambda part: self._enlarged(drawn[part], rng)), self._labels_of(codes)
+
+    def _apart(
+        self, drawn: np.ndarray, codes: np.ndarray, X: ArrayLike, min_distance: float, rng: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return samples with their classes, near-copies of rows of X drawn again or left out."""
+        rows = check_rows(self, as_rows(X), image_shape=self.image_shape, reset=False)[0]
+        real = RealRows.of(self._canvas.draw([rows])[:], min_distance)
+        near = real.near(self._seen(drawn))
+        n_near = int(near.sum())
+        for _ in range(ROUNDS):
+            again = np.flatnonzero(near)
+            if not len(again):
+                break
+            drawn[again] = self._draw(self._one_hot(codes[again]), rng)
+            near[again] = real.near(self._seen(drawn[again]))
+        if n_near:
+            warn_caller(told(len(codes), n_near, int(near.sum()), min_distance), UserWarning)
+        return drawn[~near], codes[~near]
+
+    def _seen(self, drawn: np.ndarray) -> np.ndarray:
+        """Return samples on the canvas as whoever gets them sees them: in the range, and on a table's levels."""
+        if not self._canvas.is_whole:
+            return np.clip(drawn, -1.0, 1.0)
+        return self._canvas.codec.encode(self._canvas.codec.decode(drawn))
 
     def resample(
         self, X: ArrayLike, y: ArrayLike, *, labels: Any, random_state: RandomState = None
@@ -204,6 +257,11 @@ class Sampler:
         y_res : labels in the form of y
             Their labels.
 
+        Warns
+        -----
+        UserWarning
+            Where rows start from real ones (`resampling`), and no pipeline of this package asked for them.
+
         Raises
         ------
         ValueError, TypeError
@@ -218,6 +276,8 @@ class Sampler:
         if not len(wanted):
             return X, y
         X_new, y_new = self.resample(X, y, labels=wanted, random_state=self._resampling_seed)
+        if resolve_resampling(self.resampling, self._form.kind == "table") != "sample" and caller_depth() == DIRECTLY:
+            warn_caller(STARTED_FROM_REAL, UserWarning)
         return join_rows(X, X_new), join_labels(y, np.asarray(y_new))
 
     def _check_parts(self) -> None:
@@ -282,6 +342,13 @@ class Sampler:
     def _generate(self, noise: np.ndarray, labels: np.ndarray) -> np.ndarray:
         player = self._state.generator
         return self._program().generate(player.ema, player.buffers, np.concatenate([noise, labels], axis=1))
+
+
+def check_share(min_distance: float) -> bool:
+    """Return whether there is a distance to keep; ValueError where it is none."""
+    if not isinstance(min_distance, Real) or not 0 <= float(min_distance) < np.inf:
+        raise ValueError(f"min_distance must be a number of at least 0; got {min_distance!r}. 0.5 is usual.")
+    return float(min_distance) > 0
 
 
 def moved(encoded: np.ndarray, augment: tuple[str, ...], rng: np.random.RandomState) -> np.ndarray:

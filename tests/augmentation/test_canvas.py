@@ -67,6 +67,7 @@ def test_drawing_takes_the_memory_of_the_canvas_whatever_the_size_of_the_images(
     assert peak - drawn.nbytes < 0.5 * whole  # some rows at a time: 48 of 300, as float64 and as float32
 
 
+@pytest.mark.filterwarnings("ignore:Rows that were added start")
 def test_networks_work_on_the_canvas_and_rows_come_at_their_own_size(images, model):
     assert model.generator_.output_shape == (None, 32, 27, 1)
     drawn, labels = model.sample(5, random_state=0)

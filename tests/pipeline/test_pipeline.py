@@ -514,6 +514,7 @@ def images():
     return rng.integers(0, 255, (30, 8, 8), dtype=np.uint8), np.repeat([0, 1], [20, 10])
 
 
+@pytest.mark.filterwarnings("ignore:Rows that were added start")
 def test_gan_rows_train_the_classifier_of_images(images):
     X, y = images
     pipe = Pipeline([("aug", tiny()), ("clf", Recorder())]).fit(X, y)
