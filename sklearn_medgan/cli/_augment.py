@@ -31,10 +31,10 @@ from ._inputs import (
     write_npz,
 )
 from ._labelled import MARK, TRAINING, Real, load_training, rows_to_draw
+from ._privacy import few_of, told_of_privacy
 from ._session import Session, reading
 from ._staging import Staging
 
-UNMEASURED = "How close synthetic images come to real ones was not measured."
 # Parameters that are told apart, or do not count in a sample.
 UNTOLD = ("verbose", "random_state", "ratio", "backbone", "checkpoint_dir")
 DISCLAIMER = (
@@ -69,15 +69,16 @@ def run(options: Namespace, session: Session) -> int:
         check_model(options.model, known, real)
     output = plan(options, real, wanted)
     check_outputs(options, output, session.staging)
-    drawn = Drawn(real.X[:0], {})
+    drawn = Drawn(real.X[:0], wanted[:0], {})
     if len(wanted):
         session.write(f"To draw: {real.counted(wanted)}.")
         drawn = make(options, real, wanted, session)
     else:
         session.show(nothing_to_add(options, real))
     output.write(drawn, session.staging)
-    told = f", {len(output.kept.X)} original and {len(wanted)} synthetic images in {options.out}"
-    session.found.update(out=options.out, original=len(output.kept.X), synthetic=Counter(map(real.name_of, wanted)))
+    told = f", {len(output.kept.X)} original and {len(drawn.X)} synthetic images in {options.out}"
+    drawn_of = Counter(map(real.name_of, drawn.codes))
+    session.found.update(out=options.out, original=len(output.kept.X), synthetic=drawn_of)
     session.finish(told, DISCLAIMER, f"medgan benchmark --data {shlex.quote(options.source)} --arms rows")
     return 0
 
@@ -96,9 +97,10 @@ def nothing_to_add(options: Namespace, real: Real) -> str:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Synthetic images in the form of the real ones, and where they are from."""
+    """Synthetic images in the form of the real ones, class by class, and where they are from."""
 
     X: np.ndarray
+    codes: np.ndarray
     origin: dict
 
 
@@ -132,9 +134,13 @@ class FolderOutput:
             path = path.relative_to(path.parts[0])
         return self.out / (path if path.parts[0] == label else Path(label) / path)
 
-    def synthetic(self) -> list[Path]:
-        """Return where each synthetic image goes."""
-        return [self._place(code, f"{MARK}_{i:05d}") for i, code in enumerate(self.wanted.tolist())]
+    def synthetic(self, drawn: np.ndarray | None = None) -> list[Path]:
+        """Return where each synthetic image goes, of the classes drawn or else of all that are wanted."""
+        places = [self._place(code, f"{MARK}_{i:05d}") for i, code in enumerate(self.wanted.tolist())]
+        if drawn is None or len(drawn) == len(places):
+            return places
+        firsts = [np.flatnonzero(self.wanted == code)[: np.sum(drawn == code)] for code in np.unique(drawn)]
+        return [places[i] for i in np.concatenate([*firsts, np.zeros(0, int)])]
 
     def _place(self, code: int, stem: str) -> Path:
         return self.out / self.kept.name_of(code).zfill(self.n_digits) / f"{stem}{self.suffix}"
@@ -154,20 +160,20 @@ class FolderOutput:
                 write_stack(staging.path(path), self.kept.X[rows])
             else:
                 shutil.copyfile(file, staging.path(path))
-        for path, image in zip(self.synthetic(), drawn.X, strict=True):
+        for path, image in zip(self.synthetic(drawn.codes), drawn.X, strict=True):
             write_stack(staging.path(path), image[None])
-        self._write_manifest(drawn.origin, staging.path(self.out / MANIFEST))
+        self._write_manifest(drawn, staging.path(self.out / MANIFEST))
 
-    def _write_manifest(self, origin: dict, path: Path) -> None:
+    def _write_manifest(self, drawn: Drawn, path: Path) -> None:
         groups = {} if self.kept.groups is None else {"group": self.kept.groups.tolist()}
-        told = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in origin.items()}
+        told = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in drawn.origin.items()}
         with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:  # names of any bytes
             table = csv.DictWriter(file, ["file", "class", *groups, MARK, *told], restval="")
             table.writeheader()
             for i, name in enumerate(self.originals()):
                 row = {key: values[i] for key, values in groups.items()}
                 table.writerow({**self._identity(name), **row, MARK: "false"})
-            for name in self.synthetic():
+            for name in self.synthetic(drawn.codes):
                 table.writerow({**self._identity(name), MARK: "true", **told})
 
     def _identity(self, path: Path) -> dict[str, str]:
@@ -190,10 +196,10 @@ class ArchiveOutput:
         """Write the archive to the staging."""
         if not self.outputs():
             return
-        n_kept, n_drawn = len(self.kept.X), len(self.wanted)
+        n_kept, n_drawn = len(self.kept.X), len(drawn.X)
         arrays = {
             "X": np.concatenate([self.kept.X, drawn.X]),
-            "y": np.concatenate([self.kept.codes, self.wanted]),
+            "y": np.concatenate([self.kept.codes, drawn.codes]),
             MARK: np.repeat([False, True], [n_kept, n_drawn]),
             "group": None if self.kept.groups is None else groups_with_new(self.kept.groups, n_drawn),
             "split": np.full(n_kept + n_drawn, TRAINING),
@@ -282,7 +288,8 @@ def make(options: Namespace, real: Real, wanted: np.ndarray, session: Session) -
         with reading(options.model):
             augmenter = load(options.model)
     drawn = draw(augmenter, real, wanted, options)
-    session.show(resemblance(real.X, drawn.X))
+    session.found["privacy"] = told_of_privacy(real, drawn.X, len(wanted), options)
+    session.show("\n".join(session.found["privacy"]))
     if options.save is not None:
         session.keep(augmenter, Path(options.save))
     return drawn
@@ -321,19 +328,22 @@ def check_model(path: str, summary: dict[str, Any], real: Real) -> None:
 
 
 def draw(augmenter: Any, real: Real, wanted: np.ndarray, options: Namespace) -> Drawn:
-    """Return synthetic images of the classes wanted, in the form of the real ones."""
+    """Return synthetic images of the classes wanted, in the form of the real ones, without near-copies of these."""
     stream = np.random.RandomState([options.seed, 1])  # apart from that of the training
-    X, _ = augmenter.sample(len(wanted), y=real.labels(wanted, augmenter.classes_), random_state=stream)
-    X = np.asarray(X)
+    labels = real.labels(wanted, augmenter.classes_)
+    code_of = dict(zip(labels.tolist(), wanted.tolist(), strict=True))
+    apart = {"X": real.X, "min_distance": options.min_distance}
+    X, y = augmenter.sample(len(wanted), y=labels, random_state=stream, **apart)
+    X, codes = np.asarray(X), np.array([code_of[label] for label in np.asarray(y).tolist()], wanted.dtype)
     if X.dtype != real.X.dtype:
         raise ValueError(
             f"--model {options.model} draws {X.dtype}; the images of {real.source} are {real.X.dtype}. Convert them, "
             "or fit on them."
         )
-    return Drawn(X.reshape(len(X), *real.X.shape[1:]), origin_of(augmenter, options))
+    return Drawn(X.reshape(len(X), *real.X.shape[1:]), codes, origin_of(augmenter, real, options))
 
 
-def origin_of(augmenter: Any, options: Namespace) -> dict[str, Any]:
+def origin_of(augmenter: Any, real: Real, options: Namespace) -> dict[str, Any]:
     """Return what the manifest says of synthetic images; parameters are those that are not at their defaults."""
     changed = {k: v for k, v in changed_parameters(augmenter).items() if k not in UNTOLD}
     return {
@@ -342,19 +352,8 @@ def origin_of(augmenter: Any, options: Namespace) -> dict[str, Any]:
         "seed": options.seed,
         "ratio": options.ratio,
         "n_iter": augmenter.n_iter_,
+        "min_distance": options.min_distance,
+        "classes_of_few_originals": few_of(real),
         "model": "" if options.model is None else Path(options.model).name,
         "parameters": json.loads(json.dumps(changed, default=repr)),
     }
-
-
-def resemblance(real: np.ndarray, drawn: np.ndarray) -> str:
-    """Return how close synthetic images come to those they were learned from, where the package can tell."""
-    from ..metrics import memorisation_ratio
-
-    if len(drawn) < 2:
-        return UNMEASURED
-    found = memorisation_ratio(real, drawn)
-    return (
-        f"Memorisation ratio {found.ratio:.2f}: distance to the nearest real image by that to the second nearest, "
-        "median over the synthetic ones. Near 0 they are copies; near 1 this finds none."
-    )

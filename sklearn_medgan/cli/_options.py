@@ -235,6 +235,7 @@ def _add_augment(commands: Any) -> Any:
         default=0,
         help="decides the training and what is drawn (%(default)s)",
     )
+    _add_min_distance(augment)
     augment.add_argument(
         "--model", metavar="FILE", help="draw by a GANAugmenter that sklearn_medgan.save or --save wrote; no learning"
     )
@@ -245,6 +246,17 @@ def _add_augment(commands: Any) -> Any:
     _add_reading(augment)
     augment.set_defaults(name="augment")
     return augment
+
+
+def _add_min_distance(augment: Any) -> None:
+    augment.add_argument(
+        "--min-distance",
+        metavar="D",
+        type=_at_least_zero("a distance"),
+        default=0.5,
+        help="draw again what lies within D of the usual distance between originals, and leave out what stays there; 0 "
+        "for no such check (%(default)s)",
+    )
 
 
 def _add_files_alone(command: Any) -> Any:
@@ -344,6 +356,21 @@ def _above_zero(what: str) -> Callable[[str], float]:
             value = 0.0
         if not 0 < value < float("inf"):
             raise argparse.ArgumentTypeError(f"expected {what} above 0; got {text!r}")
+        return value
+
+    return convert
+
+
+def _at_least_zero(what: str) -> Callable[[str], float]:
+    """An argument type: finite numbers from zero on."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"expected {what} of at least 0; got {text!r}")
         return value
 
     return convert

@@ -145,18 +145,31 @@ def privacy_report(
     rng = check_random_state(random_state)
     n_samples = np.shape(X_train)[0] if n_samples is None else check_whole("n_samples", n_samples, 2)
     drawn = augmenter.sample(n_samples, random_state=rng.randint(np.iinfo(np.int32).max))
-    sets = {"X_train": X_train, "X_holdout": X_holdout, "samples": drawn[0] if isinstance(drawn, tuple) else drawn}
-    train, holdout, samples = feature_rows(sets, features, 4)
+    samples = drawn[0] if isinstance(drawn, tuple) else drawn
     is_table = features is None and np.ndim(X_train) == 2 and getattr(augmenter, "image_shape_", None) is None
+    return report_on_samples(samples, X_train, X_holdout, features, is_table, rng)
+
+
+def report_on_samples(
+    samples: ArrayLike,
+    X_train: ArrayLike,
+    X_holdout: ArrayLike,
+    features: Any,
+    is_table: bool,
+    rng: np.random.RandomState,
+) -> PrivacyReport:
+    """Return the report on samples that were drawn already; `is_table` says whether columns are to be standardised."""
+    sets = {"X_train": X_train, "X_holdout": X_holdout, "samples": samples}
+    train, holdout, drawn = feature_rows(sets, features, 4)
     if is_table:
         scaler = StandardScaler().fit(train)
-        train, holdout, samples = map(scaler.transform, (train, holdout, samples))
-    table, leaks = _near_copies(*comparable_distances(train, samples, holdout, rng))
+        train, holdout, drawn = map(scaler.transform, (train, holdout, drawn))
+    table, leaks = _near_copies(*comparable_distances(train, drawn, holdout, rng))
     attacks: dict[str, Score] = {"membership inference": lambda rows, known: -to_nearest(rows, known)}
     if is_table and train.shape[1] > 1:
         attacks["attribute inference"] = _guessing
     for name, score in attacks.items():
-        rows, found = _attack(name, score, train, holdout, samples, rng)
+        rows, found = _attack(name, score, train, holdout, drawn, rng)
         table, leaks = table + rows, leaks + found
     return PrivacyReport(table, tuple(leaks))
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import types
 import warnings
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import tifffile
 from commands import contents, folders, images, png, read, refused
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_medgan import __version__, cli, metrics, persistence
+from sklearn_medgan import __version__, cli, persistence
 from sklearn_medgan.cli import _augment as _augment_command
 from sklearn_medgan.cli import _inputs, _session
 from sklearn_medgan.datasets import load_images
@@ -60,7 +59,7 @@ class Painter:
         self.first_of = dict(zip(self.classes_.tolist(), X[first], strict=True))
         return self
 
-    def sample(self, n_samples, *, y, random_state):
+    def sample(self, n_samples, *, y, random_state, X, min_distance):
         self.state = random_state.get_state()[1][:4].tolist()
         X = np.stack([self.first_of[label] for label in np.asarray(y).tolist()])
         X[:, 0, 0] = np.arange(len(X)).reshape(-1, *[1] * (X.ndim - 3))
@@ -100,6 +99,7 @@ def manifest(path):
 
 
 LABELS = np.array([1, 0, 0, 1, 0, 0, 0])  # 5 and 2: three to draw
+UNMEASURED = "Privacy beyond near-copies was not measured"
 
 # ------------------------------------------------------------------------------------------------------ what is written
 
@@ -142,7 +142,9 @@ def test_the_result_as_json_is_all_that_is_printed(fake, tmp_path, capsys):
     out, error = capsys.readouterr()
     assert error == "note: one note\n"
     expected = {"out": str(tmp_path / "out"), "original": 7, "synthetic": {"ill": 3}, "files": 11}
-    assert json.loads(out) == {"command": "augment", **expected, "notes": ["one note"]}
+    found = json.loads(out)
+    assert [line.split(":")[0] for line in found.pop("privacy")] == ["Near-copies", "Few originals", UNMEASURED]
+    assert found == {"command": "augment", **expected, "notes": ["one note"]}
     assert fake.last.verbose == 0
 
 
@@ -151,6 +153,48 @@ def test_the_result_is_loaded_as_a_balanced_set_without_a_warning(fake, tmp_path
     augment(tmp_path / "in", tmp_path / "out")
     loaded = load_images(tmp_path / "out")  # warnings are errors
     assert np.bincount(loaded.target).tolist() == [5, 5]
+
+
+def test_what_stays_near_originals_is_left_out_by_its_class(fake, tmp_path, capsys, monkeypatch):
+    plain, asked = fake.sample, {}
+
+    def sample(self, n_samples, **more):
+        asked.update(more)
+        X, y = plain(self, n_samples, **more)
+        return X[[0, 2, 3, 5]], y[[0, 2, 3, 5]]  # two of ill, two of odd
+
+    monkeypatch.setattr(fake, "sample", sample)
+    folder(tmp_path / "in", {"ill": 2, "odd": 2, "well": 5})
+    assert augment(tmp_path / "in", tmp_path / "out", "--min-distance", 0.25) == 0
+    assert asked["min_distance"] == 0.25
+    assert asked["X"].shape == (9, 9, 12)
+    new = [row for row in manifest(tmp_path / "out") if row["synthetic"] == "true"]
+    assert [row["file"] for row in new] == [
+        f"{label}/synthetic_0000{i}.png" for label, i in (("ill", 0), ("ill", 1), ("odd", 3), ("odd", 4))
+    ]
+    assert {row["file"] for row in new} <= set(contents(tmp_path / "out"))
+    assert (new[0]["min_distance"], json.loads(new[0]["classes_of_few_originals"])) == (
+        "0.25",
+        {"ill": 2, "odd": 2, "well": 5},
+    )
+    out = capsys.readouterr().out
+    assert "Near-copies: 2 left out, none among the 4 written" in out
+    assert "9 original and 4 synthetic images" in out
+    assert augment(tmp_path / "in", tmp_path / "out.npz") == 0
+    with np.load(tmp_path / "out.npz") as found:
+        assert found["y"].tolist() == [0, 0, 1, 1, 2, 2, 2, 2, 2, 0, 0, 1, 1]
+        assert len(found["X"]) == len(found["synthetic"]) == 13
+
+
+def test_privacy_is_told_against_a_split_that_was_not_learned_from(fake, tmp_path, capsys):
+    """The painter copies: its images are the first of their class but for a pixel."""
+    X = np.random.RandomState(0).randint(0, 255, (60, 9, 12)).astype(np.uint8)
+    y = np.r_[np.zeros(25, int), np.ones(5, int), np.arange(30) % 2]
+    split = np.repeat(["train", "test"], 30)
+    assert augment(archive(tmp_path / "in.npz", X=X, y=y, split=split), tmp_path / "out.npz") == 0
+    out = capsys.readouterr().out
+    assert "Privacy, against 30 images not learned from: The samples give training rows away: 100 %" in out
+    assert "Few originals: 5 of 1. What is drawn of fewer than 20 resembles them" in out
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
@@ -342,22 +386,6 @@ def test_the_seed_decides_what_is_drawn(fake, tmp_path):
         augment(path, tmp_path / "out.npz", "--seed", seed, "--force")
         streams.append(fake.last.state)
     assert streams[0] == streams[1] != streams[2]
-
-
-def test_how_close_they_come_is_told(fake, tmp_path, monkeypatch, capsys):
-    seen = {}
-
-    def memorisation_ratio(X_train, X_synthetic):
-        seen.update(train=X_train, synthetic=X_synthetic)
-        return types.SimpleNamespace(ratio=0.625)
-
-    monkeypatch.setattr(metrics, "memorisation_ratio", memorisation_ratio)
-    X = images(7)
-    path = archive(tmp_path / "in.npz", X=X, y=LABELS)
-    augment(path, tmp_path / "out.npz")
-    assert np.array_equal(seen["train"], X)
-    assert len(seen["synthetic"]) == 3
-    assert "Memorisation ratio 0.62" in capsys.readouterr().out
 
 
 def test_existing_files_are_replaced_only_when_asked(fake, tmp_path, capsys):
