@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from ..augmentation._canvas import reduced
+from ..metrics._privacy_report import report_on_samples
 from ..report import png
 from ._arms import Fold
 
 MOST_POINTS = 200  # of a curve
+MOST_MEASURED = 1_000  # rows of each kind, by which privacy is measured
 
 
 def show_gan(fold: Fold, shared: Any, n: int) -> dict:
-    """Return the curves of a GAN's training, and `n` real training images of each class beside synthetic ones."""
+    """Return the curves of a GAN's training, `n` real images of each class beside synthetic ones, and their privacy."""
     gan, rng = shared.gan, np.random.RandomState(fold.seed("shown"))
     shown: dict[str, Any] = {"history": thinned(getattr(gan, "history_", {})), "pictures": []}
     scale = (0.0, 255.0) if fold.X.dtype == np.uint8 else (float(fold.X.min()), float(fold.X.max()))
@@ -22,7 +25,19 @@ def show_gan(fold: Fold, shared: Any, n: int) -> dict:
         drawn = gan.sample(n, y=np.repeat(label, n), random_state=rng.randint(2**31 - 1))[0]
         sets = {"real": real, "synthetic": np.reshape(drawn, (n, *fold.X.shape[1:]))}
         shown["pictures"].append({"label": label, "tiles": _tiles(sets, *scale)})
+    shown["privacy"] = _privacy(gan, fold, rng.randint(2**31 - 1)) if n else []
     return shown
+
+
+def _privacy(gan: Any, fold: Fold, seed: int) -> list[str]:
+    """Return what samples give away of the training rows, held against those of the test fold, line by line."""
+    train, test = (rows[:: 1 + len(rows) // MOST_MEASURED] for rows in (fold.X, fold.X_test))
+    if len(train) < 8 or len(test) < 4:
+        return []
+    rng, is_table = np.random.RandomState(seed), train.ndim == 2
+    samples = np.reshape(gan.sample(len(train), random_state=rng.randint(2**31 - 1))[0], train.shape)
+    report = report_on_samples(samples, train, test, None if is_table else reduced, is_table, rng)
+    return str(report).split("\n")
 
 
 def show_enhancer(fold: Fold, shared: Any, n: int) -> dict:

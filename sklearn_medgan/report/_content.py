@@ -66,7 +66,7 @@ def content_of(result: Any, **more: Any) -> dict[str, Any]:
         "first": first,
         "second": second,
         "shown": [
-            {"error": "", "pictures": [], **each, "curves": _curves(each.get("history", {}))}
+            {"error": "", "pictures": [], "privacy": [], **each, "curves": _curves(each.get("history", {}))}
             for each in evidence["shown"]
         ],
     }

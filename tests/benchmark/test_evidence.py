@@ -130,7 +130,7 @@ class Augmenter:
 
     history_: ClassVar = {"step": list(range(0, 5000, 10)), "generator_loss": [float(k) for k in range(500)]}
 
-    def sample(self, n, y, random_state):
+    def sample(self, n, y=None, random_state=None):
         return np.zeros((n, 64)), y
 
 
@@ -152,6 +152,8 @@ def test_a_fit_shows_curves_and_as_many_images_as_asked_for_once():
     assert len(shown["history"]["step"]) == 200
     assert shown["history"]["step"][-1] == 4990
     assert [picture["label"] for picture in shown["pictures"]] == ["a", "b"]
+    assert any("membership inference" in line for line in shown["privacy"])
+    assert "This is no guarantee" in shown["privacy"][-1]
     for picture in shown["pictures"]:
         assert [tile["what"] for tile in picture["tiles"]] == ["real", "real", "synthetic", "synthetic"]
 

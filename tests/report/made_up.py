@@ -59,7 +59,7 @@ def made_up():
         "arms": {"pixels": "the pixels", EVIL: EVIL},
         "lines": [line(), line(), line(curve=False), line(groups=False), None],
         "shown": [
-            {"regime": "all", "fit": EVIL, "history": history, "pictures": [picture]},
+            {"regime": "all", "fit": EVIL, "history": history, "pictures": [picture], "privacy": ["near-copies", EVIL]},
             {"regime": LONG, "fit": EVIL, "error": EVIL},
         ],
     }

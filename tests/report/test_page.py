@@ -34,6 +34,7 @@ def test_names_of_users_are_text(page):
     found = Tags(page)
     assert [tag for tag, _ in found.tags].count("script") == 1
     assert EVIL in found.text
+    assert f"Privacy of its samples: {EVIL}" in found.text
     assert not any(name.startswith("on") for _, attributes in found.tags for name in attributes)
 
 
