@@ -18,7 +18,9 @@ COLOUR = RNG.uniform(size=(8, 16, 20, 3)).astype(np.float32)
 
 TABLE = RNG.normal(size=(40, 5)) * [1.0, 10.0, 0.1, 5.0, 1.0] + [0.0, 100.0, 0.0, -7.0, 1.0]
 
-untrained = pytest.mark.filterwarnings("ignore:GANEnhancer would do harm")
+untrained = pytest.mark.filterwarnings(
+    "ignore:(GANEnhancer (would do harm|is no better|does not use)|What GANEnhancer)"
+)
 
 
 def enhancer(**changed):

@@ -28,7 +28,7 @@ PIPELINES = [
     for augmenter in (FakeAugmenter(), AUGMENTERS[0])
 ]
 # Two steps teach nothing: the guard says so, and falls back.
-untrained = pytest.mark.filterwarnings("ignore:GANEnhancer would do harm")
+untrained = pytest.mark.filterwarnings("ignore:GANEnhancer (would do harm|is no better)")
 
 # Checks that `parametrize_with_checks` does not yield; each takes (name, estimator).
 LEFT_OUT = [

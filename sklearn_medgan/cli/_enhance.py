@@ -24,8 +24,8 @@ from ..datasets._formats import read_images as read_file
 from ..datasets._images import image_kind
 from ..datasets._writing import IDENTITY, check_restorable, is_written_as_source, write_restored
 from ..degradations import resolve
+from ..enhancement._advice import EVIDENCE
 from ..enhancement._enhancer import GANEnhancer
-from ..enhancement._supervision import EVIDENCE
 from ..persistence import load
 from ._inputs import (
     check_checkpoint,
@@ -392,11 +392,10 @@ def verdict(report: dict[str, Any]) -> str:
         return "No noise was found in the images: they stay as they are."
     if not psnr:
         return "The network was fitted with guard=False: it was not compared with doing nothing."
-    used = "the network" if chosen == "network" else f"{chosen!r} instead ({psnr[chosen]:.1f} dB)"
-    held_out = f"{report['n_held_out']} {EVIDENCE[supervision_of(report)]}"
-    return (
-        f"The network reaches {psnr['network']:.1f} dB, doing nothing {psnr['nothing']:.1f} dB, on {held_out}. "
-        f"Images are restored by {used}."
+    used = "by the network" if chosen == "network" else f"by {chosen!r} instead ({psnr[chosen]:.1f} dB)"
+    held_out = f"{report['n_held_out']} {report.get('evidence', EVIDENCE[supervision_of(report)])}"
+    return f"The network reaches {psnr['network']:.1f} dB, doing nothing {psnr['nothing']:.1f} dB, on {held_out}. " + (
+        "Images stay as they are." if chosen == "nothing" else f"Images are restored {used}."
     )
 
 

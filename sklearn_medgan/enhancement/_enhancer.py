@@ -13,21 +13,21 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import NetworkEstimator, caller_depth, warn_caller
+from .._base import NetworkEstimator, caller_depth
 from .._containers import Form
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_rows, warn_of_sameness
+from ._advice import evidence, warn_of
 from ._configuration import CONSTRAINTS, Settings
-from ._guard import harm
 from ._held_out import HeldOutRows
 from ._pairs import PairSource
 from ._restoration import Method
 from ._sampling import ErrorSampler
 from ._shrinkage import Restorer, Shrunk, averaged
 from ._supervision import (
-    EVIDENCE,
     check_labels,
     check_reference,
+    check_reference_labels,
     check_same_network,
     check_target,
     restoration_of,
@@ -96,11 +96,10 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     guard : bool, default=True
         Whether to compare the network, on training images held out from it, with doing nothing and with classical
         filters (median, total variation, non-local means, and wavelets where PyWavelets is installed): by PSNR, and
-        where class labels `y` are given also by a linear classifier of the good images, which must not do worse (by
-        more than a standard error) on poor images nor on good ones that come in as they are. Where `X` is poor and has
-        no `target`, the classifier is one of the images themselves, by cross-validation. Where the network would do
-        harm, it warns, and `transform` does what was best instead. Images as good as the training images are left
-        alone: filters fade out on them, and what the network would hardly change comes back as it was.
+        with class labels `y` by a linear classifier of the good images, which must not do worse (by more than a
+        standard error) on poor images nor on good ones. Where `X` is poor and has no `target`, the classifier is one
+        of the images themselves, by cross-validation. Where the network is not best, it warns, and `transform` does
+        what was. Good images are left alone: filters fade out, and what would hardly change comes back as it was.
     tile_size : int, default=512
         Largest side of an image that goes through the network as a whole. Larger ones are cut into overlapping tiles
         of four fifths of it. Two images or tiles are under way at a time.
@@ -120,7 +119,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     callbacks : list of keras.callbacks.Callback, default=None
         Told of each entry of `history_` as of an epoch; ``self.model.generator`` is current.
     random_state : int, RandomState instance or None, default=None
-        Seeds initial weights, patches, degradations and samples. No global seed is read or set.
+        Seeds weights, patches, degradations and samples. No global seed is read or set.
     verbose : int, default=0
         1 shows a progress bar with step, losses and time left, by `max_iter` or `max_time`, whichever will end first.
 
@@ -138,9 +137,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         ``scale > 1``, and where contrast is changed as a whole: good images are then no input. `spared` is the change
         (root mean square over an image, in its units) up to which the network leaves an image as it is. `shrinkage` is
         the size of corrections that are applied by half; much smaller ones are mostly the network's own errors.
-        With `reference`, `on_poor` says of poor images held out, after a method: the kernel `distance` of features to
-        good ones (0 to 2), what is kept of gradients (`content`, of what the shift lets expect), and with labels
-        `balanced_accuracy`, cross-validated. Where the distance untreated is within chance (`apart`), it is "nothing".
+        With `reference`, `on_poor` says of poor images after a method: the kernel `distance` to good ones (0 to 2; less
+        than `chance` is none), the share of gradients kept (`content`), with labels `balanced_accuracy` in
+        cross-validation, and what speaks `against` it, in words. Where the sets are not `apart`, nothing is done.
     n_features_in_, feature_names_in_ : int, ndarray of str
         Height x width x channels, or the number of columns; their names, of a DataFrame with string names.
     image_shape_ : tuple (height, width, channels) or None
@@ -176,6 +175,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
     _config: RestorerConfiguration
+    guard_report_: dict[str, Any]
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: ArrayLike, y: Any = None, *, target: ArrayLike | None = None, reference: ArrayLike | None = None
+        self, X: ArrayLike, y: Any = None, *, target: Any = None, reference: Any = None, reference_y: Any = None
     ) -> GANEnhancer:
         """Learn to restore rows like these.
 
@@ -235,13 +235,16 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_features)
             Good images, any real dtype and range; with `target` or `reference`, poor ones.
         y : array-like of shape (n,), default=None
-            Class labels of `X`. Only `guard` looks at them, so the enhancer works ahead of a classifier.
+            Class labels of `X`. Only `guard` looks at them (but for `reference_y`), so it works ahead of a classifier.
         target : array-like, default=None
             The good version of each row of `X`, of the same form; its sides are `scale` times as long.
         reference : array-like, default=None
-            Good images of other patients, another scanner or site, not all among `X`: at least 8 of any size, with the
-            channels of `X` and in its units. Units count as other ones where the central 99 % of the values of the two
-            do not overlap, are over four times as wide in one, or go below 0 by a third of their width in one alone.
+            Good images of other patients, another scanner or site: at least 8 of any size, with the channels of `X` and
+            in its units, which are others where the central 99 % of the values of the two do not overlap, are over four
+            times as wide in one, or go below 0 by a third of their width in one alone.
+        reference_y : array-like, default=None
+            Class labels of `reference`: with `y`, images are left out by chance until classes have the same shares in
+            both sets, so that their mix is not taken for the scanner.
 
         Returns
         -------
@@ -253,9 +256,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
             For rows, targets or parameters that cannot be used; an earlier fit is then still intact.
         """
         with self._all_or_nothing():
-            return self._fit(X, y, target, reference)
+            return self._fit(X, y, target, reference, reference_y)
 
-    def _fit(self, X: ArrayLike, y: Any, target: ArrayLike | None, reference: ArrayLike | None) -> GANEnhancer:
+    def _fit(self, X: ArrayLike, y: Any, target: Any, reference: Any, reference_y: Any) -> GANEnhancer:
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=not goes_on, any_size=goes_on)
         labels, settings = check_labels(X, y), Settings.of(self)
@@ -265,24 +268,28 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         warn_of_sameness(rows, type(self).__name__)
         rows = kind.shaped(rows, form)
         good = check_target(self, target, rows, form, settings), check_reference(self, reference, rows, form)
+        others = check_reference_labels(reference, reference_y, labels)
         config = kind.network_for(settings, form)
         if goes_on:
             earlier = self._config, self._restoration.scale, self.guard_report_.get("supervision", supervision)
             check_same_network(earlier, (config, self.scale, supervision))
             self._restoration.warn_of_units(rows, caller_depth())
         rng = check_random_state(self.random_state)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=4)
-        of_split, of_learning, of_pairs, of_assessment = map(np.random.RandomState, seeds)
+        of_split, of_learning, of_pairs, of_assessment = map(np.random.RandomState, rng.randint(2**31 - 1, size=4))
         scaled_by = next((images for images in good if images is not None), rows)
         restoration = self._restoration if goes_on else kind.begin(scaled_by, settings)
         restoration = restoration.adjusted(settings)
-        parts = HeldOutRows.split(rows, labels, good, restoration.degrading(settings), of_split, of_assessment)
+        degrading = restoration.degrading(settings)
+        parts = HeldOutRows.split(rows, labels, good, degrading, of_split, of_assessment, others)
         if not goes_on:
             restoration = restoration.learn(parts, of_learning)
             parts = dataclasses.replace(parts, degrading=restoration.degrading(settings))
         self._restoration, self._config = restoration, config
-        self._train(restoration.pairs(parts, int(self.patch_size), of_pairs), goes_on, rng, (rows, labels, *good))
-        self._assess(parts, supervision)
+        pairs = restoration.pairs(parts, int(self.patch_size), of_pairs)
+        self._train(pairs, goes_on, rng, (rows, labels, *good, others))
+        report, self._error_model = restoration.assess(parts, self._network, self.guard)
+        self.guard_report_ = {"supervision": supervision, "evidence": evidence(supervision, report), **report}
+        warn_of(self.guard_report_)
         self._sampling_rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
         return self
 
@@ -300,13 +307,6 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         run = Run(max_iter, self.max_time, self.verbose, self.callbacks, history, checkpoint)
         outcome = train_restorer(program, state, pairs, rate, float(self.adversarial_weight), run)
         self._keep(outcome, "of the enhancer", "Lower learning_rate.")
-
-    def _assess(self, parts: HeldOutRows, supervision: str) -> None:
-        """Choose the method by what it does to held-out rows, and calibrate the spread of its errors there."""
-        report, self._error_model = self._restoration.assess(parts, self._network, self.guard)
-        self.guard_report_ = {"supervision": supervision, "evidence": EVIDENCE[supervision], **report}
-        if report["chosen"] != "network":
-            warn_caller(harm(report))
 
     @property
     def _network(self) -> Restorer:
@@ -344,9 +344,8 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         Warns
         -----
         UserWarning
-            Where values are hardly in the units of `fit`, with both ranges: more than 1 % of all, or 10 % of one image,
-            lie beyond the range seen there by a tenth of its width (by 0.6 of it where `fit` saw good images alone, for
-            noise), or all fill a small part of it, as 0 to 1 of 0 to 255.
+            With both ranges, where 1 % of all values, or 10 % of an image's, lie beyond that of `fit` by a tenth of its
+            width (0.6 of it where good images alone were seen), or all fill little of it, as 0 to 1 of 0 to 255.
 
         Raises
         ------

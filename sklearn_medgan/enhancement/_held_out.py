@@ -75,14 +75,25 @@ class HeldOutRows:
         degrading: Degrading,
         of_split: np.random.RandomState,
         rng: np.random.RandomState,
+        reference_labels: np.ndarray | None = None,
     ) -> HeldOutRows:
-        """Return rows of which some are held out by chance; `good` are their targets, and the good ones of others."""
+        """Return rows of which some are held out by chance; `good` are their targets, and the good ones of others.
+
+        With labels of both sets, each keeps of a class what makes their mixes alike.
+        """
         target, reference = good
-        fewest = 1 if reference is None else FEWEST_OF_SETS
-        parts = cls(rows, target, labels, *hold_out(len(rows), labels, of_split, fewest), degrading, rng)
         if reference is None:
-            return parts
-        return cls(reference, None, None, *hold_out(len(reference), None, of_split, fewest), degrading, rng, parts)
+            return cls(rows, target, labels, *hold_out(len(rows), labels, of_split), degrading, rng)
+        usable, others = np.arange(len(rows)), np.arange(len(reference))
+        if labels is not None and reference_labels is not None:
+            mix = alike_mix(labels, reference_labels)
+            usable, others = of_mix(labels, mix[0], of_split), of_mix(reference_labels, mix[1], of_split)
+        (held, kept), (good_held, good_kept) = (
+            hold_out(len(numbers), None if classes is None else classes[numbers], of_split, FEWEST_OF_SETS)
+            for numbers, classes in ((usable, labels), (others, reference_labels))
+        )
+        parts = cls(rows, target, labels, usable[held], usable[kept], degrading, rng)
+        return cls(reference, None, None, others[good_held], others[good_kept], degrading, rng, parts)
 
     def part(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return some rows and their targets, copies."""
@@ -119,6 +130,25 @@ def hold_out(
         held.extend(members[: int(len(members) * share)])
     held = held if len(held) >= fewest else order[:fewest].tolist()
     return np.array(held), np.setdiff1d(order, held)
+
+
+def alike_mix(labels: np.ndarray, others: np.ndarray) -> tuple[dict[Any, int], dict[Any, int]]:
+    """Return how many rows of each class to keep of two sets, so that both have the same shares of the common ones.
+
+    A share is in proportion to the lower of those that the class has in the two sets: few rows are left out of either.
+    """
+    counts = [dict(zip(*np.unique(values, return_counts=True), strict=True)) for values in (labels, others)]
+    lower = {c: min(n / len(labels), counts[1][c] / len(others)) for c, n in counts[0].items() if c in counts[1]}
+    shares = {c: share / sum(lower.values()) for c, share in lower.items()}
+    whole = [min((n[c] / share for c, share in shares.items()), default=0.0) for n in counts]
+    first, second = ({c: int(size * share + 1e-9) for c, share in shares.items()} for size in whole)
+    return first, second
+
+
+def of_mix(labels: np.ndarray, mix: dict[Any, int], rng: np.random.RandomState) -> np.ndarray:
+    """Return the numbers of so many rows of each class, by chance, in order."""
+    order = rng.permutation(len(labels))
+    return np.sort(np.concatenate([order[labels[order] == label][:n] for label, n in mix.items()]))
 
 
 class RestoredImages:

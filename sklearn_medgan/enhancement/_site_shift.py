@@ -81,8 +81,11 @@ class SiteShift:
         return None
 
     @classmethod
-    def learn(cls, poor: np.ndarray, good: np.ndarray) -> SiteShift:
-        """Return the shift from good to poor images, each (n, height, width, channels) in fractions of the scale."""
+    def learn(cls, poor: np.ndarray, good: np.ndarray, toned: bool = True) -> SiteShift:
+        """Return the shift from good to poor images, each (n, height, width, channels) in fractions of the scale.
+
+        Without `toned`, of blur and noise alone.
+        """
         side = int(np.clip(min(*poor.shape[1:3], *good.shape[1:3]) // BLOCKS, 1, FINEST))
         points = np.quantile(good, LEVELS, (0, 1, 2))
         for channel, ends in enumerate(points.T):  # the outermost are those of several images
@@ -93,9 +96,12 @@ class SiteShift:
         blur, blocks = 0.0, _blocks(poor, side)
         for _ in range(AGAIN):
             of_good = _blocks(_filtered(good, np.full(len(good), blur)), side)
-            channels = [tone_and_shading(blocks[..., i], of_good[..., i], points[:, i]) for i in range(poor.shape[3])]
-            levels, field = (np.stack(parts, -1) for parts in zip(*channels, strict=True))
-            shift = replace(shift, poor=levels, shading=field)
+            if toned:
+                channels = [
+                    tone_and_shading(blocks[..., i], of_good[..., i], points[:, i]) for i in range(poor.shape[3])
+                ]
+                levels, field = (np.stack(parts, -1) for parts in zip(*channels, strict=True))
+                shift = replace(shift, poor=levels, shading=field)
             expected = np.stack([shift.toned(image) for image in good])
             blur, noise = blur_and_noise(poor, expected)
         blurred = _filtered(expected, np.full(len(good), blur))

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import type_of_target
 
+from .._base import warn_caller
 from .._validation import as_array_if_list, check_rows, check_same_length, n_dimensions
+from ._held_out import alike_mix
 from ._images import ImageRestoration
 from ._restoration import Restoration
 from ._self_supervised import NoisyRestoration
@@ -35,13 +37,6 @@ NEEDS = {
     "paired": "needs target=, the good version of each row of X",
     "unpaired": "needs reference=, good images of others than X shows",
     "self": "learns from noisy images alone, X",
-}
-EVIDENCE = {  # what methods were compared on, also in the words of the command line
-    "degradation": "good ones held out, made poor by the degradation",
-    "paired": "pairs held out",
-    "unpaired": "good ones of the reference held out, made poor by the shift learned from both sets; then on poor ones "
-    "held out, by their distance to good ones, their edges and, with labels, a classifier",
-    "self": "noisy ones held out, by pixels that a method did not see and, with labels, a classifier",
 }
 FEWEST_UNPAIRED = 8  # images on a side
 CENTRAL = (0.5, 99.5)  # percentiles between which a range is compared with another
@@ -88,14 +83,41 @@ def _kinds(form: Form) -> dict[str, type[Restoration]]:
     return TABLES if form.kind == "table" else IMAGES
 
 
-def check_labels(X: ArrayLike, y: Any) -> np.ndarray | None:
-    """Return class labels that the guard may use, or None."""
+def check_labels(X: ArrayLike, y: Any, name: str = "y") -> np.ndarray | None:
+    """Return class labels that the guard may use, or None where `y` is none or holds other values."""
     if y is None:
         return None
-    check_same_length(X, y)
-    labels = np.asarray(y)
-    classes = labels.ndim == 1 and type_of_target(labels) in ("binary", "multiclass")
+    with _told(name):
+        check_same_length(X, y)
+        labels = np.asarray(y)
+        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+            raise ValueError("Expected a class or a number for each row; got NaN or infinity. Leave such rows out.")
+        classes = labels.ndim == 1 and type_of_target(labels) in ("binary", "multiclass")
     return labels if classes else None
+
+
+def check_reference_labels(reference: Any, reference_y: Any, labels: np.ndarray | None) -> np.ndarray | None:
+    """Return class labels of the reference, or None; ValueError where those of X, `labels`, tell of no common mix."""
+    if reference_y is None:
+        return None
+    if reference is None or labels is None:
+        raise ValueError(
+            "reference_y evens out the mix of classes of X and reference: it needs reference= and class labels y; got "
+            f"no {'reference' if reference is None else 'y that holds classes'}. Pass it, or leave reference_y out."
+        )
+    others = check_labels(reference, reference_y, "reference_y")
+    if others is None:
+        raise ValueError(
+            f"reference_y must be class labels, as y; got values that are {type_of_target(reference_y)}. Leave it out "
+            "where there are no classes."
+        )
+    kept = [sum(mix.values()) for mix in alike_mix(labels, others)]
+    if min(kept) < FEWEST_UNPAIRED:
+        raise ValueError(
+            f"With classes in equal shares, at least {FEWEST_UNPAIRED} images of X and of reference must be left; by "
+            f"y and reference_y these are {kept[0]} and {kept[1]}. Pass more images of the classes that both have."
+        )
+    return others
 
 
 def check_same_network(earlier: tuple[Any, ...], asked: tuple[Any, ...]) -> None:
@@ -169,19 +191,26 @@ def check_reference(
             f"Learning without pairs needs at least {FEWEST_UNPAIRED} poor images and as many good ones of reference; "
             f"got {len(rows)} and {len(good)}. Pass more images."
         )
-    if good.shape[1:] == rows.shape[1:] and _all_among(good, rows):
+    shared = _n_among(good, rows) if good.shape[1:] == rows.shape[1:] else 0
+    if shared == len(good):
         raise ValueError(
             "reference must hold other images than the poor ones; got only such as are among these. Pass good images "
             "of others, or learn from good images alone."
+        )
+    if shared:
+        warn_caller(
+            f"{shared} of {len(good)} images of reference are also among X, so they count as poor and as good, and "
+            "the sets look more alike than they are. Leave them out of one.",
+            UserWarning,
         )
     check_same_units(rows, good)
     return good
 
 
-def _all_among(some: np.ndarray, rows: np.ndarray) -> bool:
-    """Whether every image is one of `rows`, in whatever order."""
-    known, found = ({hash(np.asarray(i, np.float64).tobytes()) for i in images} for images in (rows, some))
-    return found <= known
+def _n_among(some: np.ndarray, rows: np.ndarray) -> int:
+    """How many images are among `rows`, in whatever order."""
+    known = {hash(np.asarray(image, np.float64).tobytes()) for image in rows}
+    return sum(hash(np.asarray(image, np.float64).tobytes()) in known for image in some)
 
 
 def check_same_units(rows: np.ndarray, good: np.ndarray) -> None:

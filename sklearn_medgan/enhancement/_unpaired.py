@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._containers import cast
-from ..metrics._distributions import kernel_distance
 from . import _filters, _guard
 from ._configuration import Degrading, Settings
 from ._held_out import HeldOutRows
@@ -31,10 +30,12 @@ if TYPE_CHECKING:
 
 MAPPING = "intensity mapping"
 LEARNED_ON, MOST_PIXELS = 512, 1 << 22  # images of each side, and pixels of them all
+MOST_TONED = 64  # images a side by which tone and shading have to show
 RENEWED = 4.0  # times that a pixel of the pool is drawn before it is degraded anew
 SMOOTHING = 1.5  # pixels, of what is compared of images
-DRAWS = 20  # of good images, as a measure of chance: one set in 21 counts as another that is not
-FARTHEST = 5.0  # standard deviations that a feature counts as away
+DRAWS, CHANCE = 200, 0.95  # ways to part two sets anew, and the share of their distances that count as chance
+WEIGHT_OF_DETAIL = 2.0  # beside some 17 other features: noise shows in this one alone, and tells more of a scanner
+EXPLAINED = 0.5  # of the distance between the sets, that has to go where what is left of it is no chance
 LEAST_CONTENT = 0.9  # of the correlation of gradients that images made poor by the learned shift keep
 
 
@@ -56,7 +57,7 @@ class UnpairedRestoration(ImageRestoration):
         poor, good = (np.stack([self.encode(image) for image in _some(part, rng)]) for part in (rows.poor, rows))
         usual = _filters.usual_noise(list(good[: _filters.GOOD_LOOKED_AT]))
         low, high = (float(self.codec.decode(end)) for end in (poor.min(), poor.max()))
-        return replace(self, shift=SiteShift.learn(poor, good), usual_noise=usual, poor_range=(low, high))
+        return replace(self, shift=_learned(poor, good), usual_noise=usual, poor_range=(low, high))
 
     def degrading(self, settings: Settings) -> Degrading:
         """Return the learned shift; before it is learned, nothing."""
@@ -100,31 +101,32 @@ class UnpairedRestoration(ImageRestoration):
         poor, good = super().examples(*rows.part(rows.held[: _guard.MOST_COMPARED]), rows.degrading, rows.rng)
         psnr = {**report["psnr"], "nothing": _guard.mean_psnr(poor, good)}
         found = self._evidence(rows, report, network)
-        chosen = choose(found, len(rows.poor.held) if rows.poor else 0)
-        return {**report, "psnr": psnr, "on_poor": found, "chosen": chosen}
+        return {**report, "psnr": psnr, "on_poor": found, "chosen": choose(found)}
 
     def _evidence(self, rows: HeldOutRows, report: dict[str, Any], network: Restorer) -> dict[str, dict]:
         """What poor images that were held out say of the chosen method, the mapping of intensities, and nothing."""
         assert rows.poor is not None
         labels, held = rows.poor.labels, rows.poor.held
-        raw = rows.poor.rows[held if labels is not None else held[: _guard.MOST_COMPARED]]
+        compared = [*held, *rows.poor.kept][: max(_guard.MOST_COMPARED, len(held) if labels is not None else 0)]
         good = [self.encode(rows.rows[i]) for i in rows.kept[: 4 * _guard.MOST_COMPARED]]
         made_poor, _ = self.examples(*rows.part(rows.held[: _guard.MOST_COMPARED]), rows.degrading, rows.rng)
         shrunk = Shrunk(network, report["shrinkage"] / self.span)
-        found: dict[str, dict[str, float]] = {"distance": {}, "content": {}, "balanced_accuracy": {}}
-        untreated = [self.encode(rows.poor.rows[i]) for i in [*held, *rows.poor.kept][: _guard.MOST_COMPARED]]
-        found["apart"] = apart(untreated, good)
-        names = dict.fromkeys([report["chosen"], MAPPING, "nothing"])
-        toned = [self._toned(self.encode(image)) for image in raw]
-        for name in names:
+        untreated = [self.encode(rows.poor.rows[i]) for i in compared]
+        few = untreated[: _guard.MOST_COMPARED]
+        found: dict[str, dict] = {name: {} for name in ("distance", "chance", "content", "balanced_accuracy")}
+        found["apart"] = dict(zip(("distance", "chance"), distance(few, good, fine=True), strict=True))
+        found["n_compared"] = {"poor": len(few), "good": len(good)}
+        toned = [self._toned(image) for image in untreated]
+        for name in dict.fromkeys([report["chosen"], "network", MAPPING, "nothing"]):
             method = Method(shrunk, name, report["strength"].get(name, 0.0))
             restored = self.apply_encoded(toned, method)
-            found["distance"][name] = distance(restored, good)
+            found["distance"][name], found["chance"][name] = distance(restored[: len(few)], good)
             if name != "nothing":
                 expected = content(made_poor, self.apply_encoded(made_poor, method))
                 found["content"][name] = content(toned, restored) / max(expected, 1e-6)
             if labels is not None and not _guard.too_few(labels[held]):
-                found["balanced_accuracy"][name] = _guard.cross_validated(restored, labels[held])
+                found["balanced_accuracy"][name] = _guard.cross_validated(restored[: len(held)], labels[held])
+        found["against"] = {name: faults(found, name, len(held)) for name in found["content"]}
         return found
 
     # ---- at use
@@ -169,6 +171,12 @@ class ShiftedPairs(DegradedPairs):
         return super()._from_pool(n)
 
 
+def _learned(poor: np.ndarray, good: np.ndarray) -> SiteShift:
+    """The shift; without tone and shading where smooth features of the sets differ by chance, as patients do."""
+    away, chance = distance(list(poor[:MOST_TONED]), list(good[:MOST_TONED]))
+    return SiteShift.learn(poor, good, toned=away > chance)
+
+
 def _some(rows: HeldOutRows, rng: np.random.RandomState) -> list[np.ndarray]:
     """Some raw images of those that are not held out."""
     most = int(np.clip(MOST_PIXELS // rows.rows[0].size, 8, LEARNED_ON))
@@ -191,33 +199,33 @@ def features(image: np.ndarray) -> np.ndarray:
     return np.concatenate([quantiles.ravel(), np.ravel(parts), [np.log(_gradients(image).std() + 1e-3)]])
 
 
-def distance(images: _guard.Images, good: _guard.Images) -> float:
-    """Return the kernel distance of two sets, in features that are standardised on the good one: 0 to 2."""
-    return _distance(*(np.stack([features(image) for image in some]) for some in (images, good)))
+def distance(images: _guard.Images, good: _guard.Images, fine: bool = False) -> tuple[float, float]:
+    """Return the kernel distance of two sets, 0 to 2, and what it hardly exceeds by chance; `fine`: by detail, too.
 
-
-def apart(images: _guard.Images, good: _guard.Images) -> dict[str, float]:
-    """Return the distance of untreated images, fine detail counted, and the largest among some draws of good ones."""
-    of_images, of_good = (
-        np.stack([[*features(image), np.log(differences(image[None])[0].std() + 1e-3)] for image in some])
-        for some in (images, good)
-    )
-    rng, n = np.random.RandomState(0), min(len(of_images), len(of_good) // 2)
-    draws = [np.split(rng.permutation(of_good), [n]) for _ in range(DRAWS)]
-    return {"poor": _distance(of_images, of_good), "good": max(_distance(*draw) for draw in draws)}
-
-
-def _distance(of_images: np.ndarray, of_good: np.ndarray) -> float:
+    The squared maximum mean discrepancy of features that are standardised on both sets, without bias, and its quantile
+    `CHANCE` when images of the two are mixed (Gretton et al. 2012, J. Mach. Learn. Res. 13, lemma 6 and section 3.2).
+    """
     from scipy.spatial.distance import cdist
 
-    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:  # scikit-learn's checks take longer than this
-        return np.exp(-cdist(a, b, "sqeuclidean") / a.shape[1])
+    rows = np.stack([[*features(image), _detail(image)] for image in [*images, *good]])
+    rows = (rows - rows.mean(0)) / np.maximum(rows.std(0), 1e-3)
+    rows[:, -1] *= WEIGHT_OF_DETAIL if fine else 0.0
+    kernel = np.exp(-cdist(rows, rows, "sqeuclidean") / rows.shape[1])
+    np.fill_diagonal(kernel, 0.0)
+    n, m = len(images), len(good)
 
-    mean, spread = of_good.mean(0), np.maximum(of_good.std(0), 1e-3)
-    rows = (np.clip((some - mean) / spread, -FARTHEST, FARTHEST) for some in (of_good, of_images))
-    found = kernel_distance(*rows, kernel=kernel, n_subsets=20)
-    assert isinstance(found, float)
-    return found
+    def discrepancy(first: np.ndarray) -> float:
+        second = 1.0 - first
+        within = first @ kernel @ first / (n * (n - 1)) + second @ kernel @ second / (m * (m - 1))
+        return float(within - 2.0 * first @ kernel @ second / (n * m))
+
+    rng, of_images = np.random.RandomState(0), np.repeat([1.0, 0.0], [n, m])
+    by_chance = [discrepancy(rng.permutation(of_images)) for _ in range(DRAWS)]
+    return discrepancy(of_images), float(np.quantile(by_chance, CHANCE))
+
+
+def _detail(image: np.ndarray) -> float:
+    return float(np.log(differences(image[None])[0].std() + 1e-3))
 
 
 def content(before: _guard.Images, after: _guard.Images) -> float:
@@ -234,20 +242,32 @@ def _gradients(image: np.ndarray) -> np.ndarray:
     return np.stack([np.diff(smooth, axis=0)[:, :-1], np.diff(smooth, axis=1)[:-1]]).ravel()
 
 
-def choose(found: dict[str, dict[str, float]], n: int) -> str:
-    """Return the first method, in the order of `found`, by which poor images come nearer to good ones without harm.
+def choose(found: dict[str, dict]) -> str:
+    """Return the first method, in the order of `found`, that nothing speaks against.
 
-    Nothing, where untreated images lie no farther `apart` than good ones do among each other.
-
-    Harm is a content of less than `LEAST_CONTENT` of what the learned shift lets expect, or a balanced accuracy on `n`
-    images that is lower than untreated by more than a standard error.
+    Nothing, where untreated images lie no farther `apart` from good ones than chance explains.
     """
-    contents, accuracies = found["content"], found["balanced_accuracy"]
-    if found["apart"]["poor"] <= found["apart"]["good"]:
+    if found["apart"]["distance"] <= found["apart"]["chance"]:
         return "nothing"
-    for name, away in found["distance"].items():
-        least = _guard.lowest_alike(accuracies["nothing"], n) if accuracies else 0.0
-        kept, tells = contents.get(name, 1.0) >= LEAST_CONTENT, accuracies.get(name, 0.0) >= least
-        if kept and tells and away <= found["distance"]["nothing"]:
-            return name
-    return "nothing"
+    return next((name for name, words in found["against"].items() if not words), "nothing")
+
+
+def faults(found: dict[str, dict], name: str, n: int) -> list[str]:
+    """Return what speaks against a method, in words.
+
+    That is a distance which is beyond chance and more than `EXPLAINED` of that untreated, a content of less than
+    `LEAST_CONTENT` of what the learned shift lets expect, or a balanced accuracy on `n` images that is lower than
+    untreated by more than a standard error.
+    """
+    away, before, accuracies = found["distance"][name], found["distance"]["nothing"], found["balanced_accuracy"]
+    words = []
+    if away > max(found["chance"][name], EXPLAINED * before):
+        words.append(f"images come hardly nearer to the reference (kernel distance {away:.2f}, before {before:.2f})")
+    if (kept := found["content"].get(name, 1.0)) < LEAST_CONTENT:
+        words.append(f"edges do not stay where they were (only {100 * kept:.0f} % of what was to be expected)")
+    if accuracies and accuracies[name] < _guard.lowest_alike(accuracies["nothing"], n):
+        words.append(
+            f"a classifier tells the classes worse apart (balanced accuracy {accuracies[name]:.2f}, before "
+            f"{accuracies['nothing']:.2f})"
+        )
+    return words

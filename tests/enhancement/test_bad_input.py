@@ -16,6 +16,7 @@ FLAT = STACK.reshape(6, -1)
 TABLE = RNG.normal(size=(14, 5))
 MORE = RNG.randint(0, 256, (9, 16, 18)).astype(np.uint8)
 OTHERS = RNG.randint(20, 200, (8, 20, 17)).astype(np.uint8)
+LABELS = np.arange(9) % 2
 HOUNSFIELD = RNG.randint(-1000, 1500, (8, 16, 18)).astype(np.int16)
 
 
@@ -116,6 +117,16 @@ FITS = {
     "a constant reference": ({}, MORE, {"reference": np.full_like(OTHERS, 7)}, ValueError,
                              "several intensities; got 7 for nearly all of the values of reference. Leave"),
     "constant poor images": ({}, np.full_like(MORE, 9), {"reference": OTHERS}, ValueError, "got 9 .* the poor images"),
+    "NaN among labels": ({}, STACK, {"y": [0.0, np.nan, *[1.0] * 4]}, ValueError, "y: Expected a class .*got NaN"),
+    "labels of a reference alone": ({}, MORE, {"reference": OTHERS, "reference_y": np.zeros(8)}, ValueError,
+                                    "needs reference= and class labels y; got no y"),
+    "labels of no reference": ({}, MORE, {"y": LABELS, "reference_y": LABELS}, ValueError, "got no reference. Pass"),
+    "labels of other classes": ({}, MORE, {"y": LABELS, "reference": OTHERS, "reference_y": np.full(8, 7)}, ValueError,
+                                "at least 8 images .* these are 0 and 0. Pass more"),
+    "numbers as labels": ({}, MORE, {"y": LABELS, "reference": OTHERS, "reference_y": np.linspace(0, 1, 8)}, ValueError,
+                          "reference_y must be class labels, as y; got values that are continuous"),
+    "labels of few": ({}, MORE, {"y": LABELS, "reference": OTHERS, "reference_y": np.zeros(7)}, ValueError,
+                      "reference_y: .*7"),
     "reference of several sizes": ({}, MORE, {"reference": [*OTHERS, OTHERS[0][:9]]}, ValueError,
                                    "reference: The rows are ragged.*resizing"),
     "ranges apart": ({}, MORE, {"reference": MORE + 1000.0}, ValueError, "same units.*must overlap"),

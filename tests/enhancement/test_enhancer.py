@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 
-from sklearn_medgan import GANAugmenter, GANEnhancer, load, save
+from sklearn_medgan import GANAugmenter, load, save
 from sklearn_medgan import make_pipeline as make_growing_pipeline
 
 
@@ -258,7 +258,7 @@ def test_interruption_outside_training_leaves_the_earlier_fit(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(GANEnhancer, "_assess", interrupted)
+    monkeypatch.setattr("sklearn_medgan.enhancement._enhancer.warn_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.set_params(random_state=1).fit(STACK)
     assert np.array_equal(model.transform(STACK), before)

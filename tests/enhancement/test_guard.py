@@ -1,5 +1,7 @@
 """The guard: honest figures, the choice, and a fallback where the network would do harm."""
 
+import re
+
 import numpy as np
 import pytest
 from enhancers import KEYS, TINY, discs, halves, noisy
@@ -7,7 +9,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_medgan import GANEnhancer
-from sklearn_medgan.enhancement import _filters, _guard
+from sklearn_medgan.enhancement import _advice, _filters, _guard
 from sklearn_medgan.metrics import psnr
 
 STEP = {**TINY, "max_iter": 1, "guard": True}
@@ -175,8 +177,10 @@ def test_fallback_is_announced(fallen_back):
     chosen = model.guard_report_["chosen"]
     assert chosen in ("total variation", "non-local means", "wavelet")
     message = str(caught[0].message)
-    assert "would do harm: on 6 held-out training rows" in message
-    assert f"transform does {chosen!r} instead. Train longer" in message
+    figures = {name: f"reached {value:.2f} dB" for name, value in model.guard_report_["psnr"].items()}
+    assert f"is no better than {chosen!r}: on 6 held-out training rows the network {figures['network']}" in message
+    assert f"doing nothing {figures['nothing']}, {chosen!r} {figures[chosen]}. transform does" in message
+    assert message.endswith("Train longer, or with more images; or name the degradation.")
     assert caught[0].filename == __file__
 
 
@@ -219,7 +223,34 @@ def test_report_of_labelled_images_names_accuracies():
     assert report.keys() == KEYS | {"supervision", "evidence"}
     assert report["n_held_out"] == 24
     assert report["balanced_accuracy"]["nothing"] == 1.0
+    assert report["evidence"].endswith("and by a classifier of the labels")
     assert {"nothing", "network"} <= report["balanced_accuracy"].keys()
+
+
+REPORT = {
+    "chosen": "wavelet",
+    "n_held_out": 16,
+    "psnr": {"network": 34.51, "nothing": 20.0, "wavelet": 34.55},
+    "balanced_accuracy": None,
+    "balanced_accuracy_clean": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "^GANEnhancer is no better than 'wavelet': .* network reached 34.51 dB, .*'wavelet' reached 34.55 dB"),
+        ({"psnr": {**REPORT["psnr"], "nothing": 34.53}}, "^GANEnhancer would do harm: .*doing nothing reached 34.53"),
+        (
+            {"balanced_accuracy": {"network": 0.6, "nothing": 0.9}},
+            "^GANEnhancer would do harm: .*diagnoses images worse after the network .* 0.60, before 0.90",
+        ),
+        ({"balanced_accuracy_clean": {"network": 0.88, "nothing": 0.9}}, "^GANEnhancer is no better"),
+    ],
+    ids=["second best", "worse than nothing", "diagnosed worse", "diagnosed alike"],
+)
+def test_harm_is_said_of_harm_alone(changed, words):
+    assert re.search(words, _advice.harm({**REPORT, **changed}))
 
 
 def test_without_guard_there_is_no_fallback():

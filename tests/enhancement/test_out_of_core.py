@@ -32,7 +32,7 @@ def both(**parameters):
     [{}, {"guard": True}, *(pytest.param(p, marks=pytest.mark.slow) for p in LESS_USED)],
     ids=str,
 )
-@pytest.mark.filterwarnings("ignore:GANEnhancer would do harm")
+@pytest.mark.filterwarnings("ignore:GANEnhancer (would do harm|is no better)")
 def test_results_are_those_in_memory(parameters):
     model, again, source = both(**parameters)
     assert max(source.reads) <= 10 * ROW
