@@ -65,6 +65,16 @@ def test_a_click_sorts_and_another_one_turns_the_order(browser):
     assert [cell.text for cell in table.find_elements(By.CSS_SELECTOR, "tbody th")] == shown[::-1]
 
 
+def test_printing_opens_what_is_closed_and_closes_it_again(browser):
+    states = "return [...document.querySelectorAll('details')].map(each => each.open)"
+    before = browser.execute_script(states)
+    assert False in before
+    browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    assert all(browser.execute_script(states))
+    browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(states) == before
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_no_fault_and_the_page_fits(browser, scheme, width):

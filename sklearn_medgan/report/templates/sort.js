@@ -21,3 +21,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// Paper shows all: closed details open for printing, and close again.
+const closed = () => document.querySelectorAll("details:not([open])");
+let opened = [];
+addEventListener("beforeprint", () => { opened = [...closed()]; opened.forEach((each) => { each.open = true; }); });
+addEventListener("afterprint", () => opened.forEach((each) => { each.open = false; }));
