@@ -38,7 +38,7 @@ GAN_SIZE = 32  # pixels a side of the GAN's images, fewer than the default, to t
 ALONE, STOCK, GROWN = "StandardScaler + SVC", "sklearn Pipeline(aug, clf)", "sklearn_medgan Pipeline(aug, clf)"
 TRANSFER = "pretrained features"  # the arm of that name: what a user would do instead
 CLASSIFIERS = {f"SVC(C={C:g})": SVC(C=C)}
-SHOWN = ("arm", "balanced_accuracy", "difference", "verdict", "seconds")
+SHOWN = ("arm", "balanced_accuracy", "auc", "difference", "verdict", "seconds")
 
 
 def run(options: argparse.Namespace, session: Session) -> int:
