@@ -23,7 +23,7 @@ def _add_demo(commands: Any) -> Any:
         "demo",
         help="compare an SVC alone with image features, synthetic and enhanced images in front of it",
         description="Compare by cross-validation an SVC alone, one on the columns of a pretrained network, a GAN in "
-        "front of it in scikit-learn's Pipeline, and in sklearn_medgan's Pipeline, which also adds synthetic rows, on "
+        "front of it in scikit-learn's Pipeline, and in sklearn_medgan's Pipeline, which also adds training rows, on "
         "all rows and with a class made rare; then noisy test images, as they are and restored. Without --data it "
         "runs on real data that comes with scikit-image and scikit-learn, in a few minutes.",
     )
