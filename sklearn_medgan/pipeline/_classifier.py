@@ -33,7 +33,7 @@ from ._rows import is_one_a_row
 
 
 class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """A classifier that trains on real rows and on rows that a GAN learned to draw from them.
+    """A classifier that trains on real rows and on further ones that an augmenter makes of them.
 
     ``fit`` fits the augmenter, makes synthetic rows of each class, transforms real and synthetic rows with the
     augmenter (if it has ``transform``) and fits the classifier on both. Prediction transforms, and adds nothing.
