@@ -2,7 +2,8 @@
 
     python examples/benchmarks/image_quality.py DATA_FOLDER --reference TORCH_PYTHON --minutes 10
 
-Brain MRI (32x32) and blood cells (32x32, colour), fold 0 by group of the protocol's seed. Each GAN trains in a process
+Brain MRI, lung CT (both 32x32), chest X-rays (28x28) and blood cells (32x32, colour), fold 0 by group of the protocol's
+seed. Each GAN trains in a process
 of its own for `--minutes` of wall time with `--threads` threads, then makes as many rows of each class as there are
 real training rows; making them costs no time of its budget. GANAugmenter: see `OURS`. Peers: `gan_references.py`, run
 by a Python that has PyTorch and the package `lightweight-gan`.
@@ -13,13 +14,15 @@ of four times the rows wanted, so that there are enough of each class. It so gai
 have, and from the time that making and judging the pool takes.
 
 Figures, on real rows of the other folds' groups: balanced accuracy of a random forest and of `SVC(C=10)` on pixels
-that were trained on synthetic rows, by that of the same classifier trained on the real rows; kernel distance
+that were trained on synthetic rows, by that of the same classifier trained on the real rows, and of a logistic
+regression on the columns of the pretrained network ("trunk": `TrunkColumns`, standardised); kernel distance
 (Binkowski et al. 2018, arXiv 1801.01401, cubic kernel) in the features of one small conv net trained on the real
-training rows (`FeatureNet`; standardised), to held-out rows, for all rows and as the mean over classes. The row "real"
-is the training rows themselves: what a perfect GAN would get. "Many": GANAugmenter can be asked for any number of rows
-of each class, so classifiers are trained a second time on ten times as many samples (`TIMES`), of each class equally
-many; beside them stand real rows with each class repeated up to the largest. A result, its samples and a grid of them
-(PNG) are kept beside `--out`; a second call goes on from there.
+training rows (`FeatureNet`; standardised), to held-out rows, for all rows and as the mean over classes, and in the
+trunk's columns; recall and coverage (Naeem et al. 2020, arXiv 2002.09797) in the former; and how near samples are to
+training rows (`memorisation_ratio`). The row "real" is the training rows themselves: what a perfect GAN would get.
+`--many`: GANAugmenter can be asked for any number of rows of each class, so classifiers are trained a second time on
+ten times as many samples (`TIMES`), of each class equally many; beside them stand real rows with each class repeated up
+to the largest. A result, its samples and a sheet of them are kept beside `--out`; a second call goes on from there.
 """
 
 import argparse
@@ -33,19 +36,21 @@ from pathlib import Path
 import numpy as np
 from columns import limit_threads, load
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 CLASS_NAMES = {
+    "pneumonia": ("normal", "pneumonia"),
+    "covid": ("other", "covid"),
     "brain": ("no tumour", "glioma", "meningioma", "pituitary"),
     "bccd": ("red cell", "white cell", "platelet"),
 }
 # No columns are wanted, so nothing trains or computes what only they need; time ends training, not a number of steps.
-# Augmentation is for the discriminator's sake: samples of a GAN that had it are moved as its rows were, and a
-# classifier of pixels learns less from them; without it, in a long run, the gradient penalties are what keeps the
-# discriminator from knowing its rows (docs/research_log.md).
+# Samples of a GAN whose rows were moved are moved as those, and a classifier of pixels learns less from them; without
+# it the gradient penalties are what keeps the discriminator from knowing its rows (docs/research_log.md).
 OURS = {
     "class_steps": 0,
     "n_patches": 0,
@@ -65,6 +70,7 @@ LABELS = {
     "dcgan": "DCGAN, DiffAugment",
     "lightweight": "lightweight-gan",
 }
+MOST_TRUNK_ROWS = 1000  # of a set, evenly spread, that go through the pretrained network
 TIMES = 10  # samples in "many" for each training row
 CLASSIFIERS = {
     "forest": RandomForestClassifier(200, random_state=0, n_jobs=1),
@@ -196,14 +202,49 @@ def class_kernel_distances(net: FeatureNet, test, X, y) -> list[float]:
     ]
 
 
-def judged(net: FeatureNet, train, test, X, y) -> dict:
+class Trunk:
+    """The columns of the pretrained network, standardised by those of the training rows."""
+
+    def __init__(self, X):
+        self.scaler = StandardScaler().fit(self._columns(X))
+
+    @staticmethod
+    def _columns(X):
+        from sklearn_medgan.augmentation._trunk_columns import TrunkColumns
+
+        return np.concatenate(TrunkColumns("auto").transform(X.astype(np.float32) / 127.5 - 1.0), 1)
+
+    def transform(self, X):
+        """Standardised columns (n, 384)."""
+        return self.scaler.transform(self._columns(X))
+
+
+def judged(net: FeatureNet, trunk: Trunk, train, test, X, y) -> dict:
     """Figures of synthetic rows (or of the real training rows)."""
-    from sklearn_medgan.metrics import kernel_distance
+    from sklearn_medgan.metrics import (
+        kernel_distance,
+        memorisation_ratio,
+        precision_recall_density_coverage,
+        train_on_synthetic_score,
+    )
 
     distance, deviation = kernel_distance(test[0], X, features=net, return_std=True)
     figures = {"kernel_distance": distance, "kernel_distance_std": deviation}
     figures["class_kernel_distances"] = class_kernel_distances(net, test, X, y)
-    return {**figures, **taught(X, y, test)}
+    among = precision_recall_density_coverage(test[0], X, features=net)
+    some, of_test = evenly(len(X)), evenly(len(test[0]))
+    columns, columns_test = trunk.transform(X[some]), trunk.transform(test[0][of_test])
+    figures |= {"recall": among.recall, "coverage": among.coverage}
+    figures["memorisation"] = memorisation_ratio(train[0], X, test[0]).ratio
+    figures["trunk_distance"] = kernel_distance(columns_test, columns)
+    logistic = LogisticRegression(C=0.01, max_iter=1000, class_weight="balanced")
+    score = train_on_synthetic_score(logistic, columns, y[some], columns_test, test[1][of_test])
+    return {**figures, "trunk": score.synthetic, **taught(X, y, test)}
+
+
+def evenly(n: int):
+    """Places of at most `MOST_TRUNK_ROWS` rows, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, MOST_TRUNK_ROWS)).astype(int))
 
 
 def taught(X, y, test, suffix: str = "") -> dict:
@@ -225,7 +266,7 @@ class Cell:
         self.work = a.out.with_suffix("")
         self.work.mkdir(parents=True, exist_ok=True)
         self.stem = f"{name}_{a.seed}_{a.minutes:g}"
-        self._net = None
+        self._net = self._trunk = None
 
     @property
     def net(self) -> FeatureNet:
@@ -233,6 +274,13 @@ class Cell:
         if self._net is None:
             self._net = FeatureNet().fit(*self.train)
         return self._net
+
+    @property
+    def trunk(self) -> Trunk:
+        """Standardised when first asked for."""
+        if self._trunk is None:
+            self._trunk = Trunk(self.train[0][evenly(len(self.train[0]))])
+        return self._trunk
 
     def samples(self, arm: str) -> Path:
         """Where an arm's rows are."""
@@ -269,36 +317,41 @@ class Cell:
             return file[images].reshape(-1, *self.train[0].shape[1:]), file[labels]
 
 
-def draw_grid(cell: Cell, arms, path: Path, n: int = 10) -> None:
-    """The first `n` of each class (a row), of each arm (a panel)."""
+def draw_grid(cell: Cell, arms, path: Path) -> None:
+    """Draw 64 images of each arm (a panel), class after class."""
     from matplotlib.figure import Figure
 
-    figure = Figure((3.0 * len(arms), 3.0 * len(cell.counts) / n + 0.5), dpi=200, layout="constrained")
+    figure = Figure((3.0 * len(arms), 3.3), dpi=150, layout="constrained")
     for axis, arm in zip(np.ravel(figure.subplots(1, len(arms))), arms, strict=True):
         X, y = cell.rows(arm)
-        rng = np.random.RandomState(0)
-        lines = [np.concatenate(X[rng.permutation(np.flatnonzero(y == c))[:n]], 1) for c in range(len(cell.counts))]
-        axis.imshow(np.squeeze(np.concatenate(lines)), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        places = np.random.RandomState(0).permutation(len(X))
+        of_each = np.array_split(np.arange(64), len(cell.counts))
+        picks = [np.resize(places[y[places] == c], len(part)) for c, part in enumerate(of_each)]
+        lines = X[np.concatenate(picks)].reshape(8, 8, *X.shape[1:])
+        axis.imshow(np.squeeze(np.concatenate(np.concatenate(lines, 1), 1)), cmap="gray", vmin=0, vmax=255)
         axis.set_title(LABELS[arm], fontsize=7)
-        axis.set_xticks([])
-        side = X.shape[1]
-        names = CLASS_NAMES[cell.name] if arm == arms[0] else []
-        axis.set_yticks((np.arange(len(names)) + 0.5) * side, names, fontsize=5)
+        axis.set_axis_off()
+    figure.supxlabel(", then ".join(CLASS_NAMES[cell.name]), fontsize=6)
     figure.savefig(path)
 
 
 def table(rows: list[dict]) -> str:
     """Markdown: a line for each set, seed and GAN."""
-    teachers = {"forest": "forest", "svc": "SVC", "forest_many": "forest, many", "svc_many": "SVC, many"}
+    teachers = {"forest": "forest", "svc": "SVC", "trunk": "trunk"}
+    teachers |= {"forest_many": "forest, many", "svc_many": "SVC, many"}
+    distances = {"kernel_distance": "kernel distance", "trunk_distance": "in trunk", "recall": "recall"}
+    distances |= {"coverage": "coverage", "memorisation": "memorisation"}
+    teachers = {name: told for name, told in teachers.items() if any(name in r for r in rows)}
     shares = [f"{told}, % of real" for told in teachers.values()]
-    head = ["set", "GAN", "steps", *shares, "kernel distance", "mean of classes"]
-    lines = [f"| {' | '.join(head)} |", "|---|---" + "|---:" * 7 + "|"]
+    head = ["set", "seed", "GAN", "steps", *shares, *distances.values(), "distance, mean of classes"]
+    lines = [f"| {' | '.join(head)} |", "|---|---|---" + "|---:" * (len(head) - 3) + "|"]
     real = {(r["set"], r["seed"]): r for r in rows if r["arm"] == "real"}
     for r in rows:
         base = real.get((r["set"], r["seed"]), {})
         shares = [share(r.get(c), base.get(c)) for c in teachers]
         of_classes = np.mean(r["class_kernel_distances"])
-        figures = [r["set"], LABELS[r["arm"]], r["steps"] or "", *shares, f"{r['kernel_distance']:.3g}"]
+        measured = [f"{r[name]:.3g}" for name in distances]
+        figures = [r["set"], r["seed"], LABELS[r["arm"]], r["steps"] or "", *shares, *measured]
         lines.append(f"| {' | '.join(map(str, figures))} | {of_classes:.3g} |")
     return "\n".join(lines)
 
@@ -321,6 +374,7 @@ def arguments():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--development", action="store_true", help="judge on rows held out of the fold's training rows")
+    p.add_argument("--many", action="store_true", help="classifiers learn from ten times as many samples, too")
     p.add_argument("--settings", default="{}", help="further parameters of GANAugmenter, JSON")
     p.add_argument("--out", type=Path, default=Path("image_quality.jsonl"))
     p.add_argument("--train-ours", nargs=3, help=argparse.SUPPRESS)
@@ -344,8 +398,8 @@ def main():
             if any((r["set"], r["arm"]) == (name, arm) for r in done):
                 continue
             steps, seconds = (0, 0.0) if arm == "real" else cell.make(arm, a)
-            figures = judged(cell.net, cell.train, cell.test, *cell.rows(arm))
-            many = cell.many(arm)
+            figures = judged(cell.net, cell.trunk, cell.train, cell.test, *cell.rows(arm))
+            many = cell.many(arm) if a.many else None
             figures.update(taught(*many, cell.test, "_many") if many is not None else {})
             done.append({"set": name, "arm": arm, **key, "steps": steps, "seconds": round(seconds, 1), **figures})
             with a.out.open("a") as file:
