@@ -92,9 +92,9 @@ class GANAugmenter(Sampler, NetworkEstimator):
     width : int, default=32
         Channels of the third-coarsest map (others follow), or a quarter of the units of a dense layer.
     augment : "auto", None, or list of {"shift", "flip", "contrast", "cutout"}, default="auto"
-        Differentiable augmentation of what the discriminator sees. "auto" leaves flips out, because anatomy has sides;
-        add "flip" where it has none. Tables take none. What `sample` draws is moved like that, too. With None it is
-        not, at a higher risk that training rows are memorised.
+        Differentiable augmentation in training. "auto": "shift" and "contrast" for the class head and, where the GAN
+        starts at random, for both players; a list is for all of them (add "flip" where anatomy has no sides). If both
+        players see moved images, `sample` draws such; if not, training rows are memorised sooner. Tables take none.
     batch_size : int, default=64
         Real rows a step (and as many synthetic ones). Drawn with replacement, each class equally often.
     max_iter : int, default=300
@@ -106,8 +106,8 @@ class GANAugmenter(Sampler, NetworkEstimator):
         which collapse otherwise; 2e-4 for "dcgan".
     penalty_weight : float, pair of float, or "auto", default="auto"
         Weight of the R1 and R2 gradient penalties (a pair: one each), stated for 32x32 grey images and scaled with the
-        number of values. "auto": 0.02 for "conv", 0.1 for "dense" (not scaled), 50 times as much for "wasserstein",
-        whose loss nothing else bounds, and 5 times for "least-squares"; 0 for "dcgan".
+        number of values. "auto": 0.02 for "conv", 0.1 for "dense" (not scaled) and for images from a start that ships;
+        50 times 0.02 for "wasserstein", whose loss nothing else bounds, 5 times for "least-squares"; 0 for "dcgan".
     adversarial_weight : float, default=1.0
         Weight of the adversarial part of the discriminator's loss. 0 trains the class head alone: the generator learns
         nothing and cannot be sampled from.

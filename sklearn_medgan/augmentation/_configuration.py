@@ -36,6 +36,7 @@ AUTO: dict[str, dict[str, Any]] = {
 # and least-squares collapse at the full rate; the Wasserstein loss has no other bound than its penalty.
 OBJECTIVE_FACTORS = {"minimax": (0.5, 1.0), "least-squares": (0.3, 5.0), "wasserstein": (1.0, 50.0)}
 REFERENCE_VALUES = 32 * 32  # penalty_weight is stated for images of this many values
+SHIPPED_PENALTY = 0.1  # "auto" for the relativistic loss, where training starts from the GAN that ships
 EMA_DECAY = 0.99
 #: What each parameter of GANAugmenter may be, for scikit-learn's validation.
 CONSTRAINTS: dict[str, Any] = {
@@ -81,7 +82,10 @@ def configure(
     resolve_resampling(augmenter.resampling, is_table)
     auto = AUTO[architecture]
     factors = OBJECTIVE_FACTORS.get(augmenter.loss, (1.0, 1.0)) if architecture != "dcgan" else (1.0, 1.0)
+    shipped = starts_from_others(augmenter, architecture, network_shape)
     auto_rate, auto_penalty = auto["learning_rate"] * factors[0], auto["penalty_weight"] * factors[1]
+    if shipped and augmenter.loss == "relativistic":
+        auto_penalty = SHIPPED_PENALTY
     r1, r2 = resolve_penalty(auto_penalty if augmenter.penalty_weight == "auto" else augmenter.penalty_weight)
     scale = 1.0 if is_table else math.prod(network_shape) / REFERENCE_VALUES
     classified = labelled and augmenter.class_head_weight > 0
@@ -103,7 +107,20 @@ def configure(
     )
     rate = auto_rate if augmenter.learning_rate == "auto" else augmenter.learning_rate
     weights = augmenter.adversarial_weight, augmenter.class_head_weight
-    return config, Hyper(rate, r1 * scale, r2 * scale, *weights, EMA_DECAY)
+    # Networks that have seen other images need no moved rows, and samples are then moved as those are.
+    augmented = 0.0 if augmenter.augment == "auto" and shipped else 1.0
+    return config, Hyper(rate, r1 * scale, r2 * scale, *weights, EMA_DECAY, augmented)
+
+
+def starts_from_others(augmenter: Any, architecture: str, shape: tuple[int, ...]) -> bool:
+    """Tell whether training starts from the GAN that ships: in colour only if asked for, since classes come apart late.
+
+    See docs/research_log.md.
+    """
+    from ..gan.pretrained import gan_file
+
+    wanted = augmenter.pretrained == "medical" or (augmenter.pretrained == "auto" and shape[-1] == 1)
+    return wanted and gan_file(architecture, shape, augmenter.width, augmenter.latent_dim) is not None
 
 
 def trunk_of(augmenter: Any, canvas: Canvas, rows: np.ndarray) -> str | None:

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from .._base import warn_caller
 from ._canvas import EncodedRows
+from ._configuration import starts_from_others
 from ._convergence import advice_on
 from ._enlargement import learn_detail
 from ._labels import drawing_probabilities
@@ -49,8 +50,7 @@ def starting_state(augmenter: Any, program: GANProgram, rng: np.random.RandomSta
     from ..gan.pretrained import gan_state
 
     drawn = program.initial_state(rng)
-    is_grey = program.config.shape[-1] == 1  # in colour, classes come apart more slowly (docs/research_log.md)
-    wanted = augmenter.pretrained == "medical" or (augmenter.pretrained == "auto" and is_grey)
+    wanted = starts_from_others(augmenter, program.config.architecture, program.config.shape)
     return (gan_state(program, drawn) if wanted else None) or drawn
 
 

@@ -4,6 +4,9 @@ Every transform is a linear map of the image with random coefficients, written a
 gradient (and the gradient of that) is exact, deterministic and cheap. Borders repeat the edge pixel: in data
 scaled to [-1, 1] zero padding would paint a grey frame that the discriminator learns to look for.
 
+Each is applied to a share of the rows: while that is well below all of them, the discriminator still learns which
+images are in their place, and the generator makes such (Karras et al. 2020, arXiv 2006.06676, section 2.2).
+
 A transform is a function `f(images, seed, strength, workers) -> images` of a float batch (n, height, width, channels)
 and a stateless seed of shape (2,); `strength` scales how far it goes, and `workers` share the batch. `TRANSFORMS` names
 them.
@@ -19,6 +22,7 @@ SHIFT = 0.125  # of the side
 CONTRAST = (0.7, 1.3)
 BRIGHTNESS = 0.2  # in the units of data scaled to [-1, 1]
 CUTOUT = 0.4  # side of the hole, of the side of the image
+FIRST_SALT = 9  # of the numbers by which rows are chosen; the transforms have those below
 TONE = 0.35  # exponents of tone curves lie between exp(-0.35) and exp(0.35), 0.7 to 1.4
 
 
@@ -80,11 +84,20 @@ TRANSFORMS = {"shift": shift, "flip": flip, "contrast": contrast, "cutout": cuto
 
 
 def augment(
-    images: Tensor, names: tuple[str, ...], seed: Tensor, strength: float = 1.0, workers: Workers = ALONE
+    images: Tensor,
+    names: tuple[str, ...],
+    seed: Tensor,
+    strength: float = 1.0,
+    workers: Workers = ALONE,
+    probability: Tensor | None = None,
 ) -> Tensor:
-    """Apply the named transforms in turn; each row and each transform draws its own numbers."""
-    for name in names:
-        images = TRANSFORMS[name](images, seed, strength, workers)
+    """Apply the named transforms in turn, each row by numbers of its own; to all rows, or each with a probability."""
+    for i, name in enumerate(names):
+        moved = TRANSFORMS[name](images, seed, strength, workers)
+        if probability is not None:
+            drawn = _uniform(images, seed, FIRST_SALT + i, 0.0, 1.0, workers)[..., None]
+            moved = ops.where(drawn < probability, moved, images)
+        images = moved
     return images
 
 

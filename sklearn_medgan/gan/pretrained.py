@@ -6,12 +6,13 @@ their licences.
 
 from __future__ import annotations
 
+import math
 from importlib import resources
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .networks import n_halvings
+from .networks import COARSEST, n_halvings
 from .state import Player, State
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FILE = "restorer.npz"
 GAN_FILES = {3: "gan_32.npz", 4: "gan_64.npz"}  # by how often networks halve an image
+GAN_SIZES = 32, 64  # their `width` and `latent_dim`
 BLOCK = 4  # pixels of one channel that the network sees as channels: a 2x2 block
 
 
@@ -48,14 +50,23 @@ def for_channels(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return weight
 
 
+def gan_file(architecture: str, shape: tuple[int, ...], width: int, latent_dim: int) -> str | None:
+    """Return the name of the file whose GAN's weights fit these networks, but for the classes; None without one."""
+    if architecture != "conv" or (width, latent_dim) != GAN_SIZES:
+        return None
+    n = n_halvings(*shape[:2])
+    coarsest = {math.ceil(side / 2**n) for side in shape[:2]}
+    return GAN_FILES.get(n) if coarsest == {COARSEST} else None
+
+
 def gan_state(program: GANProgram, drawn: State) -> State | None:
     """Return a state with the GAN's weights that ship, or None where there are none for these networks.
 
     What depends on the classes begins anew: labels are without effect, as the networks that ship saw every second
     image, and the class head is as `drawn`.
     """
-    shape = program.config.shape
-    file = GAN_FILES.get(n_halvings(*shape[:2])) if program.config.architecture == "conv" else None
+    config = program.config
+    file = gan_file(config.architecture, config.shape, config.width, config.latent_dim)
     if file is None:
         return None
     with (resources.files("sklearn_medgan") / "weights" / file).open("rb") as opened:
@@ -67,9 +78,7 @@ def gan_state(program: GANProgram, drawn: State) -> State | None:
         ("discriminator", program.discriminator, drawn.discriminator, _adapt_discriminator),
     ):
         own = network.unflatten(player.weights)
-        weights = adapt([stored[f"{name}_{i}"] for i in range(len(own))], own, shape[2])
-        if [weight.shape for weight in weights] != [weight.shape for weight in own]:
-            return None
+        weights = adapt([stored[f"{name}_{i}"] for i in range(len(own))], own, config.shape[2])
         players.append(Player.starting_from(np.concatenate([np.ravel(weight) for weight in weights]), player.buffers))
     return State(players[0], players[1], drawn.step)
 

@@ -84,7 +84,11 @@ class Configuration:
 
 
 class Hyper(NamedTuple):
-    """Numbers that may change without tracing again."""
+    """Numbers that may change without tracing again.
+
+    `augmented` is the probability with which each transform is applied to a row that both players learn from; rows of
+    which the class head alone learns are always moved.
+    """
 
     learning_rate: float
     r1_weight: float
@@ -92,6 +96,7 @@ class Hyper(NamedTuple):
     adversarial_weight: float
     class_head_weight: float
     ema_decay: float
+    augmented: float = 1.0
 
 
 class Data(NamedTuple):
@@ -224,7 +229,7 @@ class GANProgram(Program):
 
         def show(weights: Tensor) -> tuple[tuple[Tensor], tuple[Tensor]]:
             fake, _ = self.generator(weights, g.buffers, [noise, labels], True)
-            rows = augment(ops.concatenate([real, fake]), self.config.augment, key, workers=self.workers)
+            rows = self._moved(ops.concatenate([real, fake]), key, hyper)
             return (rows,), (fake,)
 
         (rows,), (fake,), pull_back = backend.pullback(show, g.weights)
@@ -240,6 +245,9 @@ class GANProgram(Program):
             adam(d, gradient_d, hyper, self.config.beta_1, True),
             state.step,
         ), metrics
+
+    def _moved(self, rows: Tensor, key: Tensor, hyper: Hyper) -> Tensor:
+        return augment(rows, self.config.augment, key, workers=self.workers, probability=hyper.augmented)
 
     def _weighting(self, hyper: Hyper) -> Weighting:
         return Weighting(
@@ -286,7 +294,7 @@ class GANProgram(Program):
         objective = OBJECTIVES[self.config.loss]
 
         def discriminate(weights: Tensor, buffers: Tensor, rows: Tensor, salt: int) -> tuple[Tensor, Tensor, Tensor]:
-            rows = augment(rows, self.config.augment, backend.fold_in(key, salt))
+            rows = self._moved(rows, backend.fold_in(key, salt), hyper)
             (logits, class_logits, *_), buffers = self.discriminator(weights, buffers, [rows, labels], True)
             return logits, class_logits, buffers
 

@@ -1,10 +1,9 @@
 """Where the training of an augmenter's GAN starts."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
+from sklearn_medgan import GANAugmenter
 from sklearn_medgan.augmentation._training import starting_state
 from sklearn_medgan.gan.training import Configuration, compiled_program
 
@@ -14,7 +13,7 @@ def test_networks_that_ship_are_the_start_where_they_are_asked_for_and_fit(pretr
     asked_for = pretrained in ("auto", "medical")
     for shape, fits in (((32, 32, 1), True), ((16, 16, 1), False), ((32, 32, 3), pretrained == "medical")):
         program = compiled_program(Configuration("conv", shape, 2, class_steps=0))
-        found = starting_state(SimpleNamespace(pretrained=pretrained), program, np.random.RandomState(0))
+        found = starting_state(GANAugmenter(pretrained=pretrained), program, np.random.RandomState(0))
         drawn = program.initial_state(np.random.RandomState(0))
         for player, other in zip(found[:2], drawn[:2], strict=True):
             assert np.array_equal(player.weights, other.weights) == (not (asked_for and fits))

@@ -162,3 +162,15 @@ def test_tone_curve_keeps_black_white_order_and_what_lies_beyond():
     assert len(np.unique(halves)) == 50
     assert halves.min() == pytest.approx(2 * 0.5 ** np.exp(0.35) - 1, abs=0.02)
     assert halves.max() == pytest.approx(2 * 0.5 ** np.exp(-0.35) - 1, abs=0.02)
+
+
+def test_each_transform_reaches_its_share_of_the_rows():
+    batch = images(2000, 4, 4, 1).astype(np.float32)
+    moved = augment(tf.constant(batch), ("contrast",), SEED, probability=tf.constant(0.3)).numpy()
+    assert np.mean((moved != batch).any((1, 2, 3))) == pytest.approx(0.3, abs=0.03)
+
+
+def test_at_the_ends_of_the_scale_no_row_is_moved_or_every_one():
+    batch, names = tf.constant(images().astype(np.float32)), tuple(TRANSFORMS)
+    assert np.array_equal(augment(batch, names, SEED, probability=tf.constant(0.0)), batch)
+    assert np.array_equal(augment(batch, names, SEED, probability=tf.constant(1.0)), augment(batch, names, SEED))

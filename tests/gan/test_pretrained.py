@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_medgan import GANEnhancer
 from sklearn_medgan.datasets import make_nodules
-from sklearn_medgan.gan.pretrained import for_channels, gan_state, restorer_weights
+from sklearn_medgan.gan.pretrained import for_channels, gan_file, gan_state, restorer_weights
 from sklearn_medgan.gan.restoration import RestorerConfiguration, compiled_restorer
 from sklearn_medgan.gan.training import Configuration, compiled_program
 
@@ -135,3 +135,21 @@ def test_gan_that_begins_makes_varied_images_whatever_the_label():
     assert rows.std(0).mean() > 0.3  # MedNIST's own is 0.5
     smooth = [np.abs(np.diff(r, axis=2)).mean() / r.std() for r in (rows, drawn_from(program, drawn, 48, 0))]
     assert smooth[0] < 0.5 * smooth[1]  # images, where random weights make noise
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((32, 32, 1), "gan_32.npz"),
+        ((25, 28, 3), "gan_32.npz"),
+        ((64, 49, 1), "gan_64.npz"),
+        ((24, 24, 1), None),
+        ((36, 36, 1), None),
+        ((65, 64, 1), None),
+    ],
+    ids=str,
+)
+def test_the_gan_that_ships_is_for_sides_of_25_to_32_and_49_to_64(shape, expected):
+    assert gan_file("conv", shape, 32, 64) == expected
+    for other in (("conv", shape, 16, 64), ("conv", shape, 32, 32), ("dcgan", shape, 32, 64)):
+        assert gan_file(*other) is None

@@ -136,6 +136,22 @@ def test_class_steps_update_the_discriminator_alone(config):
     assert (int(more.generator.updates), int(more.discriminator.updates), int(more.step)) == (1, 4, 1)
 
 
+IN_PLACE, WITHOUT = HYPER._replace(augmented=0.0), dataclasses.replace(IMAGES, augment=())
+
+
+def test_both_players_can_see_rows_in_their_place():
+    ours, theirs = state_after(IMAGES, 3, hyper=IN_PLACE), state_after(WITHOUT, 3)
+    for one, other in zip(ours[:2], theirs[:2], strict=True):
+        np.testing.assert_allclose(one.weights, other.weights, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_updates_of_the_class_head_alone_see_moved_rows_all_the_same():
+    configs = (dataclasses.replace(config, class_steps=3) for config in (IMAGES, WITHOUT))
+    moved, unmoved = (state_after(config, 1, hyper=IN_PLACE).discriminator for config in configs)
+    assert np.abs(moved.first - unmoved.first).max() > 1e-3
+
+
 def test_without_labels_or_class_head_no_class_steps_are_taken():
     for gan in (fit(class_steps=2, class_head_weight=0.0), GANAugmenter(**TINY, max_iter=3, class_steps=2).fit(X)):
         assert int(gan._state.discriminator.updates) == gan.n_iter_
