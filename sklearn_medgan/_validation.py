@@ -18,6 +18,7 @@ from ._sklearn_compat import _num_samples
 
 SMALLEST_SIDE = 8
 MOST_CHANNELS = 4
+MOST_SPREADS = 1e9  # a value of a column from its median: of Cauchy numbers, one of 10^9 lies farther
 ADVICE = (
     "Expected an image stack (n, height, width[, channels]), or one row a sample (n, n_features) with image_shape= for "
     "flat images."
@@ -118,12 +119,28 @@ def check_rows(
     return array, Form.of(container, array, "table" if side_shape is None else "flat", side_shape)
 
 
-def warn_of_sameness(rows: np.ndarray, name: str) -> None:
-    """Warn where all rows are the same, as they are where something went wrong when they were read."""
+def warn_of_rows(rows: np.ndarray, name: str, kind: str) -> None:
+    """Warn where all rows are the same, as where something went wrong when they were read; of a table, of outliers."""
     first = np.asarray(rows[:1])
     if all((np.asarray(rows[i : i + 256]) == first).all() for i in range(0, len(rows), 256)):
         warn_caller(
             f"{name}: all {len(rows)} training rows are the same, so nothing can be learned. Check how they are read.",
+            UserWarning,
+        )
+    if kind == "table":
+        _warn_of_outliers(rows, name)
+
+
+def _warn_of_outliers(rows: np.ndarray, name: str) -> None:
+    """Warn where a column of a table has a value so far away that all others become one beside it."""
+    with np.errstate(over="ignore", invalid="ignore"):  # of the largest numbers
+        low, middle, high = np.quantile(np.asarray(rows, np.float64), (0.25, 0.5, 0.75), axis=0)
+        far = np.maximum(rows.max(0) - middle, middle - rows.min(0)) / MOST_SPREADS > high - low
+    columns = np.flatnonzero(far & (high > low))
+    if len(columns):
+        warn_caller(
+            f"{name}: column(s) {', '.join(map(str, columns[:5]))} have values more than {MOST_SPREADS:g} "
+            "interquartile ranges from the median, beside which all others look the same. Correct or clip them.",
             UserWarning,
         )
 

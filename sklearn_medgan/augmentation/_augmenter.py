@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._base import NetworkEstimator
 from .._codecs import learn_codec, warn_of_range
 from .._sklearn_compat import _check_feature_names_in, _fit_context
-from .._validation import check_more_rows, check_rows, warn_of_sameness
+from .._validation import check_more_rows, check_rows, warn_of_rows
 from ._canvas import Canvas, warn_of_images
 from ._configuration import CONSTRAINTS, configure, trunk_of
 from ._labels import encode_labels
@@ -286,7 +286,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
             hyper = self._configure(canvas.shape, labels.shape[1], classes is not None, goes_on)
             self._trunk = trunk_of(self, canvas, rows)
             warn_of_images(form.image_shape, parts)
-            warn_of_sameness(rows, type(self).__name__)
+            warn_of_rows(rows, type(self).__name__, form.kind)
             self._canvas, encoded = canvas, canvas.draw(parts)
             self._dictionary = choose_patches(self, encoded, goes_on)
             self._detail = choose_detail(self, parts, goes_on)

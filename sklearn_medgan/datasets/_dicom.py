@@ -53,9 +53,10 @@ def read_dicom_header(path: str | os.PathLike[str]) -> Header | None:
     """
     with open_regular(path) as file, quiet():
         data = dataset(file, path, stop_before_pixels=True)
-        if data.get("file_meta", {}).get("MediaStorageSOPClassUID") == DIRECTORY or "DirectoryRecordSequence" in data:
-            return None
         try:
+            kind = data.get("file_meta", {}).get("MediaStorageSOPClassUID")
+            if kind == DIRECTORY or "DirectoryRecordSequence" in data:
+                return None
             return Header(
                 n_images=int(data.get("NumberOfFrames") or 1),
                 size=(int(data.get("Rows") or 0), int(data.get("Columns") or 0)),
@@ -190,11 +191,20 @@ def stored_frames(data: Dataset, file: BinaryIO) -> np.ndarray:
     n_frames, n_samples = int(data.get("NumberOfFrames") or 1), int(data.SamplesPerPixel)
     check_unpacked(file, n_frames * data.Rows * data.Columns * n_samples * max(1, data.BitsAllocated // 8))
     _check_decoder(data)
-    array = data.pixel_array
+    array = _decoded(data)
     stack = array.reshape(n_frames, data.Rows, data.Columns, *([n_samples] if n_samples > 1 else []))
     if data.PhotometricInterpretation == "PALETTE COLOR":
         stack = apply_color_lut(stack, data)
     return stack.astype(stack.dtype.newbyteorder("="), copy=False)
+
+
+def _decoded(data: Dataset) -> np.ndarray:
+    try:
+        return data.pixel_array
+    except BaseException as error:  # what makes a decoder in Rust panic is no Exception
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(str(error)) from None
 
 
 def _kind(data: Dataset) -> str:

@@ -155,7 +155,7 @@ def _found(path: Path, cell: str, encoding: str) -> Path | None:
     if not cell or "\0" in cell:
         return None
     spellings = [cell, cell.replace("\\", "/"), os.fsdecode(cell.encode(encoding, "replace"))]
-    return next((file for file in (path.parent / each for each in spellings) if file.is_file()), None)
+    return next((file for file in (path.parent / each for each in spellings) if os.path.isfile(file)), None)
 
 
 def _checked(path: Path, found: list[Path | None], cells: list[str]) -> list[Path]:

@@ -70,14 +70,22 @@ def read_nifti_header(path: str | os.PathLike[str], axis: str) -> Header:
     image, slices = opened(path, axis)
     order = slices.orientation[:, 0].astype(int).tolist()
     sides = dict(zip(order, slices.shape, strict=False))
-    unit = MILLIMETRES.get(getattr(image.header, "get_xyzt_units", lambda: ("mm",))()[0], 1.0)
-    zooms = dict(zip(order, (unit * _nibabel().affines.voxel_sizes(image.affine)).tolist(), strict=True))
+    sizes = _millimetres(image.header) * _nibabel().affines.voxel_sizes(image.affine)
+    zooms = dict(zip(order, sizes.tolist(), strict=True))
     column, row = (place for place in range(3) if place != slices.axis)
     return Header(
         n_images=math.prod(slices.shape) // (sides[row] * sides[column]),
         size=(sides[row], sides[column]),
         spacing=(zooms[row], zooms[column]),
     )
+
+
+def _millimetres(header: Any) -> float:
+    """Return how long the unit of a header is; that of one without a known unit is a millimetre."""
+    try:
+        return MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
+    except (AttributeError, KeyError):
+        return 1.0
 
 
 def read_nifti(path: str | os.PathLike[str], axis: str) -> np.ndarray:

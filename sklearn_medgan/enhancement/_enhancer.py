@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._base import NetworkEstimator, caller_depth
 from .._containers import Form
 from .._sklearn_compat import _check_feature_names_in, _fit_context
-from .._validation import check_rows, warn_of_sameness
+from .._validation import check_rows, warn_of_rows
 from ._advice import evidence, warn_of
 from ._configuration import CONSTRAINTS, Settings
 from ._held_out import HeldOutRows
@@ -265,7 +265,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         supervision = supervision_of(self.supervision, target, reference)
         kind = restoration_of(supervision, form, settings)
         self._form, self.image_shape_ = form, form.image_shape
-        warn_of_sameness(rows, type(self).__name__)
+        warn_of_rows(rows, type(self).__name__, form.kind)
         rows = kind.shaped(rows, form)
         good = check_target(self, target, rows, form, settings), check_reference(self, reference, rows, form)
         others = check_reference_labels(reference, reference_y, labels)

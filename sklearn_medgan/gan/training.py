@@ -191,7 +191,7 @@ class GANProgram(Program):
         """Draw `n` real rows and their labels, noise, and a key for what follows; a worker takes its share of them."""
         dtype, share = data.rows.dtype, self.workers.share
         uniform, of_noise, key = self._keyed_uniform(seed, n, data.cumulative.dtype)
-        picks = ops.searchsorted(data.cumulative, share(uniform))
+        picks = backend.searchsorted(data.cumulative, share(uniform))
         noise = share(backend.normal(of_noise, (n, self.config.latent_dim), dtype))
         return ops.take(data.rows, picks, 0), ops.take(data.labels, picks, 0), noise, key
 

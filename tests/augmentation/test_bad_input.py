@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from sklearn_medgan import GANAugmenter
+from sklearn_medgan._validation import warn_of_rows
 
 TINY = {"backbone": None, "max_iter": 2, "batch_size": 8, "width": 4, "latent_dim": 4, "random_state": 0}
 RNG = np.random.RandomState(0)
@@ -317,3 +318,13 @@ def test_failed_first_fit_leaves_the_estimator_unfitted(name):
     assert [attribute for attribute in vars(model) if attribute.endswith("_")] == []
     with pytest.raises(NotFittedError):
         model.transform(TABLE)
+
+
+@pytest.mark.parametrize("value", [1e39, -1e39, 1e308])
+def test_a_value_beyond_all_others_of_its_column_is_told(value):
+    rows = np.random.RandomState(0).normal(100, 20, (40, 3))
+    warn_of_rows(rows, "E", "table")
+    warn_of_rows(np.random.RandomState(0).standard_cauchy((10_000, 2)), "E", "table")
+    rows[3, 2] = value
+    with pytest.warns(UserWarning, match=r"^E: column\(s\) 2 have values more than 1e\+09 interquartile ranges"):
+        warn_of_rows(rows, "E", "table")

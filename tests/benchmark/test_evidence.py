@@ -59,7 +59,7 @@ def test_a_curve_has_the_area_of_the_table():
         assert line["curve"]["area"] == pytest.approx(row["auc"], abs=1e-12)
         rates = np.array(line["curve"]["rates"])
         assert (np.diff(rates) >= 0).all()
-        assert np.trapezoid(rates, np.linspace(0, 1, 101)) == pytest.approx(row["auc"], abs=0.03)
+        assert np.mean(rates[1:] + rates[:-1]) / 2 == pytest.approx(row["auc"], abs=0.03)
 
 
 def test_a_perfect_and_a_blind_score():

@@ -252,6 +252,22 @@ def test_errors_warnings_and_log_name_no_patient(tmp_path, damage, caplog):
     assert not re.search("SMITH|Secret", told)
 
 
+def test_a_representation_of_values_that_nobody_knows_is_damage(tmp_path):
+    content = write(tmp_path / "a.dcm", RAMP).read_bytes()
+    (tmp_path / "a.dcm").write_bytes(content.replace(b"\x02\0\x02\0UI", b"\x02\0\x02\0M\x02", 1))
+    with pytest.raises(ValueError, match=r"a\.dcm is not a DICOM file that can be read"):
+        load_images(tmp_path / "a.dcm")
+
+
+def test_a_panic_of_a_decoder_is_damage(tmp_path, monkeypatch):
+    """Those in Rust raise what is no Exception (of a run-length that ends too early, for one)."""
+    panic = type("PanicException", (BaseException,), {})
+    path, broken = write(tmp_path / "a.dcm", RAMP), property(lambda data: (_ for _ in ()).throw(panic("out of bounds")))
+    monkeypatch.setattr(Dataset, "pixel_array", broken)
+    with pytest.raises(ValueError, match=r"a\.dcm is not a DICOM image that can be read \(out of bounds\)"):
+        load_images(path)
+
+
 def test_a_file_is_known_by_content_and_old_ones_by_their_name(tmp_path):
     write(tmp_path / "IM000001", RAMP)
     write(tmp_path / "1.2.840.10008.77", RAMP)

@@ -91,6 +91,7 @@ BAD = {
         "path,label\nscans/0.png,a\n" + "".join(f"none{k}.png,b\n" for k in range(5)),
         r"names 5 of 6 file\(s\) that are not there: 'none0\.png', 'none1\.png', 'none2\.png', \.\.\.\. Paths lead",
     ),
+    "a name too long": ("path,label\nscans/0.png,a\n" + 300 * "9" + ".png,b\n", r"names 1 of 2 file\(s\) that are not"),
     "a file twice": ("path,label\nscans/0.png,a\nscans/../scans/0.png,b\n", r"twice: row\(s\) 1, 2\. Remove one"),
     "outside": ("path,label\nscans/0.png,a\n../outside.png,b\n", r"'\.\./outside\.png', which lies outside of"),
     "a link out": ("path,label\nscans/0.png,a\nscans/link.png,b\n", r"'scans/link\.png', which lies outside of"),

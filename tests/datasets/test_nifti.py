@@ -157,3 +157,11 @@ def test_nibabel_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nibabel", None)
     with pytest.raises(ImportError, match=r'pip install "sklearn-medgan\[nifti\]"'):
         read_nifti(tmp_path / "a.nii", "axial")
+
+
+@pytest.mark.parametrize(("code", "factor"), [(1, 1000), (2, 1), (3, 0.001), (0, 1), (7, 1)])
+def test_units_that_nobody_knows_are_millimetres(tmp_path, code, factor):
+    volume = head("RAS")
+    volume.header["xyzt_units"] = code
+    nibabel.save(volume, tmp_path / "a.nii")
+    assert load_images(tmp_path / "a.nii").spacing == pytest.approx((3 * factor, 2 * factor))

@@ -12,9 +12,9 @@ import numpy as np
 from keras import ops
 
 from ._jax_workers import workers
-from ._plain import depth_to_space, space_to_depth
+from ._plain import depth_to_space, searchsorted, space_to_depth
 
-__all__ = ["depth_to_space", "space_to_depth", "workers"]
+__all__ = ["depth_to_space", "searchsorted", "space_to_depth", "workers"]
 
 TRACES = True
 ANY_LENGTH = False

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from keras import ops
+from keras.ops import searchsorted
 
 from . import Tensor
+
+__all__ = ["depth_to_space", "searchsorted", "space_to_depth"]
 
 
 def space_to_depth(x: Tensor) -> Tensor:

@@ -11,10 +11,10 @@ import torch
 from keras import ops
 from torch.nn import functional
 
-from ._plain import depth_to_space, space_to_depth
+from ._plain import depth_to_space, searchsorted, space_to_depth
 from ._torch_workers import workers
 
-__all__ = ["depth_to_space", "space_to_depth", "workers"]
+__all__ = ["depth_to_space", "searchsorted", "space_to_depth", "workers"]
 
 TRACES = False
 ANY_LENGTH = True
