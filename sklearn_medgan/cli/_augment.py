@@ -303,7 +303,7 @@ def fit(options: Namespace, real: Real, session: Session) -> GANAugmenter:
     if options.checkpoint_dir is not None:
         given["checkpoint_dir"] = options.checkpoint_dir
     augmenter = GANAugmenter(ratio=options.ratio, random_state=options.seed, verbose=session.verbose, **given)
-    session.write("Learning to draw ...")
+    session.announce("Learning to draw ...")
     session.learn(augmenter, real.source, real.X, real.labels(real.codes))
     return augmenter
 

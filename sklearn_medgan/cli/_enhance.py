@@ -380,7 +380,7 @@ def fit(
     learned = ("supervision", "degradation", "scale", "max_time", "max_iter", "checkpoint_dir")
     parameters = {key: settings[key] for key in learned}
     enhancer = GANEnhancer(**parameters, random_state=settings["seed"], verbose=session.verbose)
-    session.write(f"Learning to restore, for up to {settings['max_time']:.0f} s (--max-time) ...")
+    session.announce(f"Learning to restore, for up to {settings['max_time']:.0f} s (--max-time) ...")
     session.learn(enhancer, name, rows, **({} if reference is None else {"reference": reference}))
     return enhancer
 

@@ -142,7 +142,8 @@ def reading(path: object) -> Iterator[None]:
 class Session:
     """One run of a command.
 
-    What was found goes to standard output, as text or with ``--json`` as one object; all else goes to standard error.
+    What was found goes to standard output, as text or with ``--json`` as one object; all else goes to standard error, but
+    for the line that says that training begins.
 
     Attributes
     ----------
@@ -176,6 +177,11 @@ class Session:
         """Write lines of progress, unless it is to be quiet."""
         if self.verbose:
             say(sys.stderr, text)
+
+    def announce(self, text: str) -> None:
+        """Write to standard output, for a script that waits for it, what begins and may take long."""
+        if self.verbose:
+            self.show(text)
 
     def show(self, text: str) -> None:
         """Write lines of the result, unless it is printed as JSON."""

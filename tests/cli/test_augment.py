@@ -601,7 +601,9 @@ def test_a_fit_is_saved_and_draws_the_same_again(tmp_path, capsys):
     assert augment(path, tmp_path / "repeated.npz", *options, "--force") == 0
     assert (state / "training.npz").stat().st_mtime_ns == written  # nothing was left to learn
     assert contents(tmp_path)["repeated.npz"] == contents(tmp_path)["out.npz"]
-    assert "2/2" in capsys.readouterr().err  # the progress bar
+    told = capsys.readouterr()
+    assert "2/2" in told.err  # the progress bar
+    assert "Learning to draw ..." in told.out  # a script that reads it may wait for that
     assert augment(path, tmp_path / "again.npz", "--model", tmp_path / "m.medgan") == 0
     assert augment(path, tmp_path / "other.npz", "--model", tmp_path / "m.medgan", "--seed", 1) == 0
     capsys.readouterr()
