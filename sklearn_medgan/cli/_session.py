@@ -142,8 +142,8 @@ def reading(path: object) -> Iterator[None]:
 class Session:
     """One run of a command.
 
-    What was found goes to standard output, as text or with ``--json`` as one object; all else goes to standard error, but
-    for the line that says that training begins.
+    What was found goes to standard output, as text or with ``--json`` as one object; all else, but for the
+    line that says that training begins, goes to standard error.
 
     Attributes
     ----------
