@@ -42,6 +42,11 @@ class Hang(BaseException):
     """A call took longer than `LONGEST_S`."""
 
 
+def most_memory() -> int:
+    """Return the most bytes that this process has held (Linux)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
 class Wrong(Exception):
     """A call ended as none should."""
 
@@ -52,6 +57,7 @@ class Watch:
     def __init__(self) -> None:
         self.ends: Counter = Counter()
         self.wrong: dict[str, str] = {}
+        self.most_memory = most_memory() + MOST_MEMORY  # beyond what the process has held before
 
     def __call__(self, target, *args) -> None:
         def late(*_):
@@ -68,7 +74,7 @@ class Watch:
         finally:
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 > MOST_MEMORY:
+        if most_memory() > self.most_memory:
             raise SystemExit(f"more than {MOST_MEMORY >> 30} GB, last with {str(args)[:300]}")
 
     def note(self, error: BaseException) -> None:
