@@ -7,6 +7,7 @@ import numpy as np
 JUDGED_FROM = 100  # steps: before that, being at chance says nothing
 SPREAD_FROM = 10  # steps: before that, samples vary as the networks began
 CHANCE_MARGIN = 0.02
+SATURATED = 0.01  # of the discriminator's loss at chance: below, the minimax generator's gradient is next to nothing
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.1, 10.0  # of the data's: below, samples have collapsed; above, they run away
 
 
@@ -29,6 +30,11 @@ def advice_on(history: dict[str, list], n_iter: int, loss: str) -> str | None:
         return (
             f"is at chance: the discriminator's loss stays at {chance:.3f}, so neither network learns. Lower "
             "penalty_weight, or raise learning_rate or max_iter"
+        )
+    if n_iter >= SPREAD_FROM and loss == "minimax" and history["discriminator_loss"][-1] < SATURATED * chance:
+        return (
+            "is saturated: the discriminator is sure of every sample, so the generator learns no more. Lower "
+            "learning_rate, or try another loss"
         )
     if n_iter >= SPREAD_FROM and spread < SMALLEST_SPREAD:
         return (

@@ -648,6 +648,14 @@ def test_class_head_alone_learns_to_tell_classes_apart():
 
 
 @pytest.mark.slow
+def test_a_discriminator_that_is_sure_of_all_samples_warns():
+    """A thousand times the rate of the classic network: what it draws is the same image again and again."""
+    model = gan(architecture="dcgan", loss="minimax", max_iter=30, learning_rate=0.2)
+    with pytest.warns(ConvergenceWarning, match=r"is saturated: .*Lower learning_rate"):
+        model.fit(STACK, LABELS)
+
+
+@pytest.mark.slow
 def test_classic_network_and_objective_train_on_images():
     model = gan(architecture="dcgan", loss="minimax", max_iter=20).fit(STACK, LABELS)
     assert model.sample(2)[0].shape == (2, 9, 11)
