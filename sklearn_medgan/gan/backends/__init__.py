@@ -70,7 +70,7 @@ class Backend(Protocol):
     def normal(self, key: Tensor, shape: tuple, dtype: Any) -> Tensor:
         """Draw standard normal numbers, the same from the same key."""
 
-    def searchsorted(self, ascending: Tensor, values: Tensor) -> Tensor:
+    def searchsorted(self, sorted_sequence: Tensor, values: Tensor) -> Tensor:
         """Return for each value the place of the first number, of a vector of any length, that is no smaller."""
 
     def conv(self, fine: Tensor, filters: Tensor) -> Tensor:

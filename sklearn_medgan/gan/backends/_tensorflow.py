@@ -105,9 +105,9 @@ def normal(key: tf.Tensor, shape: tuple, dtype: Any) -> tf.Tensor:
     return tf.random.stateless_normal(shape, key, dtype=dtype)
 
 
-def searchsorted(ascending: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+def searchsorted(sorted_sequence: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """Return places; that of Keras 3.6 to 3.10 cannot be recorded for a vector of any length."""
-    return tf.searchsorted(ascending, values, out_type=tf.int64)
+    return tf.searchsorted(sorted_sequence, values, out_type=tf.int64)
 
 
 def space_to_depth(x: tf.Tensor) -> tf.Tensor:
