@@ -252,10 +252,10 @@ def _check_channels(name: str, shape: tuple[int, ...], expected: tuple[int, ...]
         )
 
 
-def check_same_length(X: Any, y: Any) -> None:
+def check_same_length(X: Any, y: Any, names: tuple[str, str] = ("X", "y")) -> None:
     """Raise a ValueError unless there are as many labels as rows."""
     if _num_samples(X) != _num_samples(y):
         raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: X has {_num_samples(X)}, y has "
-            f"{_num_samples(y)}. Pass one label a row."
+            f"Found input variables with inconsistent numbers of samples: {names[0]} has {_num_samples(X)}, "
+            f"{names[1]} has {_num_samples(y)}. Pass one label a row."
         )

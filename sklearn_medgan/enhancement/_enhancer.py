@@ -234,7 +234,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         ----------
         X : array-like of shape (n, height, width), (n, height, width, channels) or (n, n_features)
             Good images, any real dtype and range; with `target` or `reference`, poor ones.
-        y : array-like of shape (n,), default=None
+        y : array-like of shape (n,) or (n, 1), default=None
             Class labels of `X`. Only `guard` looks at them (but for `reference_y`), so it works ahead of a classifier.
         target : array-like, default=None
             The good version of each row of `X`, of the same form; its sides are `scale` times as long.

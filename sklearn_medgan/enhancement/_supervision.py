@@ -39,6 +39,7 @@ NEEDS = {
     "self": "learns from noisy images alone, X",
 }
 FEWEST_UNPAIRED = 8  # images on a side
+LISTED = 5  # classes in a message
 CENTRAL = (0.5, 99.5)  # percentiles between which a range is compared with another
 LOOKED_AT = 64  # images of each side, evenly spread
 MOST_TIMES_AS_WIDE = 4.0
@@ -83,13 +84,15 @@ def _kinds(form: Form) -> dict[str, type[Restoration]]:
     return TABLES if form.kind == "table" else IMAGES
 
 
-def check_labels(X: ArrayLike, y: Any, name: str = "y") -> np.ndarray | None:
-    """Return class labels that the guard may use, or None where `y` is none or holds other values."""
+def check_labels(X: ArrayLike, y: Any, names: tuple[str, str] = ("X", "y")) -> np.ndarray | None:
+    """Return class labels that the guard may use, (n,), or None where `y` is none or holds other values."""
     if y is None:
         return None
-    with _told(name):
-        check_same_length(X, y)
+    with _told(names[1]):
+        check_same_length(X, y, names)
         labels = np.asarray(y)
+        if labels.ndim == 2 and labels.shape[1] == 1:  # one column, as labels of MedMNIST
+            labels = labels[:, 0]
         if labels.dtype.kind == "f" and not np.isfinite(labels).all():
             raise ValueError("Expected a class or a number for each row; got NaN or infinity. Leave such rows out.")
         classes = labels.ndim == 1 and type_of_target(labels) in ("binary", "multiclass")
@@ -105,11 +108,17 @@ def check_reference_labels(reference: Any, reference_y: Any, labels: np.ndarray 
             "reference_y evens out the mix of classes of X and reference: it needs reference= and class labels y; got "
             f"no {'reference' if reference is None else 'y that holds classes'}. Pass it, or leave reference_y out."
         )
-    others = check_labels(reference, reference_y, "reference_y")
+    others = check_labels(reference, reference_y, ("reference", "reference_y"))
     if others is None:
         raise ValueError(
             f"reference_y must be class labels, as y; got values that are {type_of_target(reference_y)}. Leave it out "
             "where there are no classes."
+        )
+    if not set(labels.tolist()) & set(others.tolist()):
+        raise ValueError(
+            "y and reference_y must have a class in common; got only "
+            f"{_listed(labels)} and only {_listed(others)}. Name classes alike in both (1 is not '1'), or leave "
+            "reference_y out."
         )
     kept = [sum(mix.values()) for mix in alike_mix(labels, others)]
     if min(kept) < FEWEST_UNPAIRED:
@@ -118,6 +127,12 @@ def check_reference_labels(reference: Any, reference_y: Any, labels: np.ndarray 
             f"y and reference_y these are {kept[0]} and {kept[1]}. Pass more images of the classes that both have."
         )
     return others
+
+
+def _listed(labels: np.ndarray) -> str:
+    """The first classes, as Python writes them."""
+    classes = np.unique(labels).tolist()
+    return ", ".join([*map(repr, classes[:LISTED]), *(["..."] if len(classes) > LISTED else [])])
 
 
 def check_same_network(earlier: tuple[Any, ...], asked: tuple[Any, ...]) -> None:

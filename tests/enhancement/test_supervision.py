@@ -5,7 +5,7 @@ import pytest
 from enhancers import FLOATS, STACK, TABLE, discs, enhancer, equal_fits, noisy, untrained
 
 from sklearn_medgan import load, save
-from sklearn_medgan.enhancement._supervision import check_same_units
+from sklearn_medgan.enhancement._supervision import check_labels, check_reference_labels, check_same_units
 
 POOR = (FLOATS**2).astype(np.float32)
 OTHERS = np.random.RandomState(1).uniform(size=(9, 24, 17)).astype(np.float32)
@@ -79,3 +79,11 @@ def test_unpaired_fit_goes_on_and_is_saved(tmp_path):
     equal_fits(load(tmp_path / "model"), model, POOR)
     with pytest.raises(ValueError, match=r"supervision='unpaired'; the parameters now ask for .*'degradation'"):
         model.fit(POOR)
+
+
+def test_a_column_of_labels_is_taken_as_labels():
+    """As the labels of MedMNIST, of shape (n, 1)."""
+    labels, others = np.arange(len(POOR)) % 2, np.arange(len(OTHERS)) % 2
+    assert check_labels(POOR, labels[:, None]).tolist() == labels.tolist()
+    assert check_reference_labels(OTHERS, others[:, None], labels).tolist() == others.tolist()
+    assert check_labels(POOR, np.eye(2)[labels]) is None
