@@ -92,6 +92,11 @@ def run_filter(name: str, strength: float, image: np.ndarray, usual: float = 0.0
     `usual` is the noise of good images. Variances of noise add up, so what there is beyond it is removed, and the
     filter fades out as an image gets as clean as a good one.
     """
+    if name not in FILTERS:
+        raise ValueError(
+            "guard_report_['chosen'] must be 'network' or a key of guard_report_['strength'], such as "
+            f"{', '.join(map(repr, FILTERS))}; got {name!r}. Set it to one of them."
+        )
     noise = float(np.sqrt(max(estimate_noise(image) ** 2 - usual**2, 0.0))) if name != "nothing" else 0.0
     if noise == 0.0:
         return np.asarray(image, dtype=np.float32)

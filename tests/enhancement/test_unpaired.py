@@ -145,6 +145,11 @@ def fitted(chosen):
     return model
 
 
+def test_a_method_that_is_none_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"'network' or a key of .*'non-local means'.*got 'no filter'\. Set"):
+        fitted("no filter").transform(POOR)
+
+
 def test_nothing_gives_images_back_bit_by_bit():
     assert fitted("nothing").transform(POOR).tobytes() == POOR.tobytes()
 
