@@ -2,7 +2,7 @@
 Choosing on held-out patients
 =============================
 
-How many synthetic images to add, and whether any: that is for patients to decide whom the model did not see. This
+How many images to add, and whether any: that is for patients to decide whom the model did not see. This
 example shows first how much an image-wise split flatters, then lets held-out groups choose the dose.
 
 Research use; not a medical device.
@@ -43,9 +43,9 @@ for name, folds, given in (("image", StratifiedKFold, None), ("group", Stratifie
 # %%
 # Let them choose the dose
 # ------------------------
-# ``dose="cv"`` trains the GAN on a part of the groups, the classifier with 0, 0.5, 1 and 2 synthetic images per
-# real one, and looks at the groups left out. The smallest dose within one standard error of the best is taken: 0
-# unless something speaks for more. The GAN is half as wide as by default, and has 60 updates instead of 300.
+# ``dose="cv"`` trains the GAN on a part of the groups, the classifier with 0, 0.5, 1 and 2 added images (real ones,
+# moved) per real one, and looks at the groups left out. The smallest dose within one standard error of the best is
+# taken: 0 unless something speaks for more. The GAN is half as wide as by default, and has 60 updates instead of 300.
 
 from sklearn_medgan import AugmentedClassifier, GANAugmenter
 
@@ -55,7 +55,7 @@ print("chosen dose:", chooser.dose_)
 
 # %%
 # Each point is the balanced accuracy on held-out groups, with its standard error. A dose of 0 is a result and no
-# fault: then synthetic images have nothing to add here.
+# fault: then added images teach nothing here.
 
 import matplotlib.pyplot as plt
 
@@ -63,7 +63,7 @@ tried = chooser.dose_scores_
 figure, ax = plt.subplots(figsize=(5.5, 3.4), layout="constrained")
 ax.errorbar(tried["dose"], tried["balanced_accuracy"], tried["standard_error"], fmt="o", capsize=4)
 ax.axvline(chooser.dose_, color="C1", linestyle=":", label="chosen")
-ax.set(xlabel="synthetic images per real one", ylabel="balanced accuracy")
+ax.set(xlabel="added images per real one", ylabel="balanced accuracy")
 ax.legend(frameon=False)
 
 # %%

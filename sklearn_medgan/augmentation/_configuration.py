@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOSSES = {"relativistic", "minimax", "non-saturating", "hinge", "least-squares", "wasserstein"}
 AUGMENTATIONS = ("shift", "flip", "contrast", "cutout")
+WAYS = {"auto", "classical", "mixed", "near", "sample"}  # of making rows
 FAMILIES = {"image": {"auto": "conv", "conv": "conv", "dcgan": "dcgan"}, "table": {"auto": "dense", "dense": "dense"}}
 # What "auto" stands for. The classic DCGAN trains as its article did: no penalty, no augmentation, beta_1 of 0.5.
 AUTO: dict[str, dict[str, Any]] = {
@@ -50,7 +51,7 @@ CONSTRAINTS: dict[str, Any] = {
     "pretrained": [str, None],
     "sampling_strategy": [str, Interval(Real, 0, 1, closed="right"), Mapping, callable],
     "ratio": [Interval(Real, 0, None, closed="neither")],
-    "resampling": [StrOptions({"auto", "classical", "mixed", "near", "sample"})],
+    "resampling": [StrOptions(WAYS)],
     "architecture": [StrOptions({"auto", "conv", "dense", "dcgan"})],
     "loss": [StrOptions(LOSSES)],
     "latent_dim": [Interval(Integral, 1, None, closed="left")],
@@ -155,6 +156,8 @@ def resolve_architecture(name: str, is_table: bool) -> str:
 
 def resolve_resampling(name: str, is_table: bool) -> str:
     """Return the way of making rows that a name stands for, or refuse it for these rows."""
+    if name not in WAYS:  # set after `fit`, which checks parameters
+        raise ValueError(f"resampling must be one of {', '.join(map(repr, sorted(WAYS)))}; got {name!r}.")
     if is_table and name == "classical":
         raise ValueError(
             "resampling='classical' moves images; got a table. Set resampling='auto', or pass image_shape for flat "

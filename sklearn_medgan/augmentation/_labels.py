@@ -67,19 +67,19 @@ def n_label_columns(n_classes: int) -> int:
     return max(2, 1 << (n_classes - 1).bit_length()) if n_classes else 1
 
 
-def codes_of(y: Any, n_samples: int, classes: np.ndarray) -> np.ndarray:
+def codes_of(y: Any, n_samples: int, classes: np.ndarray, name: str = "y") -> np.ndarray:
     """Return the positions in `classes` of one label for all rows, or of one label a row."""
     wanted = np.asarray(y)
     if wanted.ndim > 1 or (wanted.ndim == 1 and n_samples not in (1, len(wanted))):
         raise ValueError(
-            f"y must be one label, or an array of as many labels as rows; got shape {wanted.shape} with "
+            f"{name} must be one label, or an array of as many labels as rows; got shape {wanted.shape} with "
             f"n_samples={n_samples}."
         )
     wanted = np.full(n_samples, wanted) if wanted.ndim == 0 else wanted
     position = {label: i for i, label in enumerate(classes.tolist())}
     unknown = sorted({str(label) for label in wanted.tolist() if label not in position})
     if unknown:
-        raise ValueError(f"y holds labels that were not seen at fit: {unknown}. Known: {classes.tolist()}.")
+        raise ValueError(f"{name} holds labels that were not seen at fit: {unknown}. Known: {classes.tolist()}.")
     return np.array([position[label] for label in wanted.tolist()], dtype=int)
 
 

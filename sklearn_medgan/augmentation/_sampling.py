@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._allocation import synthetic_counts
 from .._base import caller_depth, warn_caller
+from .._codecs import warn_of_range
 from .._containers import Form, as_rows, join_labels, join_rows
 from .._parameters import check_whole
 from .._sklearn_compat import _safe_indexing
@@ -22,7 +23,7 @@ from ._configuration import AUTO, resolve_resampling
 from ._enlargement import enlarge
 from ._labels import check_labels, codes_of, n_label_columns
 from ._mixture import Mixture
-from ._near_copies import ROUNDS, RealRows, told
+from ._near_copies import MOST_COMPARED, ROUNDS, RealRows, told
 from ._patch_learning import PatchSource
 from ._resampling import resized
 
@@ -101,7 +102,8 @@ class Sampler:
         Warns
         -----
         UserWarning
-            Where samples came near rows of `X`: how many, and how many are left out.
+            Where samples came near rows of `X`: how many, and how many are left out. Where `X` can hardly be in the
+            units seen at `fit`.
 
         Raises
         ------
@@ -120,10 +122,11 @@ class Sampler:
         """
         check_is_fitted(self)
         self._check_generator()
+        compared = check_share(min_distance) and X is not None
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         codes = self._sample_codes(n_samples, y, rng)
         drawn = self._draw(self._one_hot(codes), rng)
-        if X is not None and check_share(min_distance):
+        if compared:
             drawn, codes = self._apart(drawn, codes, X, min_distance, rng)
         return self._restored(len(codes), lambda part: self._enlarged(drawn[part], rng)), self._labels_of(codes)
 
@@ -132,6 +135,9 @@ class Sampler:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return samples with their classes, near-copies of rows of X drawn again or left out."""
         rows = check_rows(self, as_rows(X), image_shape=self.image_shape, reset=False)[0]
+        if self._form.kind != "table":  # in other units nothing is near
+            codec = self._canvas.codec
+            warn_of_range(np.asarray(rows[:MOST_COMPARED]), codec.low, codec.high, type(self).__name__)
         real = RealRows.of(self._canvas.draw([rows])[:], min_distance)
         near = real.near(self._seen(drawn))
         n_near = int(near.sum())
@@ -192,11 +198,13 @@ class Sampler:
         """
         check_is_fitted(self)
         way = resolve_resampling(self.resampling, self._form.kind == "table")
+        if np.ndim(labels) != 1:
+            raise ValueError(f"labels must hold one label for each row to make; got {labels!r}. Pass a list of them.")
         if way == "sample" or not len(labels):
             return self.sample(y=labels, random_state=random_state)
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         labels_known = check_labels(X, y, type(self).__name__)
-        codes = self._sample_codes(len(labels), labels, rng)
+        codes = self._sample_codes(len(labels), labels, rng, "labels")
         known = self._sample_codes(len(labels_known), labels_known, rng)
         rows_of = self._from_real_rows if way == "classical" else self._near_and_samples
         X = as_rows(X)
@@ -239,7 +247,7 @@ class Sampler:
         return rows_of
 
     def fit_resample(self, X: ArrayLike, y: ArrayLike, *, X_unlabeled: ArrayLike | None = None) -> tuple[Any, Any]:
-        """Train on the rows, then append labelled synthetic ones, made in the way that `resampling` names.
+        """Train on the rows, then append labelled ones, made in the way that `resampling` names.
 
         Parameters
         ----------
@@ -253,7 +261,7 @@ class Sampler:
         Returns
         -------
         X_res : rows in the form of X
-            The original rows first, untouched, then the synthetic ones, class by class.
+            The original rows first, untouched, then those that were added, class by class.
         y_res : labels in the form of y
             Their labels.
 
@@ -268,7 +276,7 @@ class Sampler:
             As in `fit`; without `y`; for a `sampling_strategy` that asks for fewer rows than there are.
         """
         if y is None:
-            raise ValueError("fit_resample requires y: synthetic rows are made class by class; got y=None.")
+            raise ValueError("fit_resample requires y: rows are added class by class; got y=None.")
         X = as_rows(X)
         counts = synthetic_counts(check_labels(X, y, type(self).__name__), self.sampling_strategy, self.ratio)
         self.fit(X, y, X_unlabeled=X_unlabeled)
@@ -310,7 +318,7 @@ class Sampler:
             labels[np.arange(len(codes)), codes] = 1.0
         return labels
 
-    def _sample_codes(self, n_samples: int, y: Any, rng: np.random.RandomState) -> np.ndarray:
+    def _sample_codes(self, n_samples: int, y: Any, rng: np.random.RandomState, name: str = "y") -> np.ndarray:
         """Return positions in `classes_` of the rows to draw (zeros without labels)."""
         check_whole("n_samples", n_samples, 1)
         known = hasattr(self, "classes_")
@@ -318,7 +326,7 @@ class Sampler:
             return rng.choice(len(self._priors), n_samples, p=self._priors) if known else np.zeros(n_samples, int)
         if not known:
             raise ValueError(f"GANAugmenter was fitted without labels, so it cannot sample y={y!r}. Fit with y.")
-        return codes_of(y, n_samples, self.classes_)
+        return codes_of(y, n_samples, self.classes_, name)
 
     def _restored(self, n: int, rows_of: Callable[[slice], np.ndarray]) -> Any:
         """Return rows in the form of those that were fitted, from encoded ones that are made some at a time."""

@@ -1,4 +1,4 @@
-"""Where synthetic rows enter: a pipeline and a classifier that add them at `fit`, and only there."""
+"""Where rows are added: a pipeline and a classifier that add them at `fit`, and only there."""
 
 from ._classifier import AugmentedClassifier
 from ._pipeline import Pipeline, make_pipeline

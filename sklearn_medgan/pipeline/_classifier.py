@@ -1,4 +1,4 @@
-"""A classifier that adds labelled synthetic rows before it learns."""
+"""A classifier that adds labelled rows before it learns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ._rows import is_one_a_row
 class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """A classifier that trains on real rows and on further ones that an augmenter makes of them.
 
-    ``fit`` fits the augmenter, makes synthetic rows of each class, transforms real and synthetic rows with the
+    ``fit`` fits the augmenter, lets it make rows of each class, transforms given and added rows with the
     augmenter (if it has ``transform``) and fits the classifier on both. Prediction transforms, and adds nothing.
     Only the rows given to ``fit`` are ever seen, so cross-validation around it does not leak.
 
@@ -47,11 +47,11 @@ class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, Base
         Such as `GANAugmenter`. Its own ``sampling_strategy`` and ``ratio`` are not used: ``dose`` rules. Where it has
         ``resample(X, y, labels=...)``, rows come from that, which may start from the real ones.
     dose : float or "cv", default=1.0
-        Synthetic rows per real row, in total; allotted so that the classes end as even as possible, the
+        Added rows per given one, in total; allotted so that the classes end as even as possible, the
         smallest filled up first. 0 adds none and leaves the augmenter's ``transform``. "cv" chooses among 0, 0.5, 1
         and 2 on held-out real rows: 0, unless another does better by more than chance explains (see Notes).
     synthetic_weight : float, default=1.0
-        A synthetic row weighs the mean ``sample_weight`` of its class times this. Other than 1 it needs a
+        An added row weighs the mean ``sample_weight`` of its class times this. Other than 1 it needs a
         classifier whose ``fit`` takes ``sample_weight``.
     cv : int, splitter, iterable or None, default=None
         Inner folds of ``dose="cv"``; each costs a fit of the augmenter. None: 3 stratified folds, or 2 where a class
@@ -87,7 +87,7 @@ class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, Base
     Notes
     -----
     *Choosing the dose.* With ``dose="cv"`` the rows are split once more. On each inner fold the augmenter is fitted
-    once, on the training part; for every dose the classifier is fitted on that part with so many synthetic rows, on
+    once, on the training part; for every dose the classifier is fitted on that part with so many added rows, on
     the columns of that augmenter, and predicts the held-out part, which is real rows alone. The dose is the smallest
     whose balanced accuracy lies within one standard error of the best (the one-standard-error rule of Breiman et al.).
     The standard error is of the paired difference between the two doses over rows, or over groups: folds are too few
@@ -158,7 +158,7 @@ class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, Base
     def fit(
         self, X: ArrayLike, y: ArrayLike, *, groups: ArrayLike | None = None, **fit_params: Any
     ) -> AugmentedClassifier:
-        """Fit the augmenter on the rows, then the classifier on real and synthetic rows.
+        """Fit the augmenter on the rows, then the classifier on given and added rows.
 
         Parameters
         ----------
@@ -349,7 +349,7 @@ class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, Base
             if key != "sample_weight" and is_one_a_row(value, len(y)):
                 raise ValueError(
                     f"{key!r} has one value for each of the {len(y)} rows given, but the classifier is fitted on "
-                    "synthetic rows, too, to which only sample_weight can be extended. Leave it out, or set dose=0."
+                    "added rows, too, to which only sample_weight can be extended. Leave it out, or set dose=0."
                 )
 
     def _clone_parts(self, rng: np.random.RandomState | None, fold: int | None = None) -> Parts:

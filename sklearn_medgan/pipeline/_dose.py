@@ -1,4 +1,4 @@
-"""How many synthetic rows, judged on real rows that were held out: the fewest that the evidence asks for.
+"""How many rows to add, judged on real rows that were held out: the fewest that the evidence asks for.
 
 Pure functions of labels, groups and predictions: no model, no randomness. `AugmentedClassifier` and the benchmark
 choose by them alike.
@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedGroupKFold, check_cv
 
 Splits = list[tuple[np.ndarray, np.ndarray]]  # rows to train on, rows held out
 
-DOSES = (0.0, 0.5, 1.0, 2.0)  # synthetic rows per real row, ascending
+DOSES = (0.0, 0.5, 1.0, 2.0)  # added rows per given one, ascending
 # A GAN of two thirds of the rows tells more of one of all rows than a GAN of half of them does; more folds, more fits.
 N_FOLDS = 3
 

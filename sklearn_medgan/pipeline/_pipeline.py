@@ -57,11 +57,11 @@ class Pipeline(_LinkToDocs, _StockPipeline):
 
     See Also
     --------
-    AugmentedClassifier : The same in one classifier, with the dose of synthetic rows as a parameter.
+    AugmentedClassifier : The same in one classifier, with the dose of added rows as a parameter.
 
     Notes
     -----
-    *Weights.* Given ``sample_weight`` for a step after the rows grew, a synthetic row weighs the mean of its
+    *Weights.* Given ``sample_weight`` for a step after the rows grew, an added row weighs the mean of its
     class. Other metadata with one value a row (``groups``, say) cannot be extended and raises.
 
     *Unlabelled images.* ``pipe.fit(X, y, aug__X_unlabeled=XU)`` hands ``XU`` to the augmenter. Three traps:

@@ -1,6 +1,7 @@
 """GANAugmenter's behaviour: what goes in, what comes out, and what it learns."""
 
 import pickle
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -525,6 +526,17 @@ def test_resample_refuses_labels_of_which_there_is_no_row(on_stack):
         on_stack.resample(STACK, LABELS, labels=[7])
     with pytest.raises(ValueError, match="fitted without labels"):
         gan().fit(TABLE).resample(TABLE, LABELS, labels=[1])
+
+
+def test_resample_names_what_it_cannot_use(on_stack):
+    with pytest.raises(ValueError, match=r"^labels holds labels that were not seen at fit: \['7'\]"):
+        on_stack.resample(STACK, LABELS, labels=[0, 7])
+    for wrong in (0, None, [[0], [1]]):
+        with pytest.raises(ValueError, match="labels must hold one label for each row to make"):
+            on_stack.resample(STACK, LABELS, labels=wrong)
+    misspelt = deepcopy(on_stack).set_params(resampling="clasical")
+    with pytest.raises(ValueError, match=r"resampling must be one of 'auto', 'classical'.* got 'clasical'"):
+        misspelt.resample(STACK, LABELS, labels=[0])
 
 
 # -- semi-supervised, warm start, warnings ------------------------------------

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from tiny import gan
+from tiny import gan, random_images
 
 from sklearn_medgan import Pipeline
 from sklearn_medgan.augmentation._near_copies import RealRows
@@ -70,6 +70,20 @@ def test_a_distance_that_is_none_is_refused(fitted):
     for wrong in (-1, np.inf, "far"):
         with pytest.raises(ValueError, match="min_distance must be a number of at least 0"):
             fitted.sample(2, X=TRAIN, min_distance=wrong)
+
+
+def test_a_distance_that_is_none_is_refused_without_rows_too(fitted):
+    with pytest.raises(ValueError, match="min_distance must be a number of at least 0; got -1"):
+        fitted.sample(2, min_distance=-1)
+
+
+def test_rows_in_other_units_of_which_nothing_can_be_near_are_told_of():
+    X = random_images(12, 8, 8)
+    model = gan().fit(X, np.arange(12) % 2)
+    model.sample(3, X=X)  # warnings are errors
+    with pytest.warns(UserWarning, match="these range from 0 to 0.780.* units of fit") as told:
+        model.sample(3, X=X / 255)
+    assert told[0].filename == __file__
 
 
 def test_the_limit_goes_by_rows_that_differ():
