@@ -21,6 +21,7 @@ from ..datasets._folders import MANIFEST
 from ..datasets._images import IMAGE_SUFFIXES, check_holds, write_stack
 from ..persistence import changed_parameters, load
 from ._inputs import (
+    MARK,
     check_checkpoint,
     check_folder_name,
     check_model_name,
@@ -30,7 +31,7 @@ from ._inputs import (
     refuse_fit_options,
     write_npz,
 )
-from ._labelled import MARK, TRAINING, Real, load_training, rows_to_draw
+from ._labelled import TRAINING, Real, load_training, rows_to_draw
 from ._privacy import few_of, told_of_privacy
 from ._session import Session, reading
 from ._staging import Staging

@@ -16,7 +16,7 @@ from .._parameters import ParameterError
 from .._validation import SMALLEST_SIDE
 from ..datasets import load_tissue_patches, make_nodules
 from ..datasets._archives import MEDMNIST_SPLITS
-from ._inputs import check_images, read_images
+from ._inputs import check_images, check_real, read_images
 from ._streams import printable
 
 OFFICIAL = "test"  # split of a MedMNIST file that is left out
@@ -91,6 +91,7 @@ def load_own(path: Path, image_size: int | None, **how: Any) -> Data:
             f"{path} holds no labels, and arms are compared by them. Save it with y (or train_labels), sort image "
             "files into one subfolder per class, or name their labels in a CSV file."
         )
+    check_real(path, images.filenames, "They learned from the others, so folds would leak: give the originals alone.")
     kept, left_out = _cross_validated(path, images)
     notes += [*left_out, *(str(warning.message) for warning in caught)]
     X, y, groups = images.data[kept], images.target[kept], images.groups

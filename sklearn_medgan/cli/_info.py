@@ -52,7 +52,8 @@ def run(options: Namespace, session: Session) -> int:
     session.found.update(path=str(path), title=title, **{name: value for name, value in found.items() if value})
     name = shlex.quote(str(path))
     use = f"{'enhance' if 'GANEnhancer' in title else 'augment'} IN OUT --model {name}"
-    session.end(f"medgan {use if describe is describe_model else f'benchmark --data {name}'}")
+    compared = name if (found.get("synthetic") or "0 ").startswith("0 ") else "ORIGINALS"  # no drawn images
+    session.end(f"medgan {use if describe is describe_model else f'benchmark --data {compared}'}")
     return 0
 
 

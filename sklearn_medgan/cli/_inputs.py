@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 
 from .._validation import check_sides
 from ..datasets import load_images
+from ..datasets._folders import SYNTHETIC
 from ..datasets._formats import SUFFIXES
 from ..persistence import read_summary
 from ._session import about, reading
@@ -20,6 +21,7 @@ from ._session import about, reading
 # Suffixes that neither a folder nor a model has.
 OF_FILES = {*SUFFIXES, ".npz", ".npy", ".zip", ".tar", ".gz", ".7z", ".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".txt"}
 OF_FILES |= {".md", ".html", ".pdf", ".svg", ".pkl", ".pickle", ".joblib", ".h5", ".keras", ".pt", ".pth", ".onnx"}
+MARK = "synthetic"  # key of the array that tells of images drawn earlier
 READING = ("channels", "groups", "window", "axis", "path_column", "label_column", "skip_unreadable")  # of load_images
 
 
@@ -33,6 +35,17 @@ def how_to_read(options: Namespace) -> dict[str, Any]:
     """Return those parameters of `load_images` that the line sets."""
     given = {name: getattr(options, name, None) for name in READING}
     return {name: value for name, value in given.items() if value not in (None, False)}
+
+
+def check_real(path: Path, files: list[str] | None, advice: str) -> None:
+    """Raise ValueError where some images are the result of an earlier `medgan augment`."""
+    if files is not None:
+        drawn = any(SYNTHETIC.fullmatch(Path(file).name) for file in files)
+    else:
+        with reading(path), np.load(path, allow_pickle=False) as archive:
+            drawn = MARK in archive and bool(np.any(archive[MARK]))
+    if drawn:
+        raise ValueError(f"{path} holds images that medgan augment has drawn. {advice}")
 
 
 def check_images(X: np.ndarray, name: object) -> None:

@@ -11,16 +11,14 @@ import numpy as np
 
 from .._allocation import synthetic_counts
 from ..datasets._archives import split_names
-from ..datasets._folders import SYNTHETIC
 from ..datasets._loaders import is_manifest, list_entries
 from ..datasets._manifests import Columns
-from ._inputs import check_images, kind_of, read_images
+from ._inputs import check_images, check_real, kind_of, read_images
 from ._session import reading
 
 TRAINING = "train"  # the split whose rows are learned from
 FEWEST = 2  # images of a class: from one, a GAN could only learn to repeat it
 MOST_DRAWN, MOST_VALUES = 10**6, 2**32  # images, and numbers in them, that are drawn at a time
-MARK = "synthetic"  # key of the array that tells of images drawn earlier
 
 
 @dataclass(frozen=True)
@@ -128,10 +126,7 @@ def _splits_of(source: Path, how: dict[str, Any]) -> list[str]:
 
 def check_training(real: Real) -> None:
     """Raise ValueError unless the networks take the images, none is synthetic, and there are classes to balance."""
-    if _synthetic_in(real):
-        raise ValueError(
-            f"{real.source} holds images that medgan augment has drawn. Augment the originals, or remove the others."
-        )
+    check_real(real.source, real.files, "Augment the originals, or remove the others.")
     counts = real.counts()
     if len(counts) < 2:
         raise ValueError(f"{real.source} has images of {len(counts)} class(es); to balance needs 2 or more. Add some.")
@@ -142,14 +137,6 @@ def check_training(real: Real) -> None:
             "to learn from. Add images, or leave the class out."
         )
     check_images(real.X, real.source)
-
-
-def _synthetic_in(real: Real) -> bool:
-    """Whether some images are the result of an earlier run."""
-    if real.files is not None:
-        return any(SYNTHETIC.fullmatch(Path(file).name) for file in real.files)
-    with reading(real.source), np.load(real.source, allow_pickle=False) as archive:
-        return MARK in archive and bool(np.any(archive[MARK]))
 
 
 def rows_to_draw(real: Real, ratio: float) -> np.ndarray:

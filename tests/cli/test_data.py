@@ -55,6 +55,20 @@ def test_images_of_several_sizes_are_resized_where_a_size_is_given(tmp_path):
     assert "Images of several sizes are resized to 16x16." in data.notes
 
 
+def test_images_that_were_drawn_are_not_compared_on(tmp_path):
+    """As medgan augment writes them; the same images without its mark are taken."""
+    X, y, file = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8), np.arange(4) % 2, tmp_path / "rows.npz"
+    for drawn in ({}, {"synthetic": np.zeros(4, bool)}):
+        np.savez(file, X=X, y=y, **drawn)
+        assert np.array_equal(_data.load_own(file, None).X, X)
+    np.savez(file, X=X, y=y, synthetic=np.arange(4) == 3)
+    for k in range(4):
+        png(tmp_path / "set" / "ab"[k % 2] / ("synthetic_00000.png" if k == 3 else f"{k}.png"), X[k])
+    for path in (file, tmp_path / "set"):
+        with pytest.raises(ValueError, match=r"holds images that medgan augment has drawn\. .*originals alone"):
+            _data.load_own(path, None)
+
+
 def test_patients_of_a_manifest_reach_the_folds(tmp_path):
     """As --data table.csv of the commands: images of one patient are never parted."""
     rows = ["file;befund;patient"]

@@ -281,6 +281,14 @@ def test_folders_in_a_class_are_groups(tmp_path, capsys):
     assert told(capsys, tmp_path)[1]["groups"] == "3, of 1 to 2 images"
 
 
+@pytest.mark.parametrize(("drawn", "compared"), [(0, "in.npz"), (2, "ORIGINALS")])
+def test_drawn_images_are_not_proposed_for_the_benchmark(tmp_path, capsys, monkeypatch, drawn, compared):
+    monkeypatch.chdir(tmp_path)
+    np.savez("in.npz", X=images(), y=LABELS, synthetic=np.arange(7) < drawn)
+    assert cli.main(["info", "in.npz"]) == 0
+    assert f"Next: medgan benchmark --data {compared}\n" in capsys.readouterr().err
+
+
 def test_as_json_values_are_values(tmp_path, capsys):
     np.savez(tmp_path / "in.npz", X=images(), y=LABELS, group=[1, 1, 1, 2, 2, 3, 3], class_names=["well", "ill"])
     assert cli.main(["info", str(tmp_path / "in.npz"), "--json"]) == 0
