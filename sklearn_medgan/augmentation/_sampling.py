@@ -122,11 +122,11 @@ class Sampler:
         """
         check_is_fitted(self)
         self._check_generator()
-        compared = check_share(min_distance) and X is not None
+        is_compared = check_share(min_distance)
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         codes = self._sample_codes(n_samples, y, rng)
         drawn = self._draw(self._one_hot(codes), rng)
-        if compared:
+        if X is not None and is_compared:
             drawn, codes = self._apart(drawn, codes, X, min_distance, rng)
         return self._restored(len(codes), lambda part: self._enlarged(drawn[part], rng)), self._labels_of(codes)
 
