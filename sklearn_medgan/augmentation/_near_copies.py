@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..metrics._neighbours import nearest_distances
+from ..metrics._rows import evenly
 from ._canvas import identities
 
 MOST_COMPARED = 1_000  # rows whose distance to the nearest other one says what is usual
@@ -30,7 +31,7 @@ class RealRows:
         rows = rows[np.sort(np.unique(identities(rows), return_index=True)[1])]
         if len(rows) < 2:
             return cls(rows, 0.0)
-        some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_COMPARED)).astype(int)]
+        some = rows[evenly(len(rows), MOST_COMPARED)]
         return cls(rows, min_distance * float(np.median(nearest_distances(some, rows, 2)[:, 1])))
 
     def near(self, rows: np.ndarray) -> np.ndarray:

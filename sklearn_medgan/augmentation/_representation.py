@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from .._base import warn_caller
+from ..metrics._rows import evenly
 from ._canvas import Canvas, Views, chunks, identities
 from ._class_scores import ClassScores
 from ._patches import PatchDictionary, load_dictionary
@@ -277,11 +278,6 @@ def learn_columns(augmenter: Any, parts: Sequence[np.ndarray], labels: np.ndarra
         "and spread, without class scores."
     )
     return learned
-
-
-def evenly(n: int, most: int) -> np.ndarray:
-    """Return the places of at most `most` of n rows, evenly spaced."""
-    return np.linspace(0, n - 1, min(n, most)).astype(int)
 
 
 def has_trunk(kinds: Sequence[Columns]) -> bool:

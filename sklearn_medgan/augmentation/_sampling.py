@@ -122,7 +122,7 @@ class Sampler:
         """
         check_is_fitted(self)
         self._check_generator()
-        is_compared = check_share(min_distance)
+        is_compared = check_distance(min_distance)
         rng = self._sampling_rng if random_state is None else check_random_state(random_state)
         codes = self._sample_codes(n_samples, y, rng)
         drawn = self._draw(self._one_hot(codes), rng)
@@ -206,17 +206,20 @@ class Sampler:
         labels_known = check_labels(X, y, type(self).__name__)
         codes = self._sample_codes(len(labels), labels, rng, "labels")
         known = self._sample_codes(len(labels_known), labels_known, rng)
-        rows_of = self._from_real_rows if way == "classical" else self._near_and_samples
         X = as_rows(X)
 
         def encoded(origins: np.ndarray) -> np.ndarray:
             real = check_rows(self, _safe_indexing(X, origins), image_shape=self.image_shape, reset=False)[0]
             return self._canvas.codec.encode(real)
 
-        return self._restored(len(codes), rows_of(encoded, known, codes, way, rng)), self._labels_of(codes)
+        if way == "classical":
+            rows_of = self._from_real_rows(encoded, known, codes, rng)
+        else:
+            rows_of = self._near_and_samples(encoded, known, codes, way == "mixed", rng)
+        return self._restored(len(codes), rows_of), self._labels_of(codes)
 
     def _from_real_rows(
-        self, encoded: Encoded, known: np.ndarray, codes: np.ndarray, way: str, rng: np.random.RandomState
+        self, encoded: Encoded, known: np.ndarray, codes: np.ndarray, rng: np.random.RandomState
     ) -> Callable[[slice], np.ndarray]:
         """Return what makes rows of real ones that are moved, without the GAN."""
         origins = real_origins(known, codes, self.classes_, rng)
@@ -224,13 +227,13 @@ class Sampler:
         return lambda part: moved(encoded(origins[part]), augment, rng)
 
     def _near_and_samples(
-        self, encoded: Encoded, known: np.ndarray, codes: np.ndarray, way: str, rng: np.random.RandomState
+        self, encoded: Encoded, known: np.ndarray, codes: np.ndarray, mixed: bool, rng: np.random.RandomState
     ) -> Callable[[slice], np.ndarray]:
         """Return what makes rows of the GAN: near real ones, every second of them a sample where they are mixed."""
         self._check_generator()
         one_hot = self._one_hot(codes)
         drawn = self._draw(one_hot, rng)
-        near = every_second(codes) if way == "mixed" else np.ones(len(codes), bool)
+        near = every_second(codes) if mixed else np.ones(len(codes), bool)
         origins = real_origins(known, codes[near], self.classes_, rng)
         change = NEARNESS * (drawn[near] - self._draw(one_hot[near], rng))
         place = np.cumsum(near) - 1  # of a row near a real one, among all of these
@@ -352,7 +355,7 @@ class Sampler:
         return self._program().generate(player.ema, player.buffers, np.concatenate([noise, labels], axis=1))
 
 
-def check_share(min_distance: float) -> bool:
+def check_distance(min_distance: float) -> bool:
     """Return whether there is a distance to keep; ValueError where it is none."""
     if not isinstance(min_distance, Real) or not 0 <= float(min_distance) < np.inf:
         raise ValueError(f"min_distance must be a number of at least 0; got {min_distance!r}. 0.5 is usual.")

@@ -193,7 +193,7 @@ def _add_learning(enhance: Any) -> None:
     )
     fit.add_argument("--scale", metavar="N", type=_whole(1, 4), help="enlarge this many times, for --good (1)")
     fit.add_argument(
-        "--max-time", metavar="SECONDS", type=_above_zero("a number of seconds"), help="stop learning then (300)"
+        "--max-time", metavar="SECONDS", type=_number("a number of seconds"), help="stop learning then (300)"
     )
     fit.add_argument("--max-iter", metavar="N", type=_whole(1), help="training steps (auto: 4000)")
     fit.add_argument("--seed", metavar="N", type=_whole(0), help="decides the training (0)")
@@ -220,13 +220,13 @@ def _add_augment(commands: Any) -> Any:
     augment.add_argument(
         "--ratio",
         metavar="R",
-        type=_above_zero("a number"),
+        type=_number("a number"),
         default=1.0,
         help="lift each class to R times the largest (%(default)s: balance only)",
     )
     augment.add_argument("--max-iter", metavar="N", type=_whole(1), help="updates of the GAN (300)")
     _add_networks(augment, "of the model that --save keeps")
-    seconds = _above_zero("a number of seconds")
+    seconds = _number("a number of seconds")
     augment.add_argument("--max-time", metavar="SECONDS", type=seconds, help="stop learning then (no limit)")
     augment.add_argument(
         "--seed",
@@ -252,7 +252,7 @@ def _add_min_distance(augment: Any) -> None:
     augment.add_argument(
         "--min-distance",
         metavar="D",
-        type=_at_least_zero("a distance"),
+        type=_number("a distance", zero=True),
         default=0.5,
         help="draw again what lies within D of the usual distance between originals, and leave out what stays there; 0 "
         "for no such check (%(default)s)",
@@ -346,31 +346,16 @@ def _whole(low: int, high: int = MOST) -> Callable[[str], int]:
     return convert
 
 
-def _above_zero(what: str) -> Callable[[str], float]:
-    """An argument type: finite numbers above zero."""
-
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = 0.0
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"expected {what} above 0; got {text!r}")
-        return value
-
-    return convert
-
-
-def _at_least_zero(what: str) -> Callable[[str], float]:
-    """An argument type: finite numbers from zero on."""
+def _number(what: str, *, zero: bool = False) -> Callable[[str], float]:
+    """An argument type: finite numbers above zero, or with `zero` from there on."""
 
     def convert(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = -1.0
-        if not 0 <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"expected {what} of at least 0; got {text!r}")
+        if not (0 < value < float("inf") or (zero and value == 0)):
+            raise argparse.ArgumentTypeError(f"expected {what} {'of at least' if zero else 'above'} 0; got {text!r}")
         return value
 
     return convert

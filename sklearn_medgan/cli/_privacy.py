@@ -8,6 +8,7 @@ import numpy as np
 
 from ..augmentation._canvas import reduced
 from ..metrics._privacy_report import report_on_samples
+from ..metrics._rows import evenly
 from ._inputs import how_to_read, read_images
 from ._labelled import Real, is_training
 
@@ -38,7 +39,7 @@ def told_of_privacy(real: Real, drawn: np.ndarray, n_wanted: int, options: Names
     held_out = held_out_images(real, options)
     if held_out is None or min(len(drawn), len(held_out)) < 4 or len(real.X) < 8:
         return [*lines, "Privacy beyond near-copies was not measured: that takes a split of images not learned from."]
-    some, train, test = (images[_evenly(len(images))] for images in (drawn, real.X, held_out))
+    some, train, test = (images[evenly(len(images), MOST_MEASURED)] for images in (drawn, real.X, held_out))
     report = report_on_samples(some, train, test, reduced, False, np.random.RandomState(0))
     return [*lines, f"Privacy, against {len(held_out)} images not learned from: {report.verdict}"]
 
@@ -50,7 +51,3 @@ def held_out_images(real: Real, options: Namespace) -> np.ndarray | None:
     parts = [read_images(real.source, size=options.image_size, subset=name, **how).data for name in names]
     parts = [part for part in parts if part.shape[1:] == real.X.shape[1:]]
     return np.concatenate(parts) if parts else None
-
-
-def _evenly(n: int) -> np.ndarray:
-    return np.linspace(0, n - 1, min(n, MOST_MEASURED)).astype(int)

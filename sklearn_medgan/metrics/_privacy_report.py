@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from .._parameters import check_whole
 from ._neighbours import nearest_places
 from ._privacy import area_under_curve, comparable_distances, to_nearest
-from ._rows import feature_rows
+from ._rows import evenly, feature_rows
 
 if TYPE_CHECKING:
     import pandas
@@ -218,7 +218,7 @@ def _attack(
 def _guessing(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Minus the mean error of each row's values, each guessed from the row of `known` nearest in the other columns."""
     errors = np.zeros(len(rows))
-    columns = np.linspace(0, rows.shape[1] - 1, min(rows.shape[1], MOST_COLUMNS)).astype(int)
+    columns = evenly(rows.shape[1], MOST_COLUMNS)
     for column in columns:
         others = np.delete(rows, column, 1), np.delete(known, column, 1)
         errors += np.abs(rows[:, column] - known[nearest_places(*others)[:, 0], column])

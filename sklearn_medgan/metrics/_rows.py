@@ -108,3 +108,8 @@ def _as_function(features: Any) -> Callable[[Any], Any]:
             "PCA(20).fit(X_real)."
         )
     return function
+
+
+def evenly(n: int, most: int) -> np.ndarray:
+    """Return the places of at most `most` of n rows, evenly spaced."""
+    return np.linspace(0, n - 1, min(n, most)).astype(int)

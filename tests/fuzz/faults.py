@@ -77,10 +77,8 @@ def rate(X: np.ndarray, y: np.ndarray) -> None:
 
 FAULTS = (not_a_number, infinite, enormous, identical, constant, class_of_two, class_of_one, rate)
 NO_LABELS = {"restorer of images", "restorer of a table"}
-NO_RATE = {
-    "mixture of a table",
-    "restorer of a table",
-}  # rows of no network; the guard finds that it restores all the same
+# Of the first no network draws rows; of the second the guard finds that it restores all the same.
+NO_RATE = {"mixture of a table", "restorer of a table"}
 
 
 def told(kind: str, fault) -> str:
