@@ -22,36 +22,10 @@ STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 def target_counts(y: ArrayLike, sampling_strategy: Strategy = "auto") -> dict[Any, int]:
     """Return the count that each class should reach, with imbalanced-learn's over-sampling meaning.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Class labels.
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        - ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``: these classes rise to the count
-          of the largest one; ``"auto"`` is ``"not majority"``.
-        - float in (0, 1], two classes only: the smaller class rises to this fraction of the larger one.
-        - mapping ``{label: count}``: the classes named rise to these counts.
-        - callable ``f(y)``: returns such a mapping.
-
-    Returns
-    -------
-    dict of label to int
-        A target for every class in ``y``; a class left alone has its own count.
-
-    Raises
-    ------
-    ValueError
-        For an unknown strategy or label, a count or ratio that would need rows removed, or a ratio with other
-        than two classes.
-    TypeError
-        For a strategy of another type, or a count that is no integer.
-
-    Examples
-    --------
-    >>> target_counts(["a", "a", "a", "b"])
-    {'a': 3, 'b': 3}
-    >>> target_counts(["a", "a", "a", "b"], {"b": 2})
-    {'a': 3, 'b': 2}
+    ``"minority"``, ``"not minority"``, ``"not majority"`` and ``"all"`` raise these classes to the count of the largest
+    one; ``"auto"`` is ``"not majority"``. A float in (0, 1] raises the smaller of two classes to this fraction of the
+    larger one. A mapping {label: count}, or a callable of `y` that returns one, raises the classes that it names. A
+    class left alone has its own count. A ValueError for what would need rows removed.
     """
     counts = class_counts(y)
     if isinstance(sampling_strategy, str):
@@ -75,31 +49,9 @@ def target_counts(y: ArrayLike, sampling_strategy: Strategy = "auto") -> dict[An
 
 
 def synthetic_counts(y: ArrayLike, sampling_strategy: Strategy = "auto", ratio: float = 1.0) -> dict[Any, int]:
-    """Return the synthetic rows that lift each class to ``round(ratio * target)``.
+    """Return the synthetic rows that lift each class to ``round(ratio * target)``, targets as in `target_counts`.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Class labels.
-    sampling_strategy : str, float, mapping or callable, default="auto"
-        Gives each class its target, as in `target_counts`.
-    ratio : float, default=1.0
-        Factor on every target; at least 0. A class already above its lifted target gets no row.
-
-    Returns
-    -------
-    dict of label to int
-        Number of synthetic rows of each class in ``y``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `target_counts`, or for a negative or non-finite ratio.
-
-    Examples
-    --------
-    >>> synthetic_counts([0, 0, 0, 1], ratio=2.0)
-    {0: 3, 1: 5}
+    A class above its lifted target gets no row.
     """
     _check_non_negative("ratio", ratio)
     counts = class_counts(y)
@@ -110,32 +62,8 @@ def synthetic_counts(y: ArrayLike, sampling_strategy: Strategy = "auto", ratio: 
 def dose_counts(y: ArrayLike, dose: float = 1.0) -> dict[Any, int]:
     """Allot ``round(dose * n_samples)`` synthetic rows so that the classes end as even as possible.
 
-    The smallest classes are filled up first, like water finding its level; what is left over goes, one row
-    each, to the classes that were smallest, then in the order of the labels.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Class labels.
-    dose : float, default=1.0
-        Synthetic rows per real row; at least 0.
-
-    Returns
-    -------
-    dict of label to int
-        Number of synthetic rows of each class in ``y``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For a dose that is negative, not finite or no number.
-
-    Examples
-    --------
-    >>> dose_counts(["a", "a", "a", "b"], 0.5)
-    {'a': 0, 'b': 2}
-    >>> dose_counts(["a", "a", "a", "b"], 1.0)
-    {'a': 1, 'b': 3}
+    The smallest classes are filled up first, like water finding its level; what is left over goes, one row each, to the
+    classes that were smallest, then in the order of the labels.
     """
     _check_non_negative("dose", dose)
     counts = class_counts(y)
@@ -161,32 +89,9 @@ def dose_counts(y: ArrayLike, dose: float = 1.0) -> dict[Any, int]:
 def synthetic_weights(
     y: ArrayLike, sample_weight: ArrayLike | None, y_new: ArrayLike, synthetic_weight: float = 1.0
 ) -> np.ndarray:
-    """Return the weight of synthetic rows: the mean weight of their class times a factor.
+    """Return the weight of synthetic rows, (n_new,): the mean weight of their class times `synthetic_weight`.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels of the real rows.
-    sample_weight : array-like of shape (n_samples,) or None
-        Weights of the real rows; None: 1 each.
-    y_new : array-like of shape (n_new,)
-        Labels of the synthetic rows, each among those of ``y``.
-    synthetic_weight : float, default=1.0
-        Weight of a synthetic row in units of the mean weight of its class.
-
-    Returns
-    -------
-    ndarray of shape (n_new,), float64
-
-    Raises
-    ------
-    ValueError
-        If ``sample_weight`` and ``y`` differ in length, or ``y_new`` holds another label.
-
-    Examples
-    --------
-    >>> synthetic_weights(["a", "a", "b"], [1.0, 3.0, 5.0], ["b", "a"], 0.5)
-    array([2.5, 1. ])
+    `y` and `sample_weight` (None: 1 each) are of the real rows, `y_new` of the synthetic ones, each among those of `y`.
     """
     y, y_new = np.asarray(y), np.asarray(y_new)
     weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -210,18 +115,7 @@ def synthetic_weights(
 
 
 def class_counts(y: ArrayLike) -> dict[Any, int]:
-    """Count the rows of each class, as a dict of label to int in the order of the labels.
-
-    Raises
-    ------
-    ValueError
-        If ``y`` is empty or not one-dimensional.
-
-    Examples
-    --------
-    >>> class_counts(["b", "a", "b"])
-    {'a': 1, 'b': 2}
-    """
+    """Count the rows of each class, as a dict of label to int in the order of the labels."""
     y = np.asarray(y)
     if y.ndim != 1 or len(y) == 0:
         raise ValueError(

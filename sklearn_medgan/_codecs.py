@@ -127,24 +127,12 @@ def rounded_outward(low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
 def warn_of_range(
     images: np.ndarray, low: float, high: float, name: str, stacklevel: int = 4, outside: float = OUTSIDE
 ) -> None:
-    """Warn where images can hardly be in the units of those that an estimator was fitted on.
+    """Warn where images can hardly be in the units of those that an estimator was fitted on, from `low` to `high`.
 
     That is where more than a hundredth of the values, or a tenth of those of an image, lie beyond the learned range by
     `outside` of it, where all fill less than a hundredth of it, or where all are in the lowest fifteenth of a range
     without negative values. Constant images tell nothing, nor do dark ones of 8 bits, where such were learned from.
-
-    Parameters
-    ----------
-    images : ndarray
-        Images in the units of the caller.
-    low, high : float
-        Smallest and largest value at fit.
-    name : str
-        Of the estimator.
-    stacklevel : int, default=4
-        Frames from here to the user's call; 4 for a `transform`, which scikit-learn wraps.
-    outside : float, default=0.1
-        Share of the range by which values may lie beyond it.
+    `name` is that of the estimator; `stacklevel` is 4 for a `transform`, which scikit-learn wraps.
     """
     varied = images.min() < images.max() and low < high
     far = varied and _shares_beyond(images, low, high, outside).max() > MOST_OUTSIDE_IN_ONE

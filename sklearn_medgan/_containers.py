@@ -42,12 +42,7 @@ def as_rows(X: Any) -> Any:
 
     Arrays, lists, frames and sparse matrices stay. Images that are not in memory (HDF5 data sets, zarr arrays) become
     `LazyImages`. What else only knows how to become an array (tensors, proxies of files) becomes one, so that whatever
-    `fit` takes can be indexed later.
-
-    Raises
-    ------
-    ValueError
-        If values are masked, as what is beneath a mask is no measurement, or rows are records of named fields.
+    `fit` takes can be indexed later. A ValueError for masked values, which are no measurements, and for named fields.
     """
     masked = np.ma.is_masked(X) or (isinstance(X, list | tuple) and any(map(np.ma.is_masked, X)))
     if masked:

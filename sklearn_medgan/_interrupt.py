@@ -40,14 +40,8 @@ class Interrupt:
     """Catches signals that stop a program, and remembers them: training ends on one, and the rest would go on.
 
     Each raises KeyboardInterrupt in the block, which ends it. Those that the caller ignores stay ignored; outside of
-    the main thread, where no signal arrives, nothing is caught.
-
-    Attributes
-    ----------
-    seen : int
-        Number of the last signal; 0 if there was none.
-    held : bool
-        While true, signals are remembered and raise nothing.
+    the main thread, where no signal arrives, nothing is caught. `seen` is the number of the last signal, or 0. While
+    `held`, signals are remembered and raise nothing.
     """
 
     def __init__(self) -> None:

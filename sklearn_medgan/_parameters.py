@@ -11,23 +11,9 @@ class ParameterError(ValueError):
     """A parameter, or the data where a parameter would help, is not as expected.
 
     As a string it speaks to Python code. A caller whose users know the parameter by another name (the command line)
-    takes the parts, and words it with :meth:`worded`.
+    takes the parts, and words it with :meth:`worded`. `expected` and `got` are what was expected and what came,
+    `advice` what Python code can do about it; `subject` is what is not as expected, where that is not the parameter.
 
-    Parameters
-    ----------
-    parameter : str
-        Name of the parameter.
-    expected : str
-        What was expected, after the subject: "must be a whole number from 2 up".
-    got : str
-        What came.
-    advice : str, default=""
-        What Python code can do about it, sentences.
-    subject : str, default=None
-        What is not as expected, where that is something else than the parameter.
-
-    Examples
-    --------
     >>> error = ParameterError("n_splits", "must be at most the number of groups, 3", "4", "Lower n_splits.")
     >>> str(error)
     'n_splits must be at most the number of groups, 3; got 4. Lower n_splits.'
@@ -53,14 +39,9 @@ def is_number(value: object) -> bool:
 
 
 def check_whole(name: str, value: object, fewest: int = 1, advice: str = "") -> int:
-    """Return a whole number from `fewest` up as an int.
+    """Return a whole number from `fewest` up as an int; else a ParameterError.
 
     In place of scikit-learn's ``check_scalar``, whose wording neither says what came nor takes an advice.
-
-    Raises
-    ------
-    ParameterError
-        If the value is none.
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < fewest:
         raise ParameterError(name, f"must be a whole number from {fewest} up", repr(value), advice)
@@ -68,13 +49,7 @@ def check_whole(name: str, value: object, fewest: int = 1, advice: str = "") -> 
 
 
 def check_range(name: str, value: object, lowest: float = 0.0, highest: float = np.inf) -> tuple[float, float]:
-    """Return the range (low, high) that a number or a rising pair stands for; a number is a range of its own.
-
-    Raises
-    ------
-    ParameterError
-        If the value is neither, or leaves [lowest, highest].
-    """
+    """Return the range (low, high) that a number or a rising pair stands for, within limits; else a ParameterError."""
     pair = value if isinstance(value, tuple | list) else (value, value)
     finite = len(pair) == 2 and all(is_number(bound) and np.isfinite(bound) for bound in pair)
     if not finite or not lowest <= pair[0] <= pair[1] <= highest:

@@ -90,11 +90,6 @@ def check_rows(
 
     With `reset`, the estimator's `n_features_in_` (and `feature_names_in_`) are learned, and at least two rows are
     needed (or `fewest`); otherwise they are compared: stacks of `any_size` by their channels only.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For rows that cannot be used, or that differ from those of `fit`.
     """
     fewest = fewest or (2 if reset else 1)
     container = as_rows(X)

@@ -81,23 +81,11 @@ class _Pyramid:
 
 
 def learn_detail(images: Rows, canvas_shape: Shape, rng: np.random.RandomState) -> Detail:
-    """Learn from images what their reduced versions lack.
+    """Learn from images, float32 (height, width, channels) of one shape in [-1, 1], what their reduced versions lack.
 
-    Parameters
-    ----------
-    images : sequence of ndarray (height, width, channels)
-        Float32 in [-1, 1], all of one shape. At most 200 are looked at, fewer where they are large, drawn at random;
-        each is asked for once.
-    canvas_shape : tuple of int
-        Height and width of what `enlarge` will take, none above that of the images.
-    rng : RandomState
-        Chooses the images.
-
-    Returns
-    -------
-    dict
-        Arrays for `enlarge`, whose sizes do not depend on the number of images, by step and channel. Each number is of
-        five images at least; of fewer nothing is learned, and the dictionary is empty.
+    `canvas_shape` is the height and width of what `enlarge` will take. Returned are arrays for that, whose sizes do not
+    depend on the number of images, by step and channel. At most 200 images, fewer where they are large, are drawn and
+    looked at, each once. Each number is of five at least; of fewer nothing is learned, and the dictionary is empty.
     """
     if len(images) < FEWEST_IMAGES:
         return {}
@@ -165,25 +153,11 @@ def _balanced_grain(
 def enlarge(
     images: np.ndarray, detail: Detail, shape: Shape, rng: np.random.RandomState, grain: float = 1.0
 ) -> np.ndarray:
-    """Enlarge images of the canvas, with detail drawn at random.
+    """Enlarge images of the canvas, float32 in [-1, 1], to `shape`, with detail drawn at random.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, channels)
-        Float32 in [-1, 1].
-    detail : dict
-        What `learn_detail` returned; of an empty one, images are interpolated linearly.
-    shape : tuple of int
-        Height and width of the result, those of the images learned from.
-    rng : RandomState
-        Draws one seed for each image: an image's result does not depend on the others.
-    grain : float, default=1.0
-        Factor of what is random in the detail; with 0 the mean, which is blurred.
-
-    Returns
-    -------
-    ndarray of shape (n, height, width, channels)
-        Float32 in [-1, 1]. Averaged down, the images are about those of the canvas.
+    `detail` is what `learn_detail` returned; with an empty one, images are interpolated linearly. `grain` is a factor
+    of what is random in it; with 0 it is the mean, which is blurred. Each image has a seed of its own, so its result
+    does not depend on the others. Averaged down, the images are about those of the canvas.
     """
     if not detail:
         return resized(images, shape)

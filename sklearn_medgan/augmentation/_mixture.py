@@ -76,21 +76,10 @@ def _between(values: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> np.nd
 class Mixture:
     """A mixture of Gaussians for each class, of one covariance, and the classes' log odds.
 
-    Parameters
-    ----------
-    columns : NormalScores
-        What columns are brought to before all else.
-    centres : ndarray of shape (n_clusters, n_columns)
-    codes : ndarray of shape (n_clusters,), int
-        The class of each.
-    shares : ndarray of shape (n_clusters,)
-        Of the rows of its class.
-    axes : ndarray of shape (n_axes, n_columns)
-        Principal axes of the noise, as long as its deviation along them beyond `floor`.
-    floor : float
-        Deviation of the noise that all columns have besides.
-    weights, offset : ndarray of shape (n_columns, n_classes) and (n_classes,)
-        Of the logistic regression; zeros with a single class.
+    Of each cluster: `centres` (n_clusters, n_columns) in normal scores, `codes` its class, `shares` of the rows of that
+    class. `axes` (n_axes, n_columns) are the principal axes of the noise, as long as its deviation along them beyond
+    `floor`, the deviation that all columns have besides. `weights` (n_columns, n_classes) and `offset` (n_classes,) are
+    those of the logistic regression; zeros with a single class.
     """
 
     columns: NormalScores

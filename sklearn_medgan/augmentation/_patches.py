@@ -48,18 +48,9 @@ def even_contrast(patches: np.ndarray) -> np.ndarray:
 class PatchDictionary:
     """Typical patches, and how to compare with them.
 
-    Parameters
-    ----------
-    arrays : dict
-        `patches` (n_patches, size x size), typical patches after whitening; `mean` (size x size,) and `whitening` (size
-        x size, size x size), which whiten; `sides` (n_blocks,), into how many parts the image is cut each way.
-
-    Attributes
-    ----------
-    fingerprint : str
-        Tells this dictionary from others.
-    sides : tuple of int
-        As given: a block of columns for each.
+    `arrays` are `patches` (n_patches, size x size), typical patches after whitening; `mean` (size x size,) and
+    `whitening` (size x size, size x size), which whiten; `sides` (n_blocks,), into how many parts the image is cut each
+    way. `fingerprint` tells this dictionary from others.
     """
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:

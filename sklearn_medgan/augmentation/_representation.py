@@ -87,10 +87,7 @@ class DiscriminatorMaps:
 class TypicalPatches:
     """Which typical patches an image and its mirror image hold, and where.
 
-    Parameters
-    ----------
-    source : dict or tuple
-        Arrays of a `PatchDictionary` learned at `fit`; or name and fingerprint of one in a file.
+    `source` is the arrays of a `PatchDictionary` learned at `fit`; or name and fingerprint of one in a file.
     """
 
     weight: ClassVar[float] = PATCHES
@@ -158,16 +155,10 @@ def kinds_of(augmenter: Any) -> list[Columns]:
 
 @dataclass(frozen=True)
 class Representation:
-    """Kinds of columns with what the training rows taught: location and weight of each column, and class scores.
+    """Kinds of columns (the pixels first) with what the training rows taught: location and weight of each column.
 
-    Parameters
-    ----------
-    kinds : list of Columns
-        The pixels first.
-    moments : list of list of (mean, weight)
-        Of each block of each kind, float32.
-    scores : ClassScores or None
-        A further kind, learned from the columns of all others.
+    `moments` holds (mean, weight) of each block of each kind, float32. `scores` are a further kind, learned from the
+    columns of all others.
     """
 
     kinds: list[Columns]

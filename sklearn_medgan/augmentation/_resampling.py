@@ -44,13 +44,6 @@ def resized(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Return images (n, height, width, channels), float32, at another height and width: see `footprints`.
 
     Each goes through it alone: none depends on those beside it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_medgan.augmentation._resampling import resized
-    >>> resized(np.array([[[[0.0], [1.0]]]], np.float32), (1, 4))[0, 0, :, 0]
-    array([0.  , 0.25, 0.75, 1.  ], dtype=float32)
     """
     n, height, width, n_channels = images.shape
     if (height, width) == tuple(size[:2]):

@@ -29,19 +29,10 @@ CACHE = ColumnCache()
 class Network:
     """A pretrained network, traced: built once in a process, whatever copies of an estimator ask for it.
 
-    Attributes
-    ----------
-    backbone : Backbone
-        As resolved.
-    source : str or keras.Model
-        What was resolved.
-    columns : callable
-        From images (n, height, width, 3), float32, as the network takes them, to the means of its maps side by side,
-        (n, n_columns), float32. Images go through it one by one: in a batch the last bit of a product depends on the
-        place in it (TensorFlow 2.21 on a CPU, 1x1 convolutions), and a row's columns may not depend on the rows beside
-        it.
-    number : int
-        Unlike that of every other network of the process.
+    `backbone` is what `source` was resolved to. `columns` maps images (n, height, width, 3), float32, as the network
+    takes them, to the means of its maps side by side, (n, n_columns), float32. Images go through it one by one: in a
+    batch the last bit of a product depends on the place in it (TensorFlow 2.21 on a CPU, 1x1 convolutions), and a row's
+    columns may not depend on the rows beside it. `number` is unlike that of every other network of the process.
     """
 
     backbone: Backbone
@@ -97,16 +88,9 @@ class TrunkColumns:
 
     What was computed of an image is kept in the process for all instances, under a digest of the image and of nothing
     else (no image is kept), and is never saved or pickled. A result is the same bit by bit with and without.
-
-    Parameters
-    ----------
-    backbone : "auto", str or keras.Model
-        As `resolve_backbone` takes it.
-    cache_size_mb : float or None, default=64
-        How much may be kept in the process, in MB of 10^6 bytes (about 2 kB an image); where instances differ, that of
-        the last one to keep something holds. None neither keeps nor looks up.
-    expected : str or None, default=None
-        Fingerprint of the network of `fit`; another network is an error. None: any.
+    `cache_size_mb` is how much may be kept, in MB of 10^6 bytes (about 2 kB an image); where instances differ, that of
+    the last one to keep something holds; None neither keeps nor looks up. `expected` is the fingerprint of the network
+    of `fit`, another one than which is an error; None: any.
     """
 
     backbone: Any
@@ -125,23 +109,10 @@ class TrunkColumns:
         return network
 
     def transform(self, encoded: np.ndarray, network: Network | None = None) -> list[np.ndarray]:
-        """Return the blocks of images, from fine to coarse maps.
+        """Return the blocks of images (n, height, width, channels) in [-1, 1], from fine to coarse maps, float32.
 
-        Parameters
-        ----------
-        encoded : ndarray of shape (n, height, width, channels), float32
-            Images in [-1, 1].
-        network : Network, default=None
-            What `network` returned, for several calls. None: it is asked here.
-
-        Returns
-        -------
-        blocks : list of ndarray of shape (n, n_channels_of_map), float32
-
-        Raises
-        ------
-        ValueError
-            If the network cannot be had, is not the one of fit or gives values that are not finite.
+        `network` is what the method of this name returned, for several calls. A ValueError for values that are not
+        finite.
         """
         network = network or self.network()
         ends = np.cumsum(network.backbone.n_channels)

@@ -25,24 +25,12 @@ MEAN, SPREAD = 127.0, 128.0  # an input value v in 0 to 255 enters as (v - 127) 
 def build_efficientnet_lite(
     arrays: Mapping[str, np.ndarray], repeats: tuple[int, ...] = LITE0_REPEATS, name: str = "efficientnet_lite0"
 ) -> keras.Model:
-    """Return the network with the weights of its PyTorch edition.
+    """Return the network with the weights of its PyTorch edition, named as in the package `efficientnet_lite_pytorch`.
 
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-        Named as in the package `efficientnet_lite_pytorch`, float32.
-    repeats : tuple of int, default=(1, 2, 2, 3, 3, 4, 1)
-        Blocks of each stage.
-    name : str, default="efficientnet_lite0"
-        Of the model.
-
-    Returns
-    -------
-    model : keras.Model
-        From RGB images (n, height, width, 3), float32, 0 to 255, sides that are multiples of 32 where maps are to lie
-        pixel by pixel over the image, to the outputs `stage_1` to `stage_7` (after each stage; channels of Lite0: 16,
-        24, 40, 80, 112, 192, 320; sides 1/2, 1/4, 1/8, 1/16, 1/16, 1/32, 1/32), `head` (1,280 channels, 1/32) and
-        `logits` (n, 1000), a dictionary.
+    It maps RGB images (n, height, width, 3), float32, 0 to 255, sides that are multiples of 32 where maps are to lie
+    pixel by pixel over the image, to a dictionary of the outputs `stage_1` to `stage_7` (after each stage; channels of
+    Lite0: 16, 24, 40, 80, 112, 192, 320; sides 1/2, 1/4, 1/8, 1/16, 1/16, 1/32, 1/32), `head` (1,280 channels, 1/32)
+    and `logits`.
     """
     import keras
 

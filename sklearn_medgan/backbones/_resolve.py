@@ -32,20 +32,9 @@ DEEP_ENOUGH = 8  # of a Keras application the last map of each side is taken fro
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen network, and how images are to be brought before it.
+    """A frozen network: float32 images (n, height, width, 3) of this `size` to maps (n, rows, columns, channels).
 
-    Attributes
-    ----------
-    name : str
-        As messages and column names say it.
-    model : keras.Model
-        From float32 images (n, height, width, 3) to a list of maps (n, rows, columns, channels).
-    size : tuple of int
-        Height and width of the images it takes.
-    preprocess : callable or None
-        Applied to RGB images of 0 to 255 first.
-    is_own : bool
-        Whether it is the caller's own model.
+    `preprocess`, if any, is applied to RGB images of 0 to 255 first. `is_own`: it is the caller's own model.
     """
 
     name: str
@@ -74,26 +63,11 @@ class Backbone:
 
 
 def resolve_backbone(backbone: Any) -> Backbone | None:
-    """Return the network that `backbone` asks for.
+    """Return the frozen network that `backbone` asks for; a TypeError or ValueError where there is none such.
 
-    Parameters
-    ----------
-    backbone : "auto", None, str or keras.Model
-        "auto" is the embedded EfficientNet-Lite0, None no network, another string the name of a network of
-        `keras.applications`, whose weights Keras fetches. A model maps RGB images (n, height, width, 3), float32, 0
-        to 255, to one map (n, rows, columns, channels) or several.
-
-    Returns
-    -------
-    backbone : Backbone or None
-        Frozen.
-
-    Raises
-    ------
-    TypeError
-        If it is none of these.
-    ValueError
-        If the name is unknown, weights are missing or damaged, or the model has another form.
+    "auto" is the embedded EfficientNet-Lite0, None no network, another string the name of a network of
+    `keras.applications`, whose weights Keras fetches. A model maps RGB images (n, height, width, 3), float32, 0 to 255,
+    to one map (n, rows, columns, channels) or several.
     """
     if backbone is None:
         return None

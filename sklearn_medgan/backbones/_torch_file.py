@@ -102,24 +102,10 @@ def _are_counts(values: tuple[Any, ...]) -> bool:
 
 
 def read_tensors(path: str | Path, sha256: str | None = None) -> dict[str, np.ndarray]:
-    """Return the arrays of a PyTorch weights file by name.
+    """Return the arrays of a file that `torch.save` wrote of a dictionary of tensors, by name.
 
-    Parameters
-    ----------
-    path : str or Path
-        A file that `torch.save` wrote of a dictionary of tensors ("state dict").
-    sha256 : str, default=None
-        Checksum that the file must have, 64 hexadecimal digits; None does not look.
-
-    Returns
-    -------
-    arrays : dict of ndarray
-        Of the file's own dtypes and shapes.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, has another checksum, is cut short or holds anything but tensors.
+    A ValueError where it cannot be read, has another checksum (`sha256`, 64 hexadecimal digits), is cut short or holds
+    anything but tensors.
     """
     try:
         content = Path(path).read_bytes()

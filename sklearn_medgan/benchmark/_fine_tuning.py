@@ -23,43 +23,16 @@ SMOOTHING = 0.1  # of labels
 
 
 class FineTunedNetwork(ClassifierMixin, BaseEstimator):
-    """Classify images by a pretrained network of which all layers are trained on.
+    """Classify images by a pretrained network (a copy of `backbone`) of which all layers are trained on.
 
-    Its last map is averaged and goes to a softmax layer. Batches are balanced between classes; images are shifted,
-    zoomed, turned and given another contrast. Adam's learning rate rises, then falls to 0 along a cosine. Batch
-    normalisation keeps the statistics of the pretraining.
+    Its last map is averaged and goes to a softmax layer (Kornblith, Shlens and Le 2019, "Do better ImageNet models
+    transfer better?", CVPR, section 4). Batches are balanced between classes; images are shifted, zoomed, turned and
+    given another contrast, and half of them mirrored where anatomy allows it (`flip`). Adam's learning rate rises to
+    `learning_rate`, then falls to 0 along a cosine. Batch normalisation keeps the statistics of the pretraining.
 
-    Parameters
-    ----------
-    backbone : "auto", str or keras.Model, default="auto"
-        As of `GANAugmenter`; it is copied and not changed.
-    side : int, default=160
-        Size to which images are brought, where the network takes any.
-    max_iter : int, default=300
-        Batches; these take about as long as a default fit of `GANAugmenter`: one of 160 pixels a second on one core.
-    max_time : float, default=None
-        Seconds after which the training ends, if that is before `max_iter`; the learning rate then falls in time.
-    batch_size : int, default=16
-        Images of a batch.
-    learning_rate : float, default=2e-4
-        The highest.
-    flip : bool, default=False
-        Whether half of the images are mirrored: only where anatomy allows it.
-    random_state : int, RandomState instance or None, default=None
-        Seed of batches, augmentation and dropout.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
-    network_ : keras.Model
-        From RGB images of 0 to 255 to logits.
-    n_iter_ : int
-        Batches that were trained on.
-
-    References
-    ----------
-    Kornblith, Shlens and Le 2019, "Do better ImageNet models transfer better?", CVPR, section 4.
+    `side` is the size to which images are brought, where the network takes any. `max_iter` batches take about as long
+    as a default fit of `GANAugmenter`: one of 160 pixels a second on one core; after `max_time` seconds the training
+    ends earlier, and the learning rate falls in time. `network_` maps RGB images of 0 to 255 to logits.
     """
 
     def __init__(
@@ -84,19 +57,7 @@ class FineTunedNetwork(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> FineTunedNetwork:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, height, width) or (n, height, width, channels)
-            Images.
-        y : ndarray of shape (n,)
-            Labels.
-
-        Returns
-        -------
-        self
-        """
+        """Train on images (n, height, width[, channels]) and labels (n,)."""
         rng = check_random_state(self.random_state)
         self.classes_, codes = np.unique(y, return_inverse=True)
         labels = np.eye(len(self.classes_), dtype=np.float32)[codes]
@@ -121,33 +82,12 @@ class FineTunedNetwork(ClassifierMixin, BaseEstimator):
         return pictures(self._codec.encode(X), self._size)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, height, width) or (n, height, width, channels)
-            Images.
-
-        Returns
-        -------
-        ndarray of shape (n, n_classes), float32
-        """
+        """Return the probabilities of the classes, (n, n_classes), float32."""
         # One image at a time: in a batch the last bit depends on the place in it.
         logits = [self.network_.predict_on_batch(self._pictures(X[i : i + 1])) for i in range(len(X))]
         return softmax(np.concatenate(logits), axis=1)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Return the most probable class of each image.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, height, width) or (n, height, width, channels)
-            Images.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
         return self.classes_[self.predict_proba(X).argmax(1)]
 
 

@@ -21,19 +21,8 @@ FORMAT = "sklearn_medgan benchmark 1"
 class Journal:
     """Cells that are finished, in memory and, where there is a path, in a file that survives a killed process.
 
-    Parameters
-    ----------
-    path : path-like or None
-        File to begin, or to go on with. None: in memory only.
-    header : dict
-        Settings; a file with others is refused.
-
-    Raises
-    ------
-    ValueError
-        For a file of other settings, or that is no results file, or is damaged before its last line.
-    OSError
-        For a file that cannot be read and written, or is in use by another run.
+    A ValueError for a file whose settings are not `header`, or that is no results file, or is damaged before its last
+    line; an OSError for one that cannot be read and written, or is in use by another run.
     """
 
     def __init__(self, path: str | os.PathLike | None, header: dict) -> None:

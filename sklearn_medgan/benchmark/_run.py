@@ -20,10 +20,7 @@ from ._plan import Plan, Task
 def measure(plan: Plan, journal: Journal, n_jobs: int | None, verbose: int) -> None:
     """Measure every cell that the journal lacks, or that failed; each is kept as soon as it arrives.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        After Ctrl-C; what was finished is in the journal.
+    A KeyboardInterrupt after Ctrl-C; what was finished is in the journal.
     """
     work = missing(plan, journal.cells)
     workers = effective_n_jobs(n_jobs)

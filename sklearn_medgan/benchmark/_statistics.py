@@ -58,21 +58,8 @@ def suspicion(scores: np.ndarray, ill: tuple[int, ...], are_probabilities: bool)
 def roc(truths: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, float] | None:
     """Return the true positive rates at `GRID` and the area, means over classes; None where no class can be told.
 
-    Parameters
-    ----------
-    truths : ndarray of shape (n, n_classes), bool
-        Which rows are of each class. A class without a row, or without another one, is left out.
-    scores : ndarray of shape (n, n_classes), float64
-        Higher for rows that are of the class.
-
-    Returns
-    -------
-    tuple of ndarray of shape (101,), float64, and float, or None
-
-    References
-    ----------
-    Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 861-874, 2006, section 8.2: vertical
-    averages.
+    `truths` (n, n_classes) says which rows are of each class; one without a row, or without another one, is left out.
+    Vertical averages: Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006, section 8.2.
     """
     there = [k for k in range(truths.shape[1]) if 0 < truths[:, k].sum() < len(truths)]
     curves = [roc_curve(truths[:, k], scores[:, k])[:2] for k in there]
@@ -122,18 +109,9 @@ class PairedDifference:
 
 
 def balanced_parts(codes: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return what each row adds to balanced accuracy: their sum is the mean recall of the classes.
+    """Return what each row adds to balanced accuracy, (n_seeds, n): their sum is the mean recall of the classes.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n,), int
-        True classes from 0 up, each of them there.
-    right : ndarray of shape (n_seeds, n), bool or float64
-        Whether a row was called what it is; or the difference of two such.
-
-    Returns
-    -------
-    ndarray of shape (n_seeds, n), float64
+    `right` (n_seeds, n) is whether a row was called what it is; or the difference of two such.
     """
     counts = np.bincount(codes)
     return right / (counts[codes] * len(counts))
@@ -144,30 +122,11 @@ def paired_difference(
 ) -> PairedDifference:
     """Return what the first arm has more than the second in balanced accuracy, by a t-test with two-way clusters.
 
-    Rows of a group, in whatever seed, and rows that one fit has tested are not independent. The variance is that of
-    Cameron, Gelbach and Miller for these two kinds of clusters, and at least that of each kind alone; t has one degree
-    of freedom less than the fewest clusters (fits, or groups of a class). docs/inference.md derives it and has its
-    simulated size and power.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n,), int
-        True classes from 0 up, each of them there.
-    groups : ndarray of shape (n,), int
-        Groups from 0 up; the rows of a group are in one fold.
-    fold_of : ndarray of shape (n_seeds, n), int
-        Fold from 0 up that tests each row.
-    first, second : ndarray of shape (n_seeds, n), int
-        Predicted classes.
-
-    Returns
-    -------
-    PairedDifference
-
-    References
-    ----------
-    Cameron, Gelbach and Miller, "Robust inference with multiway clustering", Journal of Business & Economic Statistics
-    29, 238-249, 2011, section 2.
+    Rows of a group, in whatever seed, and rows that one fit has tested (`fold_of`, (n_seeds, n)) are not independent.
+    The variance is that of Cameron, Gelbach and Miller for these two kinds of clusters ("Robust inference with multiway
+    clustering", Journal of Business & Economic Statistics 29, 2011, section 2), and at least that of each kind alone; t
+    has one degree of freedom less than the fewest clusters (fits, or groups of a class). docs/inference.md derives it
+    and has its simulated size and power.
     """
     gains = balanced_parts(codes, (first == codes) - 1.0 * (second == codes))
     mean, n_groups = float(gains.sum(1).mean()), int(groups.max()) + 1
@@ -188,29 +147,12 @@ def share_interval(
     """Return a share of rows, mean over seeds, with its 95 % interval: Wilson's, for as many rows as clusters weigh.
 
     Rows of a group, and rows that one fit has tested, are not independent: by the variance of `two_way_variance` they
-    weigh as much as fewer independent ones. Where all or none are right there is no variance, and they weigh as their
-    groups. The quantile is that of t, with one degree of freedom less than the fewest clusters.
+    weigh as much as fewer independent ones (Korn and Graubard, "Confidence intervals for proportions with small
+    expected number of positive counts estimated from survey data", Survey Methodology 24, 1998). Where all or none are
+    right there is no variance, and they weigh as their groups. The quantile is that of t, with one degree of freedom
+    less than the fewest clusters.
 
-    Parameters
-    ----------
-    right : ndarray of shape (n_seeds, n), bool
-        What is counted.
-    among : ndarray of shape (n,), bool
-        Rows whose share it is, one or more.
-    groups : ndarray of shape (n,), int
-    fold_of : ndarray of shape (n_seeds, n), int
-        A fold of a seed is a fit.
-
-    Returns
-    -------
-    tuple of three floats
-        Share, low end and high end.
-
-    References
-    ----------
-    Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American Statistical
-    Association 22, 209-212, 1927. Korn and Graubard, "Confidence intervals for proportions with small expected number
-    of positive counts estimated from survey data", Survey Methodology 24, 193-201, 1998: the effective number of rows.
+    `right` (n_seeds, n) is what is counted, `among` (n,) the rows whose share it is.
     """
     share, n_groups = float(right[:, among].mean()), len(np.unique(groups[among]))
     variance = two_way_variance(np.where(among, right - share, 0.0) / among.sum(), groups, fold_of)
@@ -251,17 +193,7 @@ def mean_difference(differences: Sequence[PairedDifference]) -> PairedDifference
 def two_way_variance(residuals: np.ndarray, groups: np.ndarray, fold_of: np.ndarray) -> float:
     """Return the variance of a sum over rows, mean over seeds, that is clustered by group and by fit.
 
-    Parameters
-    ----------
-    residuals : ndarray of shape (n_seeds, n), float64
-        Each row's part of the sum, less its expectation.
-    groups : ndarray of shape (n,), int
-    fold_of : ndarray of shape (n_seeds, n), int
-        A fold of a seed is a fit.
-
-    Returns
-    -------
-    float
+    `residuals` (n_seeds, n) are each row's part of the sum, less its expectation; a fold of a seed is a fit.
     """
     n_seeds = len(residuals)
     by_group = np.stack([np.bincount(groups, row) for row in residuals]) / n_seeds  # a group of a seed is in one fit

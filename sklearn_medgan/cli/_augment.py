@@ -45,15 +45,7 @@ DISCLAIMER = (
 
 
 def run(options: Namespace, session: Session) -> int:
-    """Check everything, fit or load the model, draw, and put all files in place at the end.
-
-    Raises
-    ------
-    OSError, ValueError
-        For bad input. Nothing is left behind then.
-    KeyboardInterrupt
-        After a signal. Nothing is left behind then.
-    """
+    """Check everything, fit or load the model, draw, and put all files in place at the end, or none."""
     session.write("Loading scikit-learn and the images ...")
     known = None
     if options.backbone is not None and options.save is None and options.model is None:

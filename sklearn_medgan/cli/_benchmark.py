@@ -58,17 +58,7 @@ REDUCED = Extent(  # three sets in minutes on two cores
 def run(options: argparse.Namespace, session: Session) -> int:
     """Check everything, measure set by set, show each table with its verdict, and write what was asked for.
 
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    OSError, ValueError
-        For bad input, or a results file of other settings.
-    KeyboardInterrupt
-        After Ctrl-C. Finished cells stay in the results file.
+    After Ctrl-C, finished cells stay in the results file.
     """
     if options.list_arms:
         return list_arms(session)
@@ -275,13 +265,7 @@ def _labels_named(option: str, texts: list[str] | None, data: Data) -> list | No
 
 
 def named(option: str, texts: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return the known names in texts; each is a name, or several separated by commas, in any case of letters.
-
-    Raises
-    ------
-    ValueError
-        For a name that is not known.
-    """
+    """Return the known names in texts; each is a name, or several separated by commas, in any case of letters."""
     known = list(known)
     return list(dict.fromkeys(name for text in texts for name in _names_in(option, text, known)))
 

@@ -44,17 +44,7 @@ SHOWN = ("arm", "balanced_accuracy", "auc", "difference", "verdict", "seconds")
 def run(options: argparse.Namespace, session: Session) -> int:
     """Compare the pipelines on each set, show table, verdict and notes, and write a report.
 
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    OSError, ValueError
-        For a folder that cannot be written to, a file that cannot be read, or rows that cannot be compared on.
-    KeyboardInterrupt
-        After Ctrl-C, when what is finished has been shown.
+    After Ctrl-C, what is finished has been shown.
     """
     session.write("Loading scikit-learn and the data ...")
     folder = prepare_folder(options.out)
@@ -197,13 +187,7 @@ def finished(path: Path) -> str:
 
 
 def prepare_folder(out: str) -> Path:
-    """Return the folder for reports, made where missing and proven writable.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made or written to.
-    """
+    """Return the folder for reports, made where missing and proven writable; else an OSError."""
     folder = Path(out)
     check_folder_name("--out", folder)
     try:

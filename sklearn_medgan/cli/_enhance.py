@@ -63,15 +63,7 @@ DISCLAIMER = "Restored images look more certain than they are. Research use; not
 
 
 def run(options: Namespace, session: Session) -> int:
-    """Check everything, fit or load the model, restore, and put all files in place at the end.
-
-    Raises
-    ------
-    OSError, ValueError
-        For bad input. Nothing is left behind then.
-    KeyboardInterrupt
-        After a signal. Nothing is left behind then.
-    """
+    """Check everything, fit or load the model, restore, and put all files in place at the end, or none."""
     session.write("Loading scikit-learn and the images ...")
     settings, job = check_options(options), plan(Path(options.source), Path(options.out), how_to_read(options))
     check_outputs(options, job, session.staging)

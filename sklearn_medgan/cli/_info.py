@@ -33,13 +33,7 @@ NARROW = 11  # columns of the names of lines
 
 
 def run(options: Namespace, session: Session) -> int:
-    """Write what is at a path.
-
-    Raises
-    ------
-    OSError, ValueError
-        If there is nothing at the path, or something else than data or a model.
-    """
+    """Write what is at a path; an OSError or ValueError where that is neither data nor a model."""
     path = Path(options.file)
     with reading(path):
         describe = describer(path)

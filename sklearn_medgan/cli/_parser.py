@@ -46,10 +46,7 @@ class _Parser(argparse.ArgumentParser):
 def parse(words: list[str]) -> argparse.Namespace:
     """Return the options; `name` is that of the command, `command` the line.
 
-    Raises
-    ------
-    SystemExit
-        After --help and --version (0), and for words that it does not know (2).
+    A SystemExit after --help and --version (0), and for words that it does not know (2).
     """
     parser = _parser()
     if "_ARGCOMPLETE" in os.environ:  # the shell asks how a word goes on

@@ -58,13 +58,10 @@ OPTIONS = {
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run a parsed command.
+    """Run a parsed command, and return its exit status.
 
-    Returns
-    -------
-    int
-        0; 1 where the machine fails it (standard output, memory, a package that is missing); 2 for bad input; 128 and
-        the number of the signal that stopped it: 130 after Ctrl-C, 143 after SIGTERM.
+    0; 1 where the machine fails it (standard output, memory, a package that is missing); 2 for bad input; 128 and the
+    number of the signal that stopped it: 130 after Ctrl-C, 143 after SIGTERM.
     """
     code, interrupt = 0, Interrupt()
     try:
@@ -142,15 +139,8 @@ def reading(path: object) -> Iterator[None]:
 class Session:
     """One run of a command.
 
-    What was found goes to standard output, as text or with ``--json`` as one object; all else, but for the
-    line that says that training begins, goes to standard error.
-
-    Attributes
-    ----------
-    found : dict
-        What ``--json`` prints.
-    verbose : int
-        For estimators: 1 with a progress bar, 0 with ``--quiet``.
+    What was `found` goes to standard output, as text or with ``--json`` as one object; all else, but for the line that
+    says that training begins, goes to standard error. `verbose` is for estimators.
     """
 
     def __init__(self, options: argparse.Namespace, interrupt: Interrupt) -> None:

@@ -137,10 +137,7 @@ class Staging:
 def _lock(folder: Path) -> list[int]:
     """A descriptor that holds the folder until the process ends; none where the file system has no such locks.
 
-    Raises
-    ------
-    BlockingIOError
-        If another process holds it.
+    A BlockingIOError where another process holds it.
     """
     if fcntl is None:
         return []

@@ -98,13 +98,7 @@ def _image_keys(archive: _Archive) -> list[str]:
 
 
 def read_image_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return every array of an npz file in either form, {key: array}, and the keys of those that are images.
-
-    Raises
-    ------
-    OSError, ValueError
-        As :func:`load_images`.
-    """
+    """Return every array of an npz file in either form, {key: array}, and the keys of those that are images."""
     with _opened(path) as archive:
         keys = _image_keys(archive)
         arrays = {key: array for key in archive if (array := archive.read(key)) is not None}
@@ -114,13 +108,7 @@ def read_image_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 
 
 def split_names(path: Path) -> list[str]:
-    """Return the names of the splits that a file tells of, read without its images; [] where it tells of none.
-
-    Raises
-    ------
-    OSError, ValueError
-        As :func:`load_images`.
-    """
+    """Return the names of the splits that a file tells of, read without its images; [] where it tells of none."""
     if not (path.is_file() and path.suffix.lower() == ".npz"):
         return []
     with _opened(path) as archive:

@@ -42,15 +42,7 @@ def is_dicom(path: str | os.PathLike[str]) -> bool:
 
 
 def read_dicom_header(path: str | os.PathLike[str]) -> Header | None:
-    """Return what a DICOM file tells without its pixels; None for a DICOMDIR, which has none.
-
-    Raises
-    ------
-    ImportError
-        If pydicom is not installed.
-    OSError, ValueError
-        If the file cannot be opened or is no DICOM.
-    """
+    """Return what a DICOM file tells without its pixels; None for a DICOMDIR, which has none."""
     with open_regular(path) as file, quiet():
         data = dataset(file, path, stop_before_pixels=True)
         try:
@@ -69,29 +61,14 @@ def read_dicom_header(path: str | os.PathLike[str]) -> Header | None:
 
 
 def read_dicom(path: str | os.PathLike[str], window: Window = None) -> np.ndarray:
-    """Read the frames of a DICOM file.
+    """Read the frames of a DICOM file, (n_frames, rows, columns[, channels]).
 
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-    window : (center, width), "file" or None
-        What to spread over 0 to 255, in the units of the file.
+    Grey values are those after the modality's table or slope and intercept, as Hounsfield units; MONOCHROME1 is turned
+    round, so that zero is black, except in CT. YBR and palettes become RGB. A `window`, in the units of the file, is
+    what to spread over 0 to 255, uint8.
 
-    Returns
-    -------
-    stack : ndarray of shape (n_frames, rows, columns) or (n_frames, rows, columns, channels)
-        Grey values after the modality's table or slope and intercept, as Hounsfield units; MONOCHROME1 turned round, so
-        that zero is black, except in CT. YBR and palettes as RGB. uint8 with a window.
-
-    Raises
-    ------
-    ImportError
-        If pydicom is not installed.
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it holds no pixels, is damaged, or a decoder is missing; the message says what to install.
+    An ImportError without pydicom, an OSError where the file cannot be opened, a ValueError where it holds no pixels,
+    is damaged, or a decoder is missing: the message says what to install.
     """
     with open_regular(path) as file, quiet():
         data = dataset(file, path)
@@ -177,12 +154,7 @@ def _check_inflated(file: BinaryIO, path: str | os.PathLike[str]) -> None:
 def stored_frames(data: Dataset, file: BinaryIO) -> np.ndarray:
     """Return the frames (n, rows, columns[, channels]) as stored, colours as RGB.
 
-    Raises
-    ------
-    RefusedError
-        If there are no pixels, too many, or no decoder for them.
-    Exception
-        Of any kind, if they are damaged.
+    A RefusedError where there are no pixels, too many, or no decoder for them; any error where they are damaged.
     """
     from pydicom.pixels import apply_color_lut
 

@@ -47,19 +47,10 @@ class _Read(NamedTuple):
 def read_entries(
     entries: list[Entry], path: Path, request: Request, *, in_order: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the columns of the Bunch, and notes on what was left out.
+    """Return the columns of the Bunch, and notes on what was left out; `path` is for messages.
 
-    Parameters
-    ----------
-    entries : list of Entry
-        The files.
-    path : Path
-        Where they were listed from, for messages.
-    request : Request
-        How to read them.
-    in_order : bool, default=False
-        The order, and the groups, are those of a manifest; else slices of a series are sorted, and patients of DICOM
-        files count before folders.
+    `in_order`: the order, and the groups, are those of a manifest; else slices of a series are sorted, and patients of
+    DICOM files count before folders.
     """
     entries = _of_subset(entries, path, request.subset)
     unreadable: dict[Path, str] = {}

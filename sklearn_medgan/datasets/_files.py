@@ -17,12 +17,7 @@ class RefusedError(ValueError):
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading; a pipe would wait for ever, a device may never end.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is a folder, a pipe, a socket or a device.
+    A ValueError for a folder, a pipe, a socket or a device.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError(f"{path} was expected to be a regular file; it is a folder, pipe or device. Copy it.")

@@ -32,13 +32,8 @@ def list_folder(path: Path) -> tuple[list[Entry], list[str]]:
     """Return the image files in and below a folder, sorted, and notes on what is left out.
 
     Folders in it are classes, unless all have names of splits, whose folders are classes then. What is in a class may
-    lie deeper: the first folder there, as of a patient, is the group.
-
-    Raises
-    ------
-    ValueError
-        If images lie both directly and in subfolders, a class holds none, a link leads out of the folder, or there are
-        masks beside images.
+    lie deeper: the first folder there, as of a patient, is the group. A ValueError where images lie both directly and
+    in subfolders, a class holds none, a link leads out of the folder, or there are masks beside images.
     """
     files, others = list[Path](), list[Path]()
     for file in _files_below(path):

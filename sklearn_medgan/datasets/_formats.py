@@ -69,13 +69,7 @@ def is_companion(path: Path) -> bool:
 
 
 def read_header(path: Path, conversion: Conversion) -> Header | None:
-    """Return what a file tells without its images; None where it is a directory of other files.
-
-    Raises
-    ------
-    ImportError, OSError, ValueError
-        As :func:`read_images`.
-    """
+    """Return what a file tells without its images; None where it is a directory of other files."""
     kind = kind_of(path)
     if kind == "DICOM":
         return read_dicom_header(path)
@@ -87,12 +81,7 @@ def read_header(path: Path, conversion: Conversion) -> Header | None:
 def read_images(path: str | os.PathLike[str], conversion: Conversion = AS_STORED) -> np.ndarray:
     """Return the images of a file, (n, height, width) or (n, height, width, channels).
 
-    Raises
-    ------
-    ImportError
-        If the package that reads such files is not installed; the message says how to.
-    OSError, ValueError
-        If the file cannot be read, or does not hold such images.
+    An ImportError where the package that reads such files is not installed; an OSError or ValueError for other files.
     """
     kind, window = kind_of(Path(path)), conversion.window
     if kind == "DICOM":

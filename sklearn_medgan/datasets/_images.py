@@ -25,28 +25,15 @@ HOLDS: dict[str, dict[str, tuple[int, ...]]] = {
 
 
 def read_stack(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read an image file as a stack of its pages.
+    """Read a PNG, JPEG or TIFF file as a stack of its pages, (n_pages, height, width[, channels]).
 
-    Parameters
-    ----------
-    path : str or path-like
-        A PNG, JPEG or TIFF file.
+    Values and dtype are as stored: uint16 for 16-bit PNG, any dtype of TIFF. Grey of 1 to 7 bits is spread over 0 to
+    255, as uint8: one bit a pixel becomes 0 and 255. Alpha is a channel. A palette becomes its colours, or its greys.
+    What JPEG and PNG say about the orientation is applied. Where zero is white (a kind of TIFF), values are turned
+    round, so that zero is black.
 
-    Returns
-    -------
-    stack : ndarray of shape (n_pages, height, width) or (n_pages, height, width, channels)
-        Values and dtype as stored: uint16 for 16-bit PNG, any dtype of TIFF. Grey of 1 to 7 bits is spread over 0 to
-        255, as uint8: one bit a pixel becomes 0 and 255. Alpha is a channel. A palette becomes its colours, or its
-        greys. What JPEG and PNG say about the orientation is applied. Where zero is white (a kind of TIFF), values are
-        turned round, so that zero is black.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is no regular file, is no image, is cut short, is too large to be trusted, or holds pixels that cannot
-        be had exactly: of a codec that is absent, the message says what to install.
+    A ValueError where it is no regular file, is no image, is cut short, is too large to be trusted, or holds pixels
+    that cannot be had exactly: of a codec that is absent, the message says what to install.
     """
     decode = _READ[image_kind(path)]
     with open_regular(path) as file:
@@ -68,41 +55,17 @@ def read_stack(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
-    """Write one image in the format its name ends in.
+    """Write one image (height, width[, channels]) in the format its name ends in: .png, .jpg, .jpeg, .tif or .tiff.
 
-    Parameters
-    ----------
-    path : str or path-like
-        File to write, ending in .png, .jpg, .jpeg, .tif or .tiff; one that is there is replaced.
-    image : ndarray of shape (height, width) or (height, width, channels)
-        1 to 4 channels. PNG holds bool and uint16 in grey, and uint8; JPEG, which is lossy, holds uint8 in grey or RGB;
-        TIFF holds integers and floats, and bool in grey.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    ValueError
-        If the suffix is unknown, or the format cannot hold such an image. No file is written then.
+    1 to 4 channels. PNG holds bool and uint16 in grey, and uint8; JPEG, which is lossy, holds uint8 in grey or RGB;
+    TIFF holds integers and floats, and bool in grey. A ValueError for another suffix, or where the format cannot hold
+    such an image; no file is written then.
     """
     write_stack(path, np.asarray(image)[np.newaxis])
 
 
 def write_stack(path: str | os.PathLike[str], stack: np.ndarray) -> None:
-    """Write images as the pages of one file; of more than one image, only TIFF is made.
-
-    Parameters
-    ----------
-    path : str or path-like
-        As in :func:`write_image`.
-    stack : ndarray of shape (n_pages, height, width) or (n_pages, height, width, channels)
-        As in :func:`write_image`.
-
-    Raises
-    ------
-    OSError, ValueError
-        As :func:`write_image`.
-    """
+    """Write images as the pages of one file, as :func:`write_image`; of more than one image, only TIFF is made."""
     kind, stack = image_kind(path), np.asarray(stack)
     check_holds(path, stack)
     if stack.ndim == 4 and stack.shape[3] == 1:

@@ -12,25 +12,10 @@ from ._stacks import check_alike
 
 
 class ImageFiles:
-    """The images of files, one after the other: `shape`, `dtype`, and slices that decode.
+    """The images of files, one after the other: `shape`, `dtype` as stored, and slices that decode.
 
-    Parameters
-    ----------
-    files : list of Path
-        At least one. The first is decoded for shape and dtype, which all must have.
-    counts : list of int
-        Number of images in each file.
-    path : Path
-        The folder, for messages.
-    conversion : Conversion
-        What becomes of images as they are read.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (n_images, height, width) or (n_images, height, width, channels).
-    dtype : numpy.dtype
-        As stored.
+    The first of the `files` is decoded for shape and dtype, which all must have; `counts` are the numbers of images in
+    each. `path` is the folder, for messages.
     """
 
     def __init__(self, files: Sequence[Path], counts: Sequence[int], path: Path, conversion: Conversion) -> None:
@@ -41,13 +26,7 @@ class ImageFiles:
         self.dtype = self._first.dtype
 
     def __getitem__(self, key: slice) -> np.ndarray:
-        """Return the images of a slice, each file decoded once.
-
-        Raises
-        ------
-        OSError, ValueError
-            As `load_images`, and where a file has changed its number of pages.
-        """
+        """Return the images of a slice, each file decoded once; a ValueError where it has other pages now."""
         places = np.arange(*key.indices(self.shape[0]))
         owners = np.searchsorted(self._ends, places, side="right")
         found = np.empty((len(places), *self.shape[1:]), self.dtype)

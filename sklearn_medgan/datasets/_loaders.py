@@ -217,15 +217,7 @@ def is_manifest(path: Path) -> bool:
 
 
 def list_entries(path: Path, named: _manifests.Columns = _manifests.TO_BE_FOUND) -> tuple[list[Entry], list[str]]:
-    """Return the image files of a folder, a manifest or a single path, and notes on what was left out.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is nothing at the path.
-    ValueError
-        If it holds no images that are read.
-    """
+    """Return the image files of a folder, a manifest or a single path, and notes on what was left out."""
     if not path.exists():
         raise FileNotFoundError(
             f"Expected a file or folder at {path}; there is none. Check the path; relative ones start at {Path.cwd()}."

@@ -38,11 +38,8 @@ TO_BE_FOUND = Columns()
 def read_manifest(path: Path, columns: Columns) -> tuple[list[Entry], list[str]]:
     """Return the files that a table names, with label, split and group, in its order, and notes on what is left out.
 
-    Raises
-    ------
-    OSError, ValueError
-        If it cannot be read; if a column is not there, or not to be told apart; if files are missing, named twice, or
-        lie outside the folder of the table; if labels are missing or look like identifiers.
+    A ValueError if a column is not there, or not to be told apart; if files are missing, named twice, or lie outside
+    the folder of the table; if labels are missing or look like identifiers.
     """
     header, rows, encoding = _table(path)
     names = _columns(path, header, rows, columns, encoding)

@@ -58,15 +58,7 @@ def _upright(canonical: np.ndarray, axis: int) -> np.ndarray:
 
 
 def read_nifti_header(path: str | os.PathLike[str], axis: str) -> Header:
-    """Return what a volume tells without its pixels.
-
-    Raises
-    ------
-    ImportError
-        If nibabel is not installed.
-    OSError, ValueError
-        If the file cannot be opened or is no volume.
-    """
+    """Return what a volume tells without its pixels."""
     image, slices = opened(path, axis)
     order = slices.orientation[:, 0].astype(int).tolist()
     sides = dict(zip(order, slices.shape, strict=False))
@@ -89,28 +81,10 @@ def _millimetres(header: Any) -> float:
 
 
 def read_nifti(path: str | os.PathLike[str], axis: str) -> np.ndarray:
-    """Read the slices of a volume.
+    """Read the slices of a volume in a plane, (n_slices, rows, columns[, channels]), slope and intercept applied.
 
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-    axis : {"axial", "coronal", "sagittal"}
-        The plane of the slices; volumes that lie askew are cut along the nearest axis of their own.
-
-    Returns
-    -------
-    stack : ndarray of shape (n_slices, rows, columns) or (n_slices, rows, columns, channels)
-        Slope and intercept are applied; volumes of a series one after the other.
-
-    Raises
-    ------
-    ImportError
-        If nibabel is not installed.
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If it is no volume, is cut short, or unpacks to too much.
+    Volumes that lie askew are cut along the nearest axis of their own; those of a series come one after the other. An
+    ImportError without nibabel, a ValueError where it is no volume, is cut short, or unpacks to too much.
     """
     image, slices = opened(path, axis)
     try:

@@ -28,14 +28,9 @@ PHOTOMETRIC_READ = tuple(PHOTOMETRIC[name] for name in ("MINISWHITE", "MINISBLAC
 
 
 def read_tiff(file: BinaryIO) -> np.ndarray:
-    """Read the pages of a TIFF as a stack.
+    """Read the pages of a TIFF as a stack; any error where it is damaged.
 
-    Raises
-    ------
-    RefusedError
-        If it may well be sound, but unpacks to too much, or holds pixels that cannot be had exactly.
-    Exception
-        Of any kind, if it is damaged.
+    A RefusedError where it may well be sound, but unpacks to too much, or holds pixels that cannot be had exactly.
     """
     with tifffile.TiffFile(file, is_ome=False) as tiff:  # OME would follow names of other files
         _check_whole(tiff)

@@ -40,8 +40,6 @@ def in_units(stored: np.ndarray, slope: float, intercept: float) -> np.ndarray:
 def windowed(values: np.ndarray, center: float, width: float) -> np.ndarray:
     """Return 0 to 255 (uint8) for values from one end of a window to the other, clipped beyond.
 
-    References
-    ----------
     DICOM PS3.3, C.11.2.1.2.1 (linear).
     """
     share = (values.astype(np.float64) - (center - 0.5)) / max(width - 1, np.finfo(float).eps) + 0.5

@@ -30,10 +30,7 @@ IDENTITY = (
 def is_written_as_source(out: Path, source: Path) -> bool:
     """Tell whether a restored file takes the form of its source, by the name it gets; else it is an image file.
 
-    Raises
-    ------
-    ValueError
-        If the name asks for DICOM or a volume, and the source is none.
+    A ValueError where the name asks for DICOM or a volume, and the source is none.
     """
     if out.suffix.lower() in IMAGE_SUFFIXES:
         return False
@@ -61,16 +58,7 @@ def check_restorable(out: Path, stack: np.ndarray, source: Path) -> None:
 def write_restored(path: Path, stack: np.ndarray, out: Path, source: Path, axis: str = "axial") -> None:
     """Write restored images to `path`, where they lie until they become `out`; as :func:`is_written_as_source` says.
 
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    stack : ndarray of shape (n, height, width) or (n, height, width, channels)
-        In the units of :func:`read_images`; height and width may be a whole multiple of the source's.
-    out, source : Path
-        What the file becomes, and what it was restored from.
-    axis : str, default="axial"
-        As the slices were read.
+    They are in the units of :func:`read_images`; height and width may be a whole multiple of the source's.
     """
     if not is_written_as_source(out, source):
         write_stack(path, stack)

@@ -11,13 +11,7 @@ from scipy.sparse import issparse
 
 
 def as_rows(X: ArrayLike, name: str, fewest: int) -> np.ndarray:
-    """Return `X` as an array of finite numbers, rows first, of two or more dimensions.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is none, or has fewer rows.
-    """
+    """Return `X` as an array of finite numbers, rows first, of two or more dimensions."""
     array = as_numbers(X, name)
     if array.ndim < 2:
         raise ValueError(
@@ -32,13 +26,7 @@ def as_rows(X: ArrayLike, name: str, fewest: int) -> np.ndarray:
 
 
 def as_numbers(X: ArrayLike, name: str) -> np.ndarray:
-    """Return `X` as an array of finite real numbers.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is none.
-    """
+    """Return `X` as an array of finite real numbers."""
     if issparse(X):
         raise TypeError(f"{name} must be a dense array; got a sparse {type(X).__name__}. Pass {name}.toarray().")
     try:
@@ -62,21 +50,10 @@ def flatten(rows: np.ndarray) -> np.ndarray:
 
 
 def feature_rows(sets: Mapping[str, ArrayLike], features: Any, fewest: int = 2) -> list[np.ndarray]:
-    """Return the features of each set of rows, float64 (n, d) with one d.
+    """Return the features of each set of rows, by its name for messages, float64 (n, d) with one d.
 
-    Parameters
-    ----------
-    sets : dict of str to array-like
-        Name for messages, and the rows.
-    features : callable, object with `transform`, or None
-        Maps rows, in the form in which they were passed, to (n, d). None: the flattened rows.
-    fewest : int
-        Rows that each set needs.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If rows or features are too few, not finite, no numbers, or of different sizes.
+    `features`, a callable or an object with `transform`, maps rows, in the form in which they were passed, to (n, d);
+    None: they are flattened.
     """
     found = {name: _features_of(X, name, features, fewest) for name, X in sets.items()}
     widths = {name: rows.shape[1] for name, rows in found.items()}

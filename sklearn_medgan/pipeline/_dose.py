@@ -25,36 +25,12 @@ N_FOLDS = 3
 
 
 def inner_splits(X: ArrayLike, y: np.ndarray, *, cv: Any = None, groups: ArrayLike | None = None) -> Splits:
-    """Split the training rows into folds, of which every one trains on every class.
+    """Split the training rows into folds, of which every one trains on every class: (train, test) of each.
 
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, ...)
-        Training rows; only their number matters to scikit-learn's splitters.
-    y : ndarray of shape (n_samples,)
-        Their labels.
-    cv : int, splitter, iterable or None, default=None
-        None: 3 folds, or 2 where a class has rows (groups) for no more. An int: so many. Both are stratified, and by
-        group where there are groups. A splitter or an iterable of (train, test) is taken as it is.
-    groups : array-like of shape (n_samples,), default=None
-        Patient, or whatever else rows have in common.
-
-    Returns
-    -------
-    list of (train, test), ndarrays of int
-
-    Raises
-    ------
-    ValueError
-        If rows cannot be split so, a training part lacks a class, a row (group) is on both sides, or fewer than two
-        rows (groups) of a class are held out: chance could then not be told from gain.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y = np.array([0, 0, 1, 1])
-    >>> [test.tolist() for _, test in inner_splits(y, y)]
-    [[0, 2], [1, 3]]
+    `cv` None: 3 folds, or 2 where a class has rows (groups) for no more. An int: so many. Both are stratified, and by
+    group where there are groups. A splitter or an iterable of (train, test) is taken as it is. A ValueError where rows
+    cannot be split so, a training part lacks a class, a row (group) is on both sides, or fewer than two rows (groups)
+    of a class are held out: chance could then not be told from gain.
     """
     splitter = _splitter(y, cv, groups)
     try:
@@ -145,42 +121,16 @@ def judge_doses(
 ) -> dict[str, np.ndarray]:
     """Score each dose on held-out rows, and tell how much of a difference may be chance.
 
+    `held_out` yields row numbers (n_test,) and the labels predicted for them, (n_doses, n_test). A row may be held out
+    more than once, or never; of every class two rows (groups) must be.
+
     Balanced accuracy is that of all rows held out, pooled. A standard error is of what the doses differ by on the same
-    rows, so that rows which are hard for all of them do not blur it: that of a mean recall with classes as strata, from
-    the sums of each group; without groups each row is its own.
+    rows, so that rows which are hard for all of them do not blur it: that of a mean recall with classes as strata
+    (Cochran 1977, "Sampling Techniques", 3rd edition, chapter 5), from the sums of each group (Liang and Zeger 1986,
+    "Longitudinal data analysis using generalized linear models", Biometrika 73); without groups each row is its own.
 
-    Parameters
-    ----------
-    doses : sequence of float
-        Ascending.
-    y : ndarray of shape (n_samples,)
-        True labels.
-    groups : array-like of shape (n_samples,) or None
-        Rows of a group are right or wrong together.
-    held_out : iterable of (test, predicted)
-        Row numbers (n_test,), and the labels predicted for them, (n_doses, n_test). A row may be held out more than
-        once, or never; of every class two rows (groups) must be.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_doses,), float64
-        ``dose``; ``balanced_accuracy`` in [0, 1] with its ``standard_error``; ``difference`` to the first dose and
-        ``behind_best``, each with the standard error of that paired difference in ``difference_error`` and
-        ``behind_best_error``.
-
-    References
-    ----------
-    Cochran 1977, "Sampling Techniques", 3rd edition, chapter 5 (a mean of strata). Liang and Zeger 1986, "Longitudinal
-    data analysis using generalized linear models", Biometrika 73, 13-22 (sums over groups).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y = np.array([0, 0, 1, 1])
-    >>> predicted = [[0, 1, 1, 0], [0, 0, 1, 0]]
-    >>> scores = judge_doses((0, 1), y, None, [(np.arange(4), predicted)])
-    >>> scores["balanced_accuracy"], scores["difference"], scores["difference_error"]
-    (array([0.5 , 0.75]), array([0.  , 0.25]), array([0.  , 0.25]))
+    Returned are arrays (n_doses,): ``dose``; ``balanced_accuracy`` with its ``standard_error``; ``difference`` to the
+    first dose and ``behind_best``, each with the standard error of that paired difference, ``..._error``.
     """
     times, correct = np.zeros(len(y)), np.zeros((len(doses), len(y)))
     for test, predicted in held_out:
@@ -222,34 +172,11 @@ def _recalls_and_deviations(
 
 
 def choose_dose(scores: Mapping[str, np.ndarray]) -> float:
-    """Return the smallest dose that lies within one standard error of the best one.
+    """Return the smallest dose that lies within one standard error of the best one, by `scores` of `judge_doses`.
 
-    The standard error is that of the paired difference between the two doses. Without groups, a single row that one
-    of them gets right and the other wrong makes exactly one standard error, and so never decides.
-
-    Parameters
-    ----------
-    scores : dict
-        Of `judge_doses`.
-
-    Returns
-    -------
-    float
-
-    References
-    ----------
-    Breiman, Friedman, Olshen and Stone 1984, "Classification and Regression Trees", section 3.4.3. Hastie, Tibshirani
-    and Friedman 2009, "The Elements of Statistical Learning", section 7.10.1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> error = np.array([0.03, 0.02, 0.0])
-    >>> scores = {"dose": np.array([0.0, 1.0, 2.0]), "behind_best_error": error}
-    >>> choose_dose({**scores, "behind_best": np.array([0.03, 0.01, 0.0])})
-    0.0
-    >>> choose_dose({**scores, "behind_best": np.array([0.04, 0.01, 0.0])})
-    1.0
+    The standard error is that of the paired difference between the two doses (Breiman, Friedman, Olshen and Stone 1984,
+    "Classification and Regression Trees", section 3.4.3). Without groups, a single row that one of them gets right and
+    the other wrong makes exactly one standard error, and so never decides.
     """
     # A single row makes both sides equal but for rounding.
     is_within = scores["behind_best"] <= scores["behind_best_error"] * (1 + 1e-9) + 1e-12
@@ -257,19 +184,7 @@ def choose_dose(scores: Mapping[str, np.ndarray]) -> float:
 
 
 def describe_choice(scores: Mapping[str, np.ndarray]) -> str:
-    """Tell the choice in one line.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y = np.array([0, 0, 1, 1])
-    >>> predicted = [[0, 1, 1, 0], [0, 0, 1, 0]]
-    >>> choice, reason = describe_choice(judge_doses((0, 1), y, None, [(np.arange(4), predicted)])).split(": ")
-    >>> choice
-    'dose 0 chosen of 0, 1'
-    >>> reason
-    '1 gained 25.0 points of balanced accuracy on held-out real rows, within its standard error of 25.0'
-    """
+    """Tell the choice in one line."""
     doses, chosen = scores["dose"], choose_dose(scores)
     best = int(np.argmin(scores["behind_best"]))
     told = int(np.flatnonzero(doses == chosen)[0]) if chosen > doses[0] else best

@@ -14,14 +14,8 @@ Tensor = Any
 class Workers:
     """One worker, which shares with nobody. A library's subclass is of several, each with a copy of all data.
 
-    Those that compare equal compute alike: compiled functions are kept by them.
-
-    Attributes
-    ----------
-    n : int
-        Workers: devices that each take a share of the rows of a batch.
-    n_processes : int
-        Processes that these belong to, each of which runs the same program.
+    Those that compare equal compute alike: compiled functions are kept by them. `n` workers, devices that each take a
+    share of the rows of a batch, belong to `n_processes`, each of which runs the same program.
     """
 
     n = 1
