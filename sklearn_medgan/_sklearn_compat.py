@@ -4,6 +4,8 @@ scikit-learn may move or change them in any release: this is the one file to loo
 the newest. The public interface has no counterpart for them.
 """
 
+# ruff: noqa: F401 - others import them from here
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -33,26 +35,6 @@ from ._version import docs_url
 if TYPE_CHECKING:
     from numpy.random import RandomState
     from sklearn.base import BaseEstimator
-
-__all__ = [
-    "HasMethods",
-    "Interval",
-    "Options",
-    "StrOptions",
-    "_LinkToDocs",
-    "_check_feature_names_in",
-    "_check_method_params",
-    "_check_sample_weight",
-    "_check_y",
-    "_estimator_has",
-    "_fit_context",
-    "_num_samples",
-    "_print_elapsed_time",
-    "_routing_enabled",
-    "_safe_indexing",
-    "_set_random_states",
-    "validate_params",
-]
 
 
 class _LinkToDocs:

@@ -25,7 +25,7 @@ from ._augmenter import GANAugmenter
 
 # Of the augmenter's parameters, those that only matter to `transform` or to a second `fit`.
 _NOT_OF_A_SAMPLER = {"representation", "n_patches", "score_weight", "pretrained", "warm_start", "checkpoint_dir"}
-_NOT_OF_A_SAMPLER |= {"backbone", "cache_size_mb", "checkpoint_dir"}
+_NOT_OF_A_SAMPLER |= {"backbone", "cache_size_mb"}
 
 
 class GANOverSampler(_LinkToDocs, BaseOverSampler):

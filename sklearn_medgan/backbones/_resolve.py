@@ -58,7 +58,6 @@ class Backbone:
 
     @property
     def n_channels(self) -> tuple[int, ...]:
-        """Channels of each map."""
         return tuple(int(output.shape[-1]) for output in self.model.outputs)
 
 
@@ -189,7 +188,6 @@ def lite0_weights() -> dict[str, np.ndarray]:
 
 @functools.lru_cache(maxsize=1)
 def _embedded() -> Backbone:
-    """Return EfficientNet-Lite0, built once in a process."""
     import keras
 
     from ._efficientnet_lite import build_efficientnet_lite

@@ -179,7 +179,6 @@ class Arm:
 
 
 def flat(X: Any) -> np.ndarray:
-    """Return float64 rows of one dimension."""
     X = np.asarray(X)
     return X.reshape(len(X), -1).astype(np.float64)
 
@@ -246,7 +245,6 @@ def moved(images: np.ndarray, rng: np.random.RandomState, *, flip: bool = False)
 
 
 def moved_rows(fold: Fold, *, ratio: float, flip: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return images of classical augmentation, and their labels."""
     rng = np.random.RandomState(fold.seed("classical augmentation"))
     origins = _origins(fold.y, ratio, rng)
     return moved(fold.X[origins], rng, flip=flip) if len(origins) else fold.X[:0], fold.y[origins]

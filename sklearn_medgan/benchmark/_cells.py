@@ -23,31 +23,31 @@ MOST_WARNINGS = 5  # different ones kept of a cell
 
 
 def pack(array: np.ndarray) -> dict:
-    """Return an array as a JSON object, exact."""
     array = np.ascontiguousarray(array)
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": array.dtype.str, "shape": list(array.shape), "base64": data}
 
 
 def unpack(packed: dict) -> np.ndarray:
-    """Return what `pack` was given."""
     data = base64.b64decode(packed["base64"])
     return np.frombuffer(data, packed["dtype"]).reshape(packed["shape"])
 
 
 def key_of(cell: dict) -> tuple:
-    """Return what tells cells apart."""
     return cell["regime"], cell["seed"], cell["fold"], cell["arm"], cell["classifier"]
 
 
 def run_task(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, str]]) -> Generator[dict]:
     """Yield cells of the (arm, classifier) pairs wanted, as soon as they are finished; a failed one holds its error."""
-    fold = _fold_of(X, plan, task)
-    shared = _Once(_shared_fit(plan, wanted), fold)
+    train, test = plan.split_of(task)
+    key = (task.regime, task.seed, task.fold)
+    fold = Fold(X[train], plan.rows.y[train], plan.rows.groups[train], X[test], key)
+    fits = [plan.arms[arm].fit_shared for arm, _ in wanted if plan.arms[arm].fit_shared is not None]
+    shared = _Once(fits[0] if fits else lambda _: None, fold)
     with _recorded() as caught:
         shared.get()
     of_shared = _messages(caught)
-    truth = plan.rows.codes[plan.split_of(task)[1]]
+    truth = plan.rows.codes[test]
     unseen = {arm for arm, _ in wanted if plan.arms[arm].show is not None and plan.is_shown(task)}
     for arm in dict.fromkeys(arm for arm, _ in wanted):
         prepared = _Once(plan.arms[arm].prepare)
@@ -84,17 +84,6 @@ def list_cells(X: np.ndarray, plan: Plan, task: Task, wanted: list[tuple[str, st
     return list(run_task(X, plan, task, wanted))
 
 
-def _fold_of(X: Any, plan: Plan, task: Task) -> Fold:
-    train, test = plan.split_of(task)
-    key = (task.regime, task.seed, task.fold)
-    return Fold(X[train], plan.rows.y[train], plan.rows.groups[train], X[test], key)
-
-
-def _shared_fit(plan: Plan, wanted: list[tuple[str, str]]) -> Callable:
-    fits = [plan.arms[arm].fit_shared for arm, _ in wanted if plan.arms[arm].fit_shared is not None]
-    return fits[0] if fits else lambda fold: None
-
-
 class _Once:
     """A call made once, whose result or error everyone gets; `seconds` is how long it took."""
 
@@ -116,7 +105,6 @@ class _Once:
         return self._result
 
     def value(self, *arguments: Any) -> Any:
-        """Return the result, or the error raised anew."""
         result = self.get(*arguments)
         if self._error is not None:
             raise self._error

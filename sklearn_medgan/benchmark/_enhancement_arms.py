@@ -70,13 +70,11 @@ class SharedEnhancement:
 
     @cached_property
     def good(self) -> dict[str, np.ndarray]:
-        """Return clean images of both parts."""
         parts = {"train": self._fold.X, "test": self._fold.X_test}
         return {part: self._with_channels(self._scale.encode(X)) for part, X in parts.items()}
 
     @cached_property
     def poor(self) -> dict[str, np.ndarray]:
-        """Return degraded images of both parts."""
         seeds = {part: self._fold.seed(f"{self._name}, {part}") for part in self.good}
         return {part: self._function(images, seeds[part]) for part, images in self.good.items()}
 
@@ -143,10 +141,6 @@ def _bm3d(image: np.ndarray, strength: float) -> np.ndarray:
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
-def _share(fold: Fold, *, name: str, poor: Poor, enhancer: Any) -> SharedEnhancement:
-    return SharedEnhancement(fold, name, poor, enhancer)
-
-
 def _treated(fold: Fold, shared: Any, classifier: Any, *, treatment: str, matched: bool) -> Columns:
     train = shared.images(treatment if matched else "clean", "train")
     return standardised(flat(train), fold.y, flat(shared.images(treatment, "test")))
@@ -196,7 +190,7 @@ def enhancement_arms(
     arms = {}
     for name, degradation in degraded.items():
         degradations.resolve(degradation)  # unknown ones are refused here, not in every fold
-        fit = partial(_share, name=name, poor=Poor(degradation), enhancer=enhancer)
+        fit = partial(SharedEnhancement, name=name, poor=Poor(degradation), enhancer=enhancer)
         for kind in trained:
             for treatment in (t for t in wanted if (t, kind) != ("clean", "matched")):  # matched, it is clean-trained
                 arms[f"{name}, {kind}-trained: {treatment}"] = Arm(

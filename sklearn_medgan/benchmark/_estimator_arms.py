@@ -42,10 +42,6 @@ class SharedGAN:
         return [(test, fold, self._fit(fold)) for test, fold in folds]
 
 
-def _fit_gan(fold: Fold, *, augmenter: Any, name: str) -> SharedGAN:
-    return SharedGAN(fold, augmenter, name)
-
-
 def _draw(gan: Any, fold: Fold, counts: dict, name: str) -> tuple:
     """Return synthetic rows of these counts by class."""
     labels = np.repeat(np.unique(fold.y), list(counts.values()))
@@ -130,7 +126,7 @@ def gan_arms(augmenter: Any = None, *, name: str = "GAN", doses: Sequence[float]
     ['hinge GAN rows', 'hinge GAN rows, chosen dose', 'hinge GAN columns']
     """
     augmenter = GANAugmenter() if augmenter is None else augmenter
-    fit = partial(_fit_gan, augmenter=augmenter, name=name)
+    fit = partial(SharedGAN, augmenter=augmenter, name=name)
     shared: dict[str, Any] = {"share": name, "fit_shared": fit, "show": show_gan}
     chosen = partial(_chosen_dose, name=name, doses=tuple(sorted(map(float, doses))))
     return {
@@ -146,7 +142,7 @@ def _conv_net_arm(augmenter: GANAugmenter) -> Arm:
     """Return the discriminator's trunk with its class head alone; twice the GAN's steps take about as long as those."""
     alone = {"adversarial_weight": 0.0, "n_patches": 0, "backbone": None, "max_iter": 2 * augmenter.max_iter}
     net = clone(augmenter).set_params(**alone)
-    fit = partial(_fit_gan, augmenter=net, name="conv net")
+    fit = partial(SharedGAN, augmenter=net, name="conv net")
     about = "features of a network trained on the labels alone"
     return Arm("columns", _gan_columns, share="conv net", fit_shared=fit, images_only=True, about=about)
 
@@ -201,7 +197,6 @@ def takes_stacks(estimator: Any) -> bool:
 
 
 def rows_for(estimator: Any, X: Any) -> np.ndarray:
-    """Return rows in the form that an estimator takes."""
     return X if X.ndim == 2 or takes_stacks(estimator) else X.reshape(len(X), -1)
 
 

@@ -90,8 +90,8 @@ def _groups(plan: Plan, wrong: np.ndarray) -> dict:
 def _shown(cells: list[dict]) -> list[dict]:
     """Return what each shared fit has to show, once."""
     found: dict[tuple, dict] = {}
-    for cell in (cell for cell in cells if cell.get("shown")):
-        found.setdefault(
-            (cell["regime"], cell["share"]), {"regime": cell["regime"], "fit": cell["share"]} | cell["shown"]
-        )
+    for cell in cells:
+        if cell.get("shown"):
+            told = {"regime": cell["regime"], "fit": cell["share"], **cell["shown"]}
+            found.setdefault((cell["regime"], cell["share"]), told)
     return list(found.values())

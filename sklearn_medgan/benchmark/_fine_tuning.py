@@ -73,7 +73,6 @@ class FineTunedNetwork(ClassifierMixin, BaseEstimator):
         return self
 
     def _progress(self, seconds: float) -> float:
-        """Return the share of the training that is done."""
         in_time = 0.0 if self.max_time is None else seconds / self.max_time
         return max(self.n_iter_ / self.max_iter, in_time)
 
@@ -146,11 +145,9 @@ def moved(images: Any, flip: bool, rng: np.random.RandomState) -> Any:
 
 
 def rate_at(progress: float) -> float:
-    """Return the learning rate as a share of the highest."""
     rising, falling = progress / WARM_UP, (progress - WARM_UP) / (1 - WARM_UP)
     return max(rising, 0.02) if rising < 1 else 0.5 * (1 + np.cos(np.pi * falling))
 
 
 def seed_of(rng: np.random.RandomState) -> int:
-    """Return a seed drawn from a generator."""
     return int(rng.randint(2**31 - 1))

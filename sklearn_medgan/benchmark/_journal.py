@@ -87,13 +87,11 @@ class Journal:
             )
 
     def add(self, cell: dict) -> None:
-        """Keep a finished cell, at once."""
         self.cells.append(cell)
         if self._file is not None:
             _write(self._file, (json.dumps(cell) + "\n").encode())
 
     def close(self) -> None:
-        """Let others have the file."""
         if self._file is not None:
             self._file.close()
 
@@ -126,7 +124,6 @@ def _lock(file: FileIO) -> None:
 
 
 def _difference(key: str, found: Any, expected: Any) -> str:
-    """Return which part of a setting differs, in words."""
     if isinstance(found, dict) and isinstance(expected, dict):
         names = [name for name in {**found, **expected} if found.get(name) != expected.get(name)]
         if len(names) == 1 and names[0] in found and names[0] in expected:

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -42,7 +43,6 @@ class Regime:
     rare: int | None = None
 
     def thin(self, train: np.ndarray, codes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        """Return training rows of this regime, in ascending order."""
         kept = [
             rows if most is None else rng.permutation(rows)[:most]
             for rows, most in ((train[codes[train] == code], most) for code, most in enumerate(self.most))
@@ -63,12 +63,10 @@ class Rows:
 
     @property
     def y(self) -> np.ndarray:
-        """Return labels as the user gave them."""
         return self.classes[self.codes]
 
     @property
     def n_groups(self) -> int:
-        """Return number of different groups."""
         return int(self.groups.max()) + 1
 
     def code_of(self, label: Any, parameter: str) -> int:
@@ -181,7 +179,6 @@ def _of_one_kind(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def check_regimes(regimes: Any, rows: Rows) -> tuple[Regime, ...]:
-    """Return `Regime` objects of the `regimes` parameter."""
     is_list = isinstance(regimes, Iterable) and not isinstance(regimes, str | Mapping)
     several = list(regimes) if is_list else [regimes]
     checked = tuple(_regime(value, rows) for value in several)
@@ -322,24 +319,22 @@ class Plan:
     n_images: int = 0  # that an arm shows
 
     def tasks(self) -> Iterator[Task]:
-        """Return units of work, in the order of the table."""
         shares = dict.fromkeys(self.share_of(name) for name in self.arms)
-        for regime in self.regimes:
-            for seed, folds in self.folds.items():
-                for fold in range(len(folds)):
-                    for share in shares:
-                        yield Task(regime.name, seed, fold, share)
+        for regime, (seed, fold), share in product(self.regimes, self.places(), shares):
+            yield Task(regime.name, seed, fold, share)
+
+    def places(self) -> list[tuple[int, int]]:
+        """Return (seed, fold) of each test part."""
+        return [(seed, fold) for seed, folds in self.folds.items() for fold in range(len(folds))]
 
     def share_of(self, arm: str) -> str:
         """Return key of the arms that are run together with this one."""
         return self.arms[arm].share or f"arm {arm}"
 
     def cells_of(self, task: Task) -> list[tuple[str, str]]:
-        """Return (arm, classifier) pairs of a unit of work."""
         return [(arm, c) for arm in self.arms if self.share_of(arm) == task.share for c in self.classifiers]
 
     def regime(self, name: str) -> Regime:
-        """Return a regime by its name."""
         return next(regime for regime in self.regimes if regime.name == name)
 
     def split_of(self, task: Task) -> tuple[np.ndarray, np.ndarray]:

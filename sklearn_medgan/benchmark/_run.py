@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from contextlib import closing
-from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
@@ -26,7 +24,7 @@ def measure(plan: Plan, journal: Journal, n_jobs: int | None, verbose: int) -> N
     workers = effective_n_jobs(n_jobs)
     progress = Progress(work, plan, verbose)
     cells = _here(plan, work) if workers == 1 and _is_local() else _elsewhere(plan, work, n_jobs, workers)
-    with _interruptible() as interrupt, closing(cells), progress.bar:
+    with Interrupt() as interrupt, closing(cells), progress.bar:
         for cell in cells:
             interrupt.check()  # a network that caught Ctrl-C has ended its training early: no result of the benchmark
             journal.add(cell)
@@ -73,31 +71,7 @@ def _elsewhere(plan: Plan, work: list[tuple[Task, list]], n_jobs: int | None, wo
             yield from cells
 
 
-def _interruptible() -> Any:
-    """Return what watches for Ctrl-C, where signals arrive: in the main thread."""
-    if threading.current_thread() is threading.main_thread():
-        return Interrupt()
-    return _Uninterrupted()
-
-
-class _Uninterrupted:
-    """Stands in for `Interrupt` in other threads."""
-
-    seen = False
-
-    def check(self) -> None:
-        """Do nothing: no signal arrives here."""
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 class Progress:
-    """A bar of the finished tasks."""
-
     def __init__(self, work: list[tuple[Task, list]], plan: Plan, verbose: int) -> None:
         self._left = {task: len(wanted) for task, wanted in work}
         self._plan = plan
@@ -105,7 +79,6 @@ class Progress:
         self.bar = progress_bar(total, "task", initial=total - len(work), disable=not verbose)
 
     def tell(self, cell: dict) -> None:
-        """Take note of a cell that has arrived."""
         task = Task(cell["regime"], cell["seed"], cell["fold"], self._plan.share_of(cell["arm"]))
         self._left[task] -= 1
         if not self._left[task]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -53,12 +54,10 @@ class Line:
 
     @property
     def key(self) -> tuple:
-        """Return what tells lines apart."""
         return self.regime, self.arm, self.classifier
 
     @property
     def errors(self) -> list[dict]:
-        """Return cells that failed."""
         return [cell for cell in self.cells.values() if "error" in cell]
 
     def error(self, n_folds: int) -> str:
@@ -92,7 +91,6 @@ class Predictions:
         return float(statistics.balanced_parts(codes, self.of[key] == codes).sum(1).mean())
 
     def difference(self, first: tuple, second: tuple) -> statistics.PairedDifference:
-        """Return what the first has more than the second."""
         rows = self.plan.rows
         fold_of = np.stack([fold_numbers(folds) for folds in self.plan.folds.values()])
         return statistics.paired_difference(rows.codes, rows.groups, fold_of, self.of[first], self.of[second])
@@ -131,14 +129,11 @@ def build_table(plan: Plan, cells: list[dict], references: dict, diseased: dict)
 
 def lines_of(plan: Plan, cells: list[dict]) -> list[Line]:
     found = {key_of(cell): cell for cell in cells}
-    places = [(seed, fold) for seed, folds in plan.folds.items() for fold in range(len(folds))]
     lines = []
-    for regime in plan.regimes:
-        for arm in plan.arms:
-            for classifier in plan.classifiers:
-                keys = {place: (regime.name, *place, arm, classifier) for place in places}
-                kept = {place: found[key] for place, key in keys.items() if key in found}
-                lines.append(Line(regime.name, arm, classifier, kept))
+    for regime, arm, classifier in product(plan.regimes, plan.arms, plan.classifiers):
+        keys = {place: (regime.name, *place, arm, classifier) for place in plan.places()}
+        kept = {place: found[key] for place, key in keys.items() if key in found}
+        lines.append(Line(regime.name, arm, classifier, kept))
     return lines
 
 
@@ -183,7 +178,6 @@ def _figures(plan: Plan, line: Line, predicted: np.ndarray, diseased: tuple[int,
 
 
 def fold_numbers(folds: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return number of the fold that tests each row."""
     numbers = np.empty(sum(len(test) for _, test in folds), int)
     for fold, (_, test) in enumerate(folds):
         numbers[test] = fold
@@ -227,7 +221,6 @@ def _judge(table: list[dict]) -> None:
 
 
 def sentence(row: dict, n_comparisons: int) -> str:
-    """Return the verdict of a row of the table, with its figures, as a sentence."""
     who = f"{row['arm']} + {row['classifier']}, {row['regime']}"
     if row["error"]:
         return f"{who}: {row['error']}."
@@ -246,26 +239,24 @@ def _p(value: float) -> str:
 
 def warning_notes(cells: list[dict]) -> list[str]:
     """Return warnings of the fits, each with the arms that raised it."""
-    by_message: dict[str, dict] = {}
+    by_message: dict[str, Counter] = {}
     for cell in cells:
         for message in cell.get("warnings", ()):
-            by_message.setdefault(message, {}).setdefault(cell["arm"], []).append(cell)
+            by_message.setdefault(message, Counter())[cell["arm"]] += 1
     return [
-        f"Warning in {sum(map(len, arms.values()))} fits ({', '.join(arms)}): {message}"
-        for message, arms in sorted(by_message.items())
+        f"Warning in {arms.total()} fits ({', '.join(arms)}): {message}" for message, arms in sorted(by_message.items())
     ]
 
 
 def chosen_notes(cells: list[dict]) -> list[str]:
     """Return what arms chose on training rows, such as a dose, and how often."""
-    counts: dict[tuple, dict] = {}
+    counts: dict[tuple, Counter] = {}
     for cell in cells:
         for name, value in (cell.get("notes") or {}).items():
-            of_arm = counts.setdefault((cell["regime"], cell["arm"], cell["classifier"], name), {})
-            of_arm[value] = of_arm.get(value, 0) + 1
+            counts.setdefault((cell["regime"], cell["arm"], cell["classifier"], name), Counter())[value] += 1
     return [
         f"{arm} + {classifier}, {regime}: {name} "
-        + ", ".join(f"{v:g} ({n} of {sum(of_arm.values())} fits)" for v, n in sorted(of_arm.items()))
+        + ", ".join(f"{v:g} ({n} of {of_arm.total()} fits)" for v, n in sorted(of_arm.items()))
         for (regime, arm, classifier, name), of_arm in sorted(counts.items())
     ]
 

@@ -90,13 +90,11 @@ class Mix:
 
     @property
     def reach(self) -> int | None:
-        """Pixels of margin that a crop needs; None: the whole image."""
         reaches: list[Any] = [getattr(choice, "reach", None) for choice in self.choices]
         return None if None in reaches else max(reaches)
 
     @property
     def scale(self) -> int:
-        """How many times smaller the result is."""
         return max(map(_scale, self.choices))
 
 

@@ -244,7 +244,6 @@ def _filtered_back_projection(sinograms: np.ndarray, shape: tuple[int, int]) -> 
 
 
 def _ramp(n_detectors: int) -> np.ndarray:
-    """The ramp filter as a matrix."""
     from scipy.linalg import toeplitz
 
     distance = np.arange(n_detectors)

@@ -146,7 +146,6 @@ def _spaced(error: np.ndarray, spread: np.ndarray, at_level: np.ndarray) -> tupl
 
 
 def quantiles_of(values: np.ndarray) -> np.ndarray:
-    """Return those at `LEVELS`."""
     return np.quantile(values.astype(np.float64), LEVELS)
 
 

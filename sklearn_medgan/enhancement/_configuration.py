@@ -112,7 +112,6 @@ class Degrading(NamedTuple):
 
 
 def network_of_images(settings: Settings, form: Form) -> RestorerConfiguration:
-    """Return the compile-cache key of the network for images."""
     from ..gan.restoration import RestorerConfiguration
     from ..gan.restorers import STRIDE
 
@@ -125,7 +124,6 @@ def network_of_images(settings: Settings, form: Form) -> RestorerConfiguration:
 
 
 def network_of_table(settings: Settings, form: Form) -> RestorerConfiguration:
-    """Return the compile-cache key of the network for a table."""
     from ..gan.restoration import RestorerConfiguration
 
     _check_no_image_is_meant(settings)

@@ -313,14 +313,12 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         return averaged(functools.partial(_run, self._program(), self._state.generator.ema), int(self.n_views))
 
     def _method(self) -> Method:
-        """What the guard chose."""
         report = self.guard_report_
         size, spared = (report[name] / self._restoration.span for name in ("shrinkage", "spared"))
         strength = report["strength"].get(report["chosen"], 0.0)
         return Method(Shrunk(self._network, size), report["chosen"], strength, spared)
 
     def _checked(self, X: ArrayLike) -> tuple[np.ndarray, Form]:
-        """Raw rows, and the form in which they came."""
         check_is_fitted(self)
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
         rows = self._restoration.shaped(rows, form)

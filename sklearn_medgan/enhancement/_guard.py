@@ -44,7 +44,6 @@ def psnr(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def mean_psnr(images: Iterable[np.ndarray], good: Iterable[np.ndarray]) -> float:
-    """Return the mean over pairs of images."""
     return float(np.mean([psnr(image, g) for image, g in zip(images, good, strict=True)]))
 
 
@@ -71,7 +70,6 @@ def middle(image: np.ndarray, side: int = SIDE) -> np.ndarray:
 
 
 def classifier(images: Iterable[np.ndarray], labels: np.ndarray) -> ClassifierMixin:
-    """Return a linear classifier of good training images."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -80,7 +78,6 @@ def classifier(images: Iterable[np.ndarray], labels: np.ndarray) -> ClassifierMi
 
 
 def accuracy(model: ClassifierMixin, images: Iterable[np.ndarray], labels: np.ndarray) -> float:
-    """Return the balanced accuracy of `classifier` on images."""
     from sklearn.metrics import balanced_accuracy_score
 
     return float(balanced_accuracy_score(labels, model.predict(_columns(images))))

@@ -217,7 +217,6 @@ class RestoredImages:
         return shrink(restored - correction, restored, self.shrinkage)
 
     def spare(self, before: Images, after: Images) -> Images:
-        """Return images after the network, but for those that it hardly changed."""
         return spare(before, after, self.spared)
 
 
@@ -250,8 +249,6 @@ def assess_images(restoration: Any, rows: HeldOutRows, network: Restorer, guard:
 def _compare(
     restoration: Any, rows: HeldOutRows, images: RestoredImages, good: Images, strength: dict[str, float]
 ) -> dict[str, Any]:
-    """Figures of every method, and the choice."""
-
     def whole(name: str, kind: str) -> Images:
         if name == "network":
             return images.whole_by_network(kind)
@@ -305,7 +302,6 @@ def _calibrate(
     good: Images,
     report: dict[str, Any],
 ) -> ErrorModel:
-    """How the chosen method errs on the middles of images."""
     chosen, found, middle = report["chosen"], [], functools.partial(_guard.middle, side=CALIBRATED_SIDE)
     for i, poor, (restored, spread, correction) in _versions(restoration, rows, network, images):
         if chosen == "network":

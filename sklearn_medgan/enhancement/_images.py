@@ -61,12 +61,10 @@ class ImageRestoration(Restoration):
 
     @classmethod
     def network_for(cls, settings: Settings, form: Form) -> RestorerConfiguration:
-        """Return the configuration of the network: patches of as many channels."""
         return _configuration.network_of_images(settings, form)
 
     @classmethod
     def begin(cls, good: np.ndarray, settings: Settings) -> ImageRestoration:
-        """Return the restoration that has learned the range of these good images."""
         from ..gan.restorers import STRIDE, receptive_radius
 
         reach = receptive_radius(int(settings.depth)) + REACH
@@ -78,7 +76,6 @@ class ImageRestoration(Restoration):
     def target_of(
         cls, shape: tuple[int, ...], form: Form, settings: Settings
     ) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-        """Return the shape of good images, `scale` times as large, and their `image_shape` if they come flat."""
         n, height, width, channels = shape
         target = n, height * settings.scale, width * settings.scale, channels
         return target, target[1:] if form.kind == "flat" else None
@@ -92,7 +89,6 @@ class ImageRestoration(Restoration):
         return 2 * padded(self.halo, self.stride) + 8 * self.stride
 
     def degrading(self, settings: Settings) -> Degrading:
-        """Return what makes good images poor, and how far it reaches."""
         return _configuration.degrading_of_images(settings, self.codec.span)
 
     def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> Self:
@@ -121,7 +117,6 @@ class ImageRestoration(Restoration):
         return ToneMapping.learn(*([image for pair in pairs for image in pair[side]] for side in (0, 1)))
 
     def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> PairSource:
-        """Return a source of pairs of patches."""
         good, encode = rows.good(rows.kept), self.codec.encode
         if rows.target is None:
             return DegradedPairs(good, encode, *rows.degrading, self.scale, self.tone, patch, rng)
@@ -157,14 +152,12 @@ class ImageRestoration(Restoration):
         return _guard.tune(poor, good, self.usual_noise)
 
     def assess(self, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
-        """Compare the network, nothing and filters on the images held out, and learn how the chosen one errs."""
         return assess_images(self, rows, network, guard)
 
     # ---- form
 
     @staticmethod
     def shaped(rows: np.ndarray, form: Form) -> np.ndarray:
-        """Return stacks and flat rows as (n, height, width, channels)."""
         return rows.reshape(len(rows), *(form.image_shape or ()))
 
     def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
@@ -175,7 +168,6 @@ class ImageRestoration(Restoration):
         warn_of_range(rows, low, high, "GANEnhancer", stacklevel + 2, beyond)
 
     def in_form(self, restored: np.ndarray, form: Form) -> Any:
-        """Return images in the form of the input, flat ones with as many columns as they have now."""
         values = self.in_shape(restored, form)
         if form.container == "numpy":
             return values
@@ -187,13 +179,11 @@ class ImageRestoration(Restoration):
 
     @staticmethod
     def in_shape(values: np.ndarray, form: Form) -> np.ndarray:
-        """Return images as a stack, with or without an axis of channels, or as flat rows."""
         if form.kind == "stack":
             return values[..., 0] if len(form.row_shape) == 2 else values
         return values.reshape(len(values), -1)
 
     def names_out(self, names: np.ndarray) -> np.ndarray:
-        """Return the names of the pixels; numbered ones where images are enlarged."""
         if self.scale == 1:
             return names
         return np.asarray([f"ganenhancer{i}" for i in range(self.scale**2 * len(names))], dtype=object)
@@ -205,7 +195,6 @@ class ImageRestoration(Restoration):
         return self.codec.encode(trim(images, self.scale))
 
     def decode_draw(self, encoded: np.ndarray) -> np.ndarray:
-        """Return fractions of the scale as float64 in the units of the data."""
         images = self.codec.decode(encoded)
         for channel in self._constant_channels:
             images[..., channel] = self.constant[channel]
@@ -213,11 +202,9 @@ class ImageRestoration(Restoration):
 
     @property
     def span(self) -> float:
-        """What a fraction of one stands for, in the units of the data."""
         return self.codec.span
 
     def in_units(self, spread: np.ndarray) -> np.ndarray:
-        """Return differences in fractions of the scale as differences in the units of the data."""
         differences = spread * self.span
         differences[..., self._constant_channels] = 0.0
         return differences
@@ -226,16 +213,11 @@ class ImageRestoration(Restoration):
     def _constant_channels(self) -> list[int]:
         return [channel for channel, value in enumerate(self.constant) if value is not None]
 
-    def visible(self, encoded: Encoded) -> Encoded:
-        """Return what of encoded images belongs to the data: all."""
-        return encoded
-
     def _enlarged(self, image: np.ndarray) -> np.ndarray:
         """An encoded image on the grid of the good ones."""
         return enlarge(image[None], self.scale)[0]
 
     def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
-        """Return raw images restored, in their dtype."""
         restored = self._apply(rows, method)
         for channel in self._constant_channels:
             for image, before in zip(restored, rows, strict=True):
@@ -252,13 +234,11 @@ class ImageRestoration(Restoration):
         return self._filter_all(rows, method, rows.dtype)
 
     def apply_encoded(self, poor: Encoded, method: Method) -> list[np.ndarray]:
-        """Return enlarged images in fractions of the scale restored."""
         if method.name == "network":
             return spare(poor, [self.restore(image, method.network)[0] for image in poor], method.spared)
         return [self.filtered(image, method.name, method.strength) for image in poor]
 
     def apply_with_spread(self, rows: np.ndarray, method: Method) -> list[np.ndarray]:
-        """Return raw images as [restored, spread, correction], in fractions of the scale."""
         restored, spread, correction = self.restore_all(rows, method.network, with_spread=True)
         if method.name != "network":
             restored = self.codec.encode(self._filter_all(rows, method, np.dtype(np.float64)))

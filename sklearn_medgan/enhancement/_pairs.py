@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -42,7 +43,7 @@ class PairSource(Protocol):
     """Where training pairs come from."""
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `n` new rows (poor, good), encoded."""
+        """Return `n` new pairs (poor, good), each (n, patch, patch, channels) or (n, padded columns) float32."""
 
 
 class DegradedPairs:
@@ -73,7 +74,6 @@ class DegradedPairs:
         self.pool: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `n` pairs (poor, good), each (n, patch, patch, channels) float32."""
         return turn(*(self._from_pool(n) if self.reach is None else self._from_crops(n, self.reach)), self.rng)
 
     def _from_crops(self, n: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,24 +107,19 @@ class DegradedPairs:
         self.pool[i] = (poor if self.tone is None else self.tone(poor), good)
 
 
+@dataclass
 class GivenPairs:
     """Patches from images whose poor and good version were both given."""
 
-    def __init__(
-        self,
-        poor: Rows,
-        good: Rows,
-        encode: Encode,
-        scale: int,
-        tone: ToneMapping | None,
-        patch: int,
-        rng: np.random.RandomState,
-    ) -> None:
-        self.poor, self.good, self.encode, self.scale = poor, good, encode, scale
-        self.tone, self.patch, self.rng = tone, patch, rng
+    poor: Rows
+    good: Rows
+    encode: Encode
+    scale: int
+    tone: ToneMapping | None
+    patch: int
+    rng: np.random.RandomState
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `n` pairs (poor, good), each (n, patch, patch, channels) float32."""
         picks = self.rng.randint(len(self.good), size=n)
         return turn(*cut([self._pair(i) for i in picks], self.patch, self.rng), self.rng)
 
@@ -142,7 +137,6 @@ class TableNoise:
         self.rows, self.level, self.n_columns, self.rng = rows, level, n_columns, rng
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `n` pairs (poor, good), each (n, padded columns) float32."""
         good = self.rows[self.rng.randint(len(self.rows), size=n)]
         return self.degrade(good, self.rng), good
 
@@ -160,7 +154,6 @@ class GivenRows:
         self.poor, self.good, self.rng = poor, good, rng
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `n` pairs (poor, good), each (n, padded columns) float32."""
         picks = self.rng.randint(len(self.good), size=n)
         return self.poor[picks], self.good[picks]
 

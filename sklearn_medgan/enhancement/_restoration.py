@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from ._pairs import PairSource
 
 
-Encoded = (
-    Any  # rows in the units of the network: a list of images that may differ in size, or an array of a table's rows
-)
+# Rows in the units of the network: a list of images that may differ in size, or an array of a table's rows.
+Encoded = Any
 
 
 class Method(NamedTuple):
@@ -68,17 +67,17 @@ class Restoration(ABC):
     ) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         """Return the shape of the good versions of raw rows of a shape, and the `image_shape` if these come flat."""
 
-    @abstractmethod
     def adjusted(self, settings: Settings) -> Self:
         """Return this with what may change between fits that go on from each other."""
+        return self
 
     @abstractmethod
     def degrading(self, settings: Settings) -> Degrading:
         """Return what makes good rows poor; ValueError or TypeError for one that is not known."""
 
-    @abstractmethod
     def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> Self:
         """Return this with what the rows for training teach beside the network."""
+        return self
 
     @abstractmethod
     def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> PairSource:
@@ -99,26 +98,26 @@ class Restoration(ABC):
     # ---- at use
 
     @staticmethod
-    @abstractmethod
     def shaped(rows: np.ndarray, form: Form) -> np.ndarray:
         """Return checked rows in the shape of raw ones."""
+        return rows
 
     @abstractmethod
     def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
         """Warn where raw rows seem to be in other units than those seen at fit."""
 
-    @abstractmethod
     def in_form(self, restored: np.ndarray, form: Form) -> Any:
         """Return raw restored rows in the form of the input."""
+        return form.restore(restored)
 
     @staticmethod
-    @abstractmethod
     def in_shape(values: np.ndarray, form: Form) -> np.ndarray:
         """Return raw values as an array that is shaped like the rows that came."""
+        return values
 
-    @abstractmethod
     def names_out(self, names: np.ndarray) -> np.ndarray:
         """Return names of the restored columns, from those of the input's."""
+        return names
 
     @abstractmethod
     def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
@@ -137,14 +136,14 @@ class Restoration(ABC):
         """Return a draw of encoded rows as float64 in the units of the data."""
 
     @property
-    @abstractmethod
     def span(self) -> float:
         """What a difference of one between encoded rows stands for; 1 where that differs between columns."""
+        return 1.0
 
     @abstractmethod
     def in_units(self, spread: np.ndarray) -> np.ndarray:
         """Return differences of encoded rows as differences in the units of the data."""
 
-    @abstractmethod
     def visible(self, encoded: Encoded) -> Encoded:
         """Return what of encoded rows belongs to the data, without padding."""
+        return encoded

@@ -157,7 +157,6 @@ class NoisyRestoration(ImageRestoration):
         return Degrading(None, 0)
 
     def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> RecorruptedPairs:
-        """Return a source of pairs of recorrupted patches."""
         assert self.noise is not None
         return RecorruptedPairs(rows.good(rows.kept), self.codec.encode, self.noise, patch, rng)
 
@@ -220,8 +219,6 @@ class NoisyRestoration(ImageRestoration):
     def _loss(
         self, images: _guard.Images, name: str, strength: float, network: Restorer, masks: tuple[Mask, ...] = MASKS
     ) -> float:
-        """The mean of `left_out_loss` of a method."""
-
         def restored(image: np.ndarray, channel_axis: int) -> np.ndarray:
             return self._by(image, name, strength, network)
 

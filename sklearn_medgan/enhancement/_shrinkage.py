@@ -34,7 +34,6 @@ class Shrunk:
     size: float
 
     def __call__(self, rows: np.ndarray, with_spread: bool) -> list[np.ndarray]:
-        """Return what the network gives: [restored], or [restored, spread]."""
         restored, *spread = self.network(rows, with_spread)
         return [shrink(rows, restored, self.size), *spread]
 
@@ -61,7 +60,6 @@ def respond(network: Restorer, rows: np.ndarray, with_spread: bool) -> list[np.n
 
 
 def n_outputs(with_spread: bool) -> int:
-    """Return how many arrays `respond` gives."""
     return 3 if with_spread else 1
 
 

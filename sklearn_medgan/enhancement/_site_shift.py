@@ -52,7 +52,6 @@ class Noise(NamedTuple):
     extent: float
 
     def power(self, squares: np.ndarray) -> np.ndarray:
-        """Return the power at squared angular frequencies."""
         return self.white + self.correlated * np.exp(-self.extent * squares)
 
 
@@ -196,7 +195,6 @@ def _matched(good: np.ndarray, poor: np.ndarray) -> ToneCurve:
 
 
 def _blocks(images: np.ndarray, side: int) -> np.ndarray:
-    """Means of blocks of side x side pixels of images (n, height, width, channels)."""
     n, height, width, channels = images.shape
     cut = images[:, : height // side * side, : width // side * side]
     return cut.reshape(n, height // side, side, width // side, side, channels).mean((2, 4), dtype=np.float64)

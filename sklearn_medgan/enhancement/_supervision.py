@@ -148,7 +148,6 @@ def check_same_network(earlier: tuple[Any, ...], asked: tuple[Any, ...]) -> None
 def check_target(
     estimator: BaseEstimator, target: ArrayLike | None, rows: np.ndarray, form: Form, settings: Settings
 ) -> np.ndarray | None:
-    """Return checked good versions of raw rows, or None."""
     if target is None:
         return None
     expected, image_shape = _kinds(form)["paired"].target_of(rows.shape, form, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -36,33 +36,20 @@ class TableRestoration(Restoration):
 
     @classmethod
     def network_for(cls, settings: Settings, form: Form) -> RestorerConfiguration:
-        """Return the configuration of the network; what is for images is refused."""
         return _configuration.network_of_table(settings, form)
 
     @classmethod
     def begin(cls, good: np.ndarray, settings: Settings) -> TableRestoration:
-        """Return the restoration that has learned location and spread of the columns."""
         return cls(TableCodec.learn(good))
 
     @classmethod
     def target_of(cls, shape: tuple[int, ...], form: Form, settings: Settings) -> tuple[tuple[int, ...], None]:
-        """Return the same shape."""
         return shape, None
 
-    def adjusted(self, settings: Settings) -> TableRestoration:
-        """Return this: there are no tiles."""
-        return self
-
     def degrading(self, settings: Settings) -> Degrading:
-        """Return the levels of noise, in spreads of a column."""
         return _configuration.degrading_of_table(settings)
 
-    def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> TableRestoration:
-        """Return this: a table needs nothing beside the network."""
-        return self
-
     def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> PairSource:
-        """Return a source of pairs of rows."""
         kept, target = rows.part(rows.kept)
         if target is None:
             return TableNoise(self.encode(kept), rows.degrading.function, self.n_columns, rng)
@@ -73,14 +60,12 @@ class TableRestoration(Restoration):
     def examples(
         self, rows: np.ndarray, target: np.ndarray | None, degrading: Degrading, rng: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return encoded rows, poor and good."""
         if target is not None:
             return self.encode(rows), self.encode(target)
         good = self.encode(rows)
         return TableNoise(good, degrading.function, self.n_columns, rng).degrade(good, rng), good
 
     def assess(self, rows: HeldOutRows, network: Restorer, guard: bool) -> Assessment:
-        """Compare the network with doing nothing on the rows held out, and learn how the better one errs."""
         poor, good = self.examples(*rows.part(rows.held), rows.degrading, rows.rng)
         outputs = self.restore_encoded(poor, network, with_spread=True)
         report = _guard.uncompared(len(rows.held))
@@ -117,55 +102,25 @@ class TableRestoration(Restoration):
             found += [(*(values[None] for values in row), i) for i, row in enumerate(rows)]
         return ErrorModel.learn(*map(list, zip(*found, strict=True)))
 
-    # ---- form
-
-    @staticmethod
-    def shaped(rows: np.ndarray, form: Form) -> np.ndarray:
-        """Return the rows."""
-        return rows
+    # ---- at use
 
     def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
         """Do nothing: columns have units of their own, and a row may well be an outlier."""
 
-    def in_form(self, restored: np.ndarray, form: Form) -> Any:
-        """Return rows in the form of the input."""
-        return form.restore(restored)
-
-    @staticmethod
-    def in_shape(values: np.ndarray, form: Form) -> np.ndarray:
-        """Return the rows."""
-        return values
-
-    def names_out(self, names: np.ndarray) -> np.ndarray:
-        """Return the names of the columns."""
-        return names
-
-    # ---- at use
-
     @property
     def n_columns(self) -> int:
-        """How many columns belong to the data."""
         return len(self.codec.mean)
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
-        """Return float32 (n, padded columns)."""
         return self.codec.encode(rows)
 
     def decode_draw(self, encoded: np.ndarray) -> np.ndarray:
-        """Return float64 in the units of the data, within each column's training range and on its levels."""
         return self.codec.decode(encoded)
 
-    @property
-    def span(self) -> float:
-        """1: columns differ."""
-        return 1.0
-
     def in_units(self, spread: np.ndarray) -> np.ndarray:
-        """Return differences of standardised columns as differences in the units of the data."""
         return spread[..., : self.n_columns] * self.codec.scale
 
     def visible(self, encoded: Encoded) -> np.ndarray:
-        """Return the columns of encoded rows without the padding."""
         return encoded[:, : self.n_columns]
 
     def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
@@ -176,7 +131,6 @@ class TableRestoration(Restoration):
         return restored[..., : self.n_columns].astype(np.float64) * self.codec.scale + self.codec.mean
 
     def apply_encoded(self, poor: Encoded, method: Method) -> np.ndarray:
-        """Return encoded rows through the network, or as they came."""
         return poor if method.name == "nothing" else self.restore_encoded(poor, method.network)[0]
 
     def apply_with_spread(self, rows: np.ndarray, method: Method) -> list[np.ndarray]:

@@ -52,7 +52,6 @@ class ToneMapping:
         return ToneCurve(points + 1e-4 * np.arange(len(points)), mapped)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Return the image with its intensities changed, float32."""
         return self.curve(image).apply(image)
 
 

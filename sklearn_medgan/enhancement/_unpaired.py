@@ -64,7 +64,6 @@ class UnpairedRestoration(ImageRestoration):
         return Degrading(self.shift, None)
 
     def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> PairSource:
-        """Return a source of pairs of patches: of good images, and of the same made poor but for tone and shading."""
         return ShiftedPairs(rows.good(rows.kept), self.codec.encode, self._made_poor, None, 1, None, patch, rng)
 
     def _made_poor(self, images: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
@@ -80,7 +79,6 @@ class UnpairedRestoration(ImageRestoration):
     def examples(
         self, rows: np.ndarray, target: np.ndarray | None, degrading: Degrading, rng: np.random.RandomState
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return each image poor, with the tone of good ones, and good."""
         poor, good = super().examples(rows, target, degrading, rng)
         return [self._toned(image) for image in poor], good
 
@@ -132,7 +130,6 @@ class UnpairedRestoration(ImageRestoration):
     # ---- at use
 
     def apply(self, rows: np.ndarray, method: Method) -> np.ndarray:
-        """Return raw images restored, in their dtype."""
         if method.name == "nothing":
             return rows.copy()
         whole = super().apply
@@ -145,7 +142,6 @@ class UnpairedRestoration(ImageRestoration):
         return super().apply_encoded(poor, method)
 
     def apply_with_spread(self, rows: np.ndarray, method: Method) -> list[np.ndarray]:
-        """Return raw images as [restored, spread, correction], in fractions of the scale."""
         whole = super().apply_with_spread
         results = self._in_parts(rows, lambda toned: whole(toned, method))
         return [self.codec.encode(rows), *results[1:]] if method.name == "nothing" else results

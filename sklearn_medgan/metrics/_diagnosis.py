@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from ._rows import as_rows, flatten
+from ._rows import as_rows, check_widths, flatten
 
 
 class TrainOnSyntheticScores(NamedTuple):
@@ -85,7 +85,7 @@ def train_on_synthetic_score(
         raise ValueError(f"X_real and y_real belong together; got no {missing}. Pass both, or neither.")
     sets = {"synthetic": (X_synthetic, y_synthetic), "test": (X_test, y_test), "real": (X_real, y_real)}
     sets = {name: _check_labelled(*pair, name) for name, pair in sets.items() if pair[0] is not None}
-    _check_widths(sets)
+    check_widths({f"X_{name}": rows for name, (rows, _) in sets.items()})
     synthetic = _score(estimator, sets["synthetic"], sets["test"], scoring)
     if "real" not in sets:
         return TrainOnSyntheticScores(synthetic, None, None)
@@ -107,10 +107,3 @@ def _check_labelled(X: Any, y: Any, name: str) -> tuple[Any, np.ndarray]:
     if len(labels) != len(rows):
         raise ValueError(f"y_{name} must hold one label a row; got {len(labels)} labels for {len(rows)} rows.")
     return (X if hasattr(X, "columns") else flatten(rows)), labels
-
-
-def _check_widths(sets: Mapping[str, tuple[Any, np.ndarray]]) -> None:
-    widths = {f"X_{name}": np.shape(rows)[1] for name, (rows, _) in sets.items()}
-    if len(set(widths.values())) > 1:
-        listed = ", ".join(f"{name} has {width}" for name, width in widths.items())
-        raise ValueError(f"All rows must have equally many values; {listed}. Resize the images.")

@@ -139,17 +139,12 @@ def ssim(
         "sigma": SSIM_SIGMA,
         "use_sample_covariance": False,
     }
-    pairs = zip(true, other, strict=True)
-    values = np.array([structural_similarity(_wide(a), _wide(b), **settings) for a, b in pairs])
+    pairs = zip(true.astype(np.float64), other.astype(np.float64), strict=True)
+    values = np.array([structural_similarity(*pair, **settings) for pair in pairs])
     return values if per_image else float(values.mean())
 
 
-def _wide(image: np.ndarray) -> np.ndarray:
-    return image.astype(np.float64)
-
-
 def _check_images(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Both as stacks of one shape."""
     true, other = as_numbers(y_true, "y_true"), as_numbers(y_pred, "y_pred")
     if true.shape != other.shape:
         raise ValueError(

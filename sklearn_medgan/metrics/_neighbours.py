@@ -18,7 +18,6 @@ def nearest_distances(rows: np.ndarray, among: np.ndarray, n_neighbors: int = 1)
 
 
 def nearest_places(rows: np.ndarray, among: np.ndarray, n_neighbors: int = 1) -> np.ndarray:
-    """Return the places (n, n_neighbors) of the nearest rows `among`."""
     centre = among.mean(axis=0)
     search = NearestNeighbors(n_neighbors=n_neighbors).fit(among - centre)
     return search.kneighbors(rows - centre, return_distance=False)

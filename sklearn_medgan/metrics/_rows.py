@@ -45,7 +45,6 @@ def as_numbers(X: ArrayLike, name: str) -> np.ndarray:
 
 
 def flatten(rows: np.ndarray) -> np.ndarray:
-    """Return one line a row."""
     return rows.reshape(len(rows), -1)
 
 
@@ -56,11 +55,16 @@ def feature_rows(sets: Mapping[str, ArrayLike], features: Any, fewest: int = 2) 
     None: they are flattened.
     """
     found = {name: _features_of(X, name, features, fewest) for name, X in sets.items()}
-    widths = {name: rows.shape[1] for name, rows in found.items()}
+    check_widths(found)
+    return list(found.values())
+
+
+def check_widths(sets: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless all sets, tables by name, have equally many columns."""
+    widths = {name: np.shape(rows)[1] for name, rows in sets.items()}
     if len(set(widths.values())) > 1:
         listed = ", ".join(f"{name} has {width}" for name, width in widths.items())
         raise ValueError(f"All rows must have equally many values (or features); {listed}. Resize the images.")
-    return list(found.values())
 
 
 def _features_of(X: ArrayLike, name: str, features: Any, fewest: int) -> np.ndarray:

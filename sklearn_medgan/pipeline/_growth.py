@@ -23,7 +23,6 @@ class Growth(NamedTuple):
 
 
 def is_resampler(step: object) -> bool:
-    """Return whether a step adds rows."""
     return hasattr(step, "fit_resample")
 
 

@@ -32,7 +32,6 @@ def seed_parts(random_state: int | np.random.RandomState | None, *estimators: An
 
 
 def is_one_a_row(value: object, n_samples: int) -> bool:
-    """Return whether metadata has one value for each row."""
     if isinstance(value, (str, bytes, Mapping)):
         return False
     try:

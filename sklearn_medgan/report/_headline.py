@@ -8,7 +8,6 @@ from typing import Any
 
 
 def is_compared(row: Mapping) -> bool:
-    """Return whether a row of the table was compared with a reference."""
     return not math.isnan(row["p_holm"])
 
 
