@@ -39,30 +39,25 @@ class GANAugmenter(Sampler, NetworkEstimator):
         Shape of an image where rows are flat, (n, height x width x channels). Image stacks need none; flat rows without
         it are a table. Sides from 8 pixels, 1 to 4 channels.
     representation : {"auto", "both", "features", "pixels"}, default="auto"
-        Columns of `transform`. "features": every map of the discriminator, averaged down to the coarsest one's size,
-        by the root of its values (its dense layers, for a table), which patches an image holds, and the maps of
-        `backbone`; "pixels": the flattened input as it came, for which `fit` learns no columns; "both": pixels (at
-        `gan_size`) and features; "auto": "features" beside a `backbone`, where pixels gain nothing, else "both".
-        Columns are standardised on the training rows, of few roughly, and scaled so that each of these kinds has the
-        same weight in a distance; so have the blocks of a kind. Beside a `backbone`, of weight 1, pixels have 0.3, maps
-        and patches 0.6, and a last column is constant: an SVC takes it for spread and widens its kernel.
+        Columns of `transform`; see Notes for their weights. "features": what the discriminator's maps hold, which
+        typical patches an image holds, and what a `backbone` sees; "pixels": the flattened input as it came; "both":
+        pixels (at `gan_size`) and features; "auto": "features" beside a `backbone`, where pixels gain nothing, else
+        "both".
     backbone : "auto", None, str or keras.Model, default="auto"
         A frozen pretrained network, the means of whose maps are columns of images. "auto": EfficientNet-Lite0, trained
-        on ImageNet, which is installed with this package; a string is the name of a network of `keras.applications`,
-        whose weights Keras fetches; a model maps RGB images (n, height, width, 3), float32, 0 to 255, to one map (n,
-        rows, columns, channels) or several. Images are brought to its size (224x224 for "auto"): smaller ones are
-        enlarged. Of two channels the third colour is the mean, of four the first three are looked at. None: no such
-        columns. Tables have none.
+        on ImageNet, installed with this package; a string: a network of `keras.applications`, whose weights Keras
+        fetches; a model maps RGB images (n, height, width, 3), float32, 0 to 255, to one map (n, rows, columns,
+        channels) or several. Images are brought to its size (224x224 for "auto"); of two channels the third colour is
+        the mean, of four the first three are looked at. None: no such columns. Tables have none.
     gan_size : "auto" or int, default="auto"
         Longest side in pixels of the images that the GAN works on; larger ones are averaged down for it, for the
         typical patches and for the pixels in "both", and what `sample` draws is enlarged. "auto": 64.
     cache_size_mb : float or None, default=64
-        Megabytes of the network's columns that the process keeps, under digests of images, so that folds which share
-        images do not compute them twice; the oldest are dropped, nothing is saved. None: none is kept.
+        Megabytes of the network's columns that the process keeps, so that folds which share images do not compute them
+        twice; the oldest are dropped, nothing is saved. None: none is kept.
     n_patches : int, default=200
-        Typical small patches that `fit` learns from the training images, those of `X_unlabeled` included. Which of them
-        an image and its mirror image hold, and where, are further blocks of columns; tables have none. Images are
-        averaged to 32x32 and standardised one by one, each channel by itself. 0: no such columns.
+        Typical small patches that `fit` learns from the training images, at 32x32, those of `X_unlabeled` included.
+        Which of them an image and its mirror image hold, and where, are columns. 0: no such columns. Tables have none.
     score_weight : float, default=1.0
         After a fit with `y` and `X_unlabeled`, "both" and "features" end with scores, one for each class: a linear
         student learns a teacher's guesses for the rows without a label. Their weight, as those of the kinds.
@@ -147,12 +142,18 @@ class GANAugmenter(Sampler, NetworkEstimator):
 
     Notes
     -----
-    Rows stay as they are, those of a memory map, HDF5 data set or zarr array in their file. Training keeps them as
-    float32 at `gan_size` up to 2**25 values (134 MB); of more, it reads those of the next 10 steps, 40 bytes x (1 +
-    `class_steps` / 2) x `batch_size` x values of a row. Columns are learned from at most 5,000 rows with and 5,000
-    without a label, held for `score_weight` alone: 4 bytes a value. A typical patch is the mean of at least 10 patches
-    of at least 5 images. Compiled steps stay in the process (the 32 used last), so a second fit of the same shape
-    starts at once. Research use; not a medical device.
+    Research use; not a medical device. Compiled steps stay in the process (the 32 used last), so a second fit of the
+    same shape starts at once.
+
+    *Columns* are standardised on the training rows, of few roughly. Maps are averaged down to the coarsest one's size,
+    by the root of their values; a table has dense layers instead. Each kind, and each block of a kind, has the same
+    weight in a distance; beside a `backbone`, of weight 1, pixels have 0.3, maps and patches 0.6, and a last column is
+    constant: an SVC takes it for spread and widens its kernel. A typical patch is the mean of at least 10 patches of at
+    least 5 images.
+
+    *Memory.* Rows of a memory map, HDF5 data set or zarr array stay in their file. Training keeps rows as float32 at
+    `gan_size` up to 2**25 values (134 MB); of more, it reads those of the next 10 steps, 40 bytes x (1 + `class_steps`
+    / 2) x `batch_size` x values of a row. Columns are learned from at most 5,000 rows with and 5,000 without a label.
 
     *Rows from real ones* are moved by `augment` ("classical" with None: "shift" and "contrast") at half its strength,
     with "contrast" also by a tone curve (an exponent between 0.7 and 1.4; Isensee et al. 2021, doi

@@ -67,14 +67,12 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         "self", only on request: noisy images alone, whose noise is independent from pixel to pixel. In the last two
         what made images poor is learned as well, so `degradation` and `scale` stay at their defaults.
     degradation : str, list of str, dict, or callable, default="auto"
-        How good images become poor: a name of `sklearn_medgan.degradations.DEGRADATIONS` ("noise", "poisson", "rician",
-        "blur", "defocus", "motion_blur", "downscale", "low_contrast", "jpeg"; of ultrasound "speckle", of CT
-        "low_dose_ct", "rings", "streaks", of MR "bias_field", "ghosting", "undersampling", of stained tissue in colour
-        "stain"), or a list of them applied in turn.
-        Each image draws its own level from a wide range, so the network needs no level at `transform`. A dict gives
-        levels, a number or a pair (low, high): {"noise": 25} is a standard deviation of 25 in the units of the images,
-        {"blur": (0, 2)} pixels. A callable ``f(images, rng)`` gets float images (n, height, width, channels) in
-        fractions of the learned scale. "auto": noise and blur; with ``scale > 1`` none; on a table, noise.
+        How good images become poor: a name of `sklearn_medgan.degradations.DEGRADATIONS` ("noise", "blur",
+        "low_dose_ct", "speckle", ...), or a list of them applied in turn. Each image draws its own level from a wide
+        range, so the network needs no level at `transform`. A dict gives levels, a number or a pair (low, high):
+        {"noise": 25} is a standard deviation of 25 in the units of the images, {"blur": (0, 2)} pixels. A callable
+        ``f(images, rng)`` gets float images (n, height, width, channels) in fractions of the learned scale. "auto":
+        noise and blur; with ``scale > 1`` none; on a table, noise.
     scale : {1, 2, 3, 4}, default=1
         Enlargement: `transform` returns images `scale` times as high and wide (super-resolution).
     adversarial_weight : float, default=0.0
@@ -96,10 +94,10 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     guard : bool, default=True
         Whether to compare the network, on training images held out from it, with doing nothing and with classical
         filters (median, total variation, non-local means, and wavelets where PyWavelets is installed): by PSNR, and
-        with class labels `y` by a linear classifier of the good images, which must not do worse (by more than a
-        standard error) on poor images nor on good ones. Where `X` is poor and has no `target`, the classifier is one
-        of the images themselves, by cross-validation. Where the network is not best, it warns, and `transform` does
-        what was. Good images are left alone: filters fade out, and what would hardly change comes back as it was.
+        with labels `y` by a linear classifier (of the good images, or of `X` in cross-validation where there are none),
+        which must not do worse by more than a standard error on poor images nor on good ones. Where the network is not
+        best, it warns, and `transform` does what was. Good images are left alone: filters fade out, and what would
+        hardly change comes back as it was.
     tile_size : int, default=512
         Largest side of an image that goes through the network as a whole. Larger ones are cut into overlapping tiles
         of four fifths of it. Two images or tiles are under way at a time.
@@ -112,10 +110,10 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     warm_start : bool, default=False
         Whether `fit` goes on from the earlier fit with `max_iter` more steps; the scale stays as learned then.
     checkpoint_dir : path-like, default=None
-        Folder of the file ``training.npz``, into which the training writes its state (no image, no patch), taking about
-        a hundredth of the time. The same `fit`, begun again after the process was killed, goes on from there, and ends
-        with the same bits. It takes up no other training: one that was cut short is an error, which names what differs;
-        a finished one is written over. Needs an integer as `random_state`; `max_time` counts anew.
+        Folder of the file ``training.npz``, into which the training writes its state (no image, no patch). The same
+        `fit`, begun again after the process was killed, goes on from there, and ends with the same bits. Another
+        training that was cut short is an error, which names what differs; a finished one is written over. Needs an
+        integer as `random_state`; `max_time` counts anew.
     callbacks : list of keras.callbacks.Callback, default=None
         Told of each entry of `history_` as of an epoch; ``self.model.generator`` is current.
     random_state : int, RandomState instance or None, default=None
@@ -129,17 +127,17 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         The trained networks with averaged weights: encoded poor rows to [restored, raw spread]; and the adversary, None
         where ``adversarial_weight=0``.
     guard_report_ : dict
-        `supervision` (what was learned from) and `evidence` (what methods were compared on, in words);
-        `chosen` ("network" or the name of what is done instead; set it to another key of `strength`, and `transform`
-        does that, while `uncertainty` stays that of the first), `psnr` and (with labels) `balanced_accuracy` of methods
-        on `n_held_out` images, `strength` of each filter as tuned on training images. `psnr_clean` and
-        `balanced_accuracy_clean` are those where the same images come in undegraded; None with `target`, with
-        ``scale > 1``, and where contrast is changed as a whole: good images are then no input. `spared` is the change
-        (root mean square over an image, in its units) up to which the network leaves an image as it is. `shrinkage` is
-        the size of corrections that are applied by half; much smaller ones are mostly the network's own errors.
-        With `reference`, `on_poor` says of poor images after a method: the kernel `distance` to good ones (0 to 2; less
-        than `chance` is none), the share of gradients kept (`content`), with labels `balanced_accuracy` in
-        cross-validation, and what speaks `against` it, in words. Where the sets are not `apart`, nothing is done.
+        - `supervision` and `evidence`: what was learned from, and what methods were compared on, in words.
+        - `chosen`: "network" or the name of what is done instead. Set it to another key of `strength`, and `transform`
+          does that, while `uncertainty` stays that of the first.
+        - `psnr` and (with labels) `balanced_accuracy` of methods on `n_held_out` images, `strength` of each filter as
+          tuned on training images; `psnr_clean`, `balanced_accuracy_clean` where the same images come in undegraded
+          (None where good images are no input: with `target`, ``scale > 1``, or contrast changed as a whole).
+        - `spared`: the change (root mean square over an image, in its units) up to which the network leaves an image as
+          it is; `shrinkage`: the size of corrections that are applied by half.
+        - `on_poor`, with `reference`: of poor images after a method the kernel `distance` to good ones (0 to 2; less
+          than `chance` is none), the share of gradients kept (`content`), with labels `balanced_accuracy` in
+          cross-validation, and what speaks `against` it, in words. Where the sets are not `apart`, nothing is done.
     n_features_in_, feature_names_in_ : int, ndarray of str
         Height x width x channels, or the number of columns; their names, of a DataFrame with string names.
     image_shape_ : tuple (height, width, channels) or None

@@ -86,15 +86,13 @@ class AugmentedClassifier(_LinkToDocs, ClassifierMixin, MetaEstimatorMixin, Base
 
     Notes
     -----
-    *Choosing the dose.* With ``dose="cv"`` the rows are split once more. On each inner fold the augmenter is fitted
-    once, on the training part; for every dose the classifier is fitted on that part with so many added rows, on
-    the columns of that augmenter, and predicts the held-out part, which is real rows alone. The dose is the smallest
-    whose balanced accuracy lies within one standard error of the best (the one-standard-error rule of Breiman et al.).
-    The standard error is of the paired difference between the two doses over rows, or over groups: folds are too few
-    for one over folds. Then the augmenter is fitted on all rows, whatever the dose: its ``transform`` makes the
-    columns, and ``augmenter_`` can be sampled. 0 is a result, not a fault: nothing warns of it, and ``verbose=1`` of
-    the augmenter prints a line. One standard error is weak evidence: of doses that are as good as 0, chance takes one
-    in about a third of fits.
+    *Choosing the dose.* With ``dose="cv"`` the augmenter is fitted on the training part of each inner fold; for every
+    dose the classifier is fitted on that part with so many added rows, and predicts the held-out part, which is real
+    rows alone. The dose is the smallest whose balanced accuracy lies within one standard error of the best (the
+    one-standard-error rule of Breiman et al.), that of the paired difference between the two doses over rows, or over
+    groups. Then the augmenter is fitted on all rows, whatever the dose: its ``transform`` makes the columns. 0 is a
+    result, not a fault: nothing warns of it. One standard error is weak evidence: of doses that are as good as 0,
+    chance takes one in about a third of fits.
 
     With an integer `random_state` the fitted parts are those of the same estimator with ``dose=dose_``.
 
