@@ -64,10 +64,9 @@ class GANAugmenter(Sampler, NetworkEstimator):
     pretrained : "auto", "medical", str or None, default="auto"
         What other images taught. "auto": the training of the GAN starts from networks that ship, for grey images whose
         sides on the canvas of `gan_size` are 25 to 32 or 49 to 64, at the default `architecture`, `latent_dim` and
-        `width`. "medical": in colour too, and typical patches are those of a dictionary that ships in place of those
-        that `fit` learns. ``sklearn_medgan/weights/README.md`` lists the images; a result on their sources is
-        flattered. Another string is the path of a dictionary that ``examples/pretraining/dictionary.py`` made. With it,
-        and with None, the GAN starts at random.
+        `width`. "medical": in colour too, and typical patches are of a dictionary that ships. A result on the sources
+        of either (``sklearn_medgan/weights/README.md``) is flattered. Another string: the path of a dictionary by
+        ``examples/pretraining/dictionary.py``. With it, and with None, the GAN starts at random.
     sampling_strategy : str, float, dict or callable, default="auto"
         Target count of each class in `fit_resample`, as in imbalanced-learn ("auto", "minority", "not minority",
         "not majority", "all", ...); "auto" is the count of the largest class.
@@ -142,8 +141,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
 
     Notes
     -----
-    Research use; not a medical device. Compiled steps stay in the process (the 32 used last), so a second fit of the
-    same shape starts at once.
+    Research use; not a medical device. Compiled steps stay in the process (the 32 used last).
 
     *Columns* are standardised on the training rows, of few roughly. Maps are averaged down to the coarsest one's size,
     by the root of their values; a table has dense layers instead. Each kind, and each block of a kind, has the same
@@ -160,8 +158,8 @@ class GANAugmenter(Sampler, NetworkEstimator):
     10.1038/s41592-020-01008-z); "near" adds half of what two samples differ by. They show much of the real one: they
     are for your own classifier, and `sample` makes those to hand on.
 
-    *Rows of a table* are not the GAN's unless ``architecture="dense"``: from a few hundred rows a mixture of Gaussians
-    in normal scores (a copula), one covariance for all classes, teaches a classifier more. A row that a logistic
+    *Rows of a table* are of a mixture of Gaussians in normal scores (a copula), one covariance for all classes: from a
+    few hundred rows it teaches a classifier more than the GAN (``architecture="dense"``). A row that a logistic
     regression gives to another class is drawn again. Centres and quantiles are means of at least 5 rows.
 
     References
