@@ -8,7 +8,8 @@ turn. All arms see the same columns, pixels standardised by the real training ro
 `SVC(C=10)`, a random forest of 200 trees and logistic regression; the three share one fit of the GAN. Flips, where
 anatomy allows them (`FLIPS`), are for classical augmentation only. The GAN's rows are those of
 `GANAugmenter(ratio=1.0, resampling="mixed").fit_resample`, which lift the rare class to the size of the largest, as
-`GANOverSampler` does; "default rows" are those of `resampling="auto"`.
+`GANOverSampler` does; "moved rows" are those of `resampling="classical"`, and "default rows" what
+`sklearn_medgan.Pipeline` hands on: half of these, half drawn among the columns.
 
 Arms on the augmenter's columns (`--groups both`) answer another question, what its rows and columns do together: their
 classifier sees other columns, so what they gain over the arms on pixels is no merit of rows.
@@ -38,6 +39,7 @@ RARE = {"brain": ["glioma_tumor"], "covid": ["covid"], "pneumonia": ["normal", "
 FLIPS = {"brain", "bccd"}  # tumours are on either side; cells have none
 N_RARE, N_OTHER, N_JUDGED = 20, 300, 1000
 OURS = "GAN rows"
+MOVED = "moved rows"
 DEFAULT = "default rows"
 COLUMNS = "on GAN columns"
 OTHERS = (
@@ -113,11 +115,11 @@ def column_arms(flip: bool, max_iter: int) -> dict:
 
     ours = gan_arms(GANAugmenter(ratio=1.0, max_iter=max_iter), name="both")["both rows"]
 
-    def of(rows):
+    def of(rows, way="classical"):
         def prepare(fold, shared, classifier):
             X, y = rows(fold, shared.gan)
-            X = np.concatenate([fold.X, X])
-            return Columns(shared.gan.transform(X), np.concatenate([fold.y, y]), shared.gan.transform(fold.X_test))
+            columns = shared.gan.set_params(resampling=way).training_columns(fold.X, fold.y, X, y)
+            return Columns(columns, np.concatenate([fold.y, y]), shared.gan.transform(fold.X_test))
 
         return Arm(kind="rows", prepare=prepare, share=ours.share, fit_shared=ours.fit_shared)
 
@@ -125,9 +127,10 @@ def column_arms(flip: bool, max_iter: int) -> dict:
         "none": no_rows,
         OTHERS[-1]: partial(classical_rows, flip=flip),
         OURS: partial(rows_of_gan, resampling="mixed"),
-        DEFAULT: partial(rows_of_gan, resampling="auto"),
+        MOVED: partial(rows_of_gan, resampling="classical"),
     }
-    return {f"{arm}, {COLUMNS}": of(rows) for arm, rows in made.items()}
+    arms = {arm: of(rows) for arm, rows in made.items()} | {DEFAULT: of(made[MOVED], "auto")}
+    return {f"{arm}, {COLUMNS}": arm_of for arm, arm_of in arms.items()}
 
 
 def no_rows(fold, gan):

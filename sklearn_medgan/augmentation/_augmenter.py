@@ -15,18 +15,18 @@ from .._codecs import learn_codec, warn_of_range
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_more_rows, check_rows, warn_of_rows
 from ._canvas import Canvas, warn_of_images
+from ._column_rows import ColumnSampler
 from ._configuration import CONSTRAINTS, configure, trunk_of
 from ._labels import encode_labels
 from ._patch_learning import choose_patches
 from ._representation import Representation, has_pixels, learn_columns
-from ._sampling import Sampler
 from ._training import choose_detail, learn_mixture, train_gan, training_data
 
 if TYPE_CHECKING:
     from ..gan.training import Hyper
 
 
-class GANAugmenter(Sampler, NetworkEstimator):
+class GANAugmenter(ColumnSampler, NetworkEstimator):
     """Learn a class-conditional GAN from images or a table: columns for a classifier, and labelled synthetic rows.
 
     As a transformer it hands a classifier the pixels, which typical patches an image holds, and what the GAN's
@@ -75,7 +75,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
     resampling : {"auto", "classical", "mixed", "near", "sample"}, default="auto"
         How `fit_resample`, `resample` and `AugmentedClassifier` make rows; see Notes. "classical": real rows in turn,
         moved, without the GAN; "near": changed by it, too; "sample": as `sample` does; "mixed": every second one
-        "near", the others samples, moved. "auto": "classical" for images (it teaches most), "sample" for tables.
+        "near", the others samples, moved. "auto": "classical" for images (in pipelines half), "sample" for tables.
     architecture : {"auto", "conv", "dense", "dcgan"}, default="auto"
         "auto": strided convolutions for images, dense layers for tables, whose rows a mixture of Gaussians draws (see
         Notes); "dense": the GAN draws them. "dcgan": the classic network, and with ``loss="minimax"`` its training.
@@ -146,8 +146,7 @@ class GANAugmenter(Sampler, NetworkEstimator):
     *Columns* are standardised on the training rows, of few roughly. Maps are averaged down to the coarsest one's size,
     by the root of their values; a table has dense layers instead. Each kind, and each block of a kind, has the same
     weight in a distance; beside a `backbone`, of weight 1, pixels have 0.3, maps and patches 0.6, and a last column is
-    constant: an SVC takes it for spread and widens its kernel. A typical patch is the mean of at least 10 patches of at
-    least 5 images.
+    constant: an SVC widens its kernel by it. A typical patch is the mean of 10 or more patches of 5 or more images.
 
     *Memory.* Rows of a memory map, HDF5 data set or zarr array stay in their file. Training keeps rows as float32 at
     `gan_size` up to 2**25 values (134 MB); of more, it reads those of the next 10 steps, 40 bytes x (1 + `class_steps`
@@ -155,12 +154,12 @@ class GANAugmenter(Sampler, NetworkEstimator):
 
     *Rows from real ones* are moved by `augment` ("classical" with None: "shift" and "contrast") at half its strength,
     with "contrast" also by a tone curve (an exponent between 0.7 and 1.4; Isensee et al. 2021, doi
-    10.1038/s41592-020-01008-z); "near" adds half of what two samples differ by. They show much of the real one: they
-    are for your own classifier, and `sample` makes those to hand on.
+    10.1038/s41592-020-01008-z); "near" adds half of what two samples differ by. They are for your own classifier only.
 
-    *Rows of a table* are of a mixture of Gaussians in normal scores (a copula), one covariance for all classes: from a
-    few hundred rows it teaches a classifier more than the GAN (``architecture="dense"``). A row that a logistic
-    regression gives to another class is drawn again. Centres and quantiles are means of at least 5 rows.
+    *Rows of a table* are of a mixture of Gaussians in normal scores, one covariance for all classes: it teaches more
+    than the GAN (``architecture="dense"``). A row that a logistic regression gives to another class is drawn again. By
+    ``resampling="auto"`` every second image that `Pipeline` and `AugmentedClassifier` add gives way to a row that such
+    a mixture, on 100 principal axes, draws among the columns (`training_columns`).
 
     References
     ----------

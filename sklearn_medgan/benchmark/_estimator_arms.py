@@ -14,6 +14,7 @@ from sklearn.utils import get_tags
 from .._allocation import dose_counts, synthetic_counts
 from ..augmentation._augmenter import GANAugmenter
 from ..pipeline._dose import DOSES, choose_dose, inner_splits, judge_doses
+from ..pipeline._parts import training_columns
 from ..pipeline._rows import draw_rows, seed_parts
 from ._arms import KINDS, Arm, Columns, Fold, flat, grown, light_arms
 from ._shown import show_gan
@@ -90,8 +91,8 @@ def gan_rows_and_columns(fold: Fold, shared: Any, classifier: Any, *, name: str)
     gan = shared.gan
     counts = synthetic_counts(fold.y, getattr(gan, "sampling_strategy", "auto"), getattr(gan, "ratio", 2.0))
     X_new, y_new = _draw(gan, fold, counts, name)
-    X, X_test = (gan.transform(rows_for(gan, rows)) for rows in (np.concatenate([fold.X, X_new]), fold.X_test))
-    return Columns(X, np.concatenate([fold.y, y_new]), X_test)
+    X = training_columns(gan, rows_for(gan, fold.X), fold.y, rows_for(gan, X_new), y_new)
+    return Columns(X, np.concatenate([fold.y, y_new]), gan.transform(rows_for(gan, fold.X_test)))
 
 
 def _gan_columns(fold: Fold, shared: Any, classifier: Any) -> Columns:

@@ -12,7 +12,6 @@ from sklearn.base import clone
 
 from .._allocation import dose_counts, synthetic_weights
 from .._containers import join_rows
-from .._lazy import LazyImages
 from .._sklearn_compat import _check_method_params, _check_sample_weight, _safe_indexing
 from ._rows import draw_rows, seed_parts
 
@@ -48,7 +47,8 @@ class Parts(NamedTuple):
         """Fit a clone of the classifier on real rows and a dose of synthetic ones, as columns of the augmenter."""
         X_new, y_all = self._new_rows(X, y, dose)
         params = self._weigh_rows(X, y, y_all, params)
-        return clone(self.estimator).fit(self._columns(X, X_new), y_all, **params)
+        columns = training_columns(self.augmenter, X, y, X_new, y_all[len(y) :])
+        return clone(self.estimator).fit(columns, y_all, **params)
 
     def predict_doses(
         self,
@@ -75,14 +75,6 @@ class Parts(NamedTuple):
         X_new, y_new = draw_rows(self.augmenter, X, y, labels, self.seed)
         return X_new, np.concatenate([y, np.asarray(y_new, dtype=y.dtype)])
 
-    def _columns(self, X: Any, X_new: ArrayLike | None) -> Any:
-        """Columns of real rows with those of synthetic ones behind them; rows that are not in memory stay there."""
-        if X_new is None:
-            return transform(self.augmenter, X)
-        if isinstance(X, LazyImages) and hasattr(self.augmenter, "transform"):
-            return join_rows(transform(self.augmenter, X), transform(self.augmenter, X_new))
-        return transform(self.augmenter, join_rows(X, X_new))
-
     def _weigh_rows(
         self, X: ArrayLike, y: np.ndarray, y_all: np.ndarray, params: Mapping[str, Any]
     ) -> Mapping[str, Any]:
@@ -93,6 +85,15 @@ class Parts(NamedTuple):
         weights = _check_sample_weight(params.get("sample_weight"), X)
         added = synthetic_weights(y, weights, y_all[n_real:], self.synthetic_weight)
         return {**params, "sample_weight": np.concatenate([weights, added])}
+
+
+def training_columns(augmenter: Any, X: Any, y: ArrayLike, X_new: ArrayLike | None, y_new: ArrayLike) -> Any:
+    """Return columns of real rows with those of added ones behind them; None of these adds nothing."""
+    if X_new is None:
+        return transform(augmenter, X)
+    if hasattr(augmenter, "training_columns"):
+        return augmenter.training_columns(X, y, X_new, y_new)
+    return transform(augmenter, join_rows(X, X_new))
 
 
 def transform(augmenter: Any, X: ArrayLike) -> Any:

@@ -16,7 +16,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_memory
 
 from .._containers import as_rows
-from .._sklearn_compat import _fit_context, _LinkToDocs, _print_elapsed_time, _routing_enabled
+from .._sklearn_compat import (
+    _fit_context,
+    _LinkToDocs,
+    _num_samples,
+    _print_elapsed_time,
+    _routing_enabled,
+    _safe_indexing,
+)
 from ._growth import Growth, grow, is_resampler, is_sampler, origins_of
 
 
@@ -363,8 +370,13 @@ def _fit_step(step: Any, X: Any, y: Any, params: Mapping[str, Any], *, context: 
         if is_sampler(step):
             X, y = step.fit_resample(X, y, **{**of_both, **params.get("fit_resample", {})})
         elif is_resampler(step):
+            X_given, y_given, n = X, y, _num_samples(X)
             X, y = step.fit_resample(X, y, **of_both)
-            X = step.transform(X, **of_transform)
+            if hasattr(step, "training_columns"):
+                X_new, y_new = (_safe_indexing(rows, slice(n, None)) for rows in (X, y))
+                X = step.training_columns(X_given, y_given, X_new, y_new)
+            else:
+                X = step.transform(X, **of_transform)
         elif hasattr(step, "fit_transform"):
             X = step.fit_transform(X, y, **of_both)
         else:

@@ -522,8 +522,11 @@ def test_gan_rows_train_the_classifier_of_images(images):
     assert np.bincount(pipe[-1].y_).tolist() == [40, 40]
     alone = tiny()
     X_res, y_res = alone.fit_resample(X, y)
-    np.testing.assert_array_equal(pipe[-1].X_, alone.transform(X_res))
+    np.testing.assert_array_equal(pipe[-1].X_, alone.training_columns(X, y, X_res[30:], y_res[30:]))
     np.testing.assert_array_equal(pipe[-1].y_, y_res)
+    is_moved = (alone.transform(X_res) == pipe[-1].X_).all(1)
+    assert is_moved[:30].all()
+    assert is_moved[30:].mean() == 0.5  # the others are drawn among the columns
 
 
 @pytest.mark.slow
