@@ -133,8 +133,8 @@ def _read_at_once(
         except Unreadable as error:
             _take_note(entry.file, error, request, unreadable)
     entries, headers = _parted(kept, path, unreadable)
-    in_units = all(kind_of(entry.file) in IN_UNITS for entry in entries)
-    if in_units and {stack.dtype for stack in stacks.values()} == {np.dtype(np.int16), np.dtype(np.float32)}:
+    mixed = {stack.dtype for stack in stacks.values()} == {np.dtype(np.int16), np.dtype(np.float32)}
+    if mixed and all(kind_of(entry.file) in IN_UNITS for entry in entries):
         stacks = {name: stack.astype(np.float32) for name, stack in stacks.items()}
     check_alike(stacks, path)
     counts = [len(stack) for stack in stacks.values()]

@@ -34,8 +34,8 @@ def check_unpacked(file: BinaryIO, n_bytes: int) -> None:
 
     Called with the sizes that the file states, before memory is taken.
     """
-    stored = os.fstat(file.fileno()).st_size
-    if n_bytes > unpacked_limit(file):
+    if n_bytes > UNPACKED_BYTES and n_bytes > unpacked_limit(file):
+        stored = os.fstat(file.fileno()).st_size
         raise RefusedError(
             f"its {stored / 2**20:.1f} MB would unpack to {n_bytes / 2**20:.0f} MB; a file may unpack to "
             f"{UNPACKED_BYTES / 2**20:.0f} MB, or to {UNPACKED_RATIO} times its size. If you trust it, save it without "

@@ -35,19 +35,21 @@ def list_folder(path: Path) -> tuple[list[Entry], list[str]]:
     lie deeper: the first folder there, as of a patient, is the group. A ValueError where images lie both directly and
     in subfolders, a class holds none, a link leads out of the folder, or there are masks beside images.
     """
-    files, others = list[Path](), list[Path]()
-    for file in _files_below(path):
+    files, others = list[tuple[Path, tuple[str, ...]]](), list[Path]()
+    for file, folders in _files_below(path):
         if is_companion(file):
             continue
-        (others if kind_of(file) is None else files).append(file)
-    depths = [len(file.relative_to(path).parts) - 1 for file in files]
-    if files and min(depths) == 0 < max(depths):
+        if kind_of(file) is None:
+            others.append(file)
+        else:
+            files.append((file, folders))
+    direct = [file for file, folders in files if not folders]
+    if 0 < len(direct) < len(files):
         raise ValueError(
-            f"Expected {path} to hold {LAYOUT}; it holds both, images "
-            f"({_few([file for file, depth in zip(files, depths, strict=True) if not depth], path)}) and subfolders "
+            f"Expected {path} to hold {LAYOUT}; it holds both, images ({_few(direct, path)}) and subfolders "
             f"({_few(_subfolders(path), path)}). Move one of the two away."
         )
-    _check_not_empty(path, files, others)
+    _check_not_empty(path, {folders[:1] for _, folders in files}, others)
     tops = [folder.name.casefold() for folder in _subfolders(path)]
     split = bool(tops) and set(tops) <= SPLITS
     notes = []
@@ -56,33 +58,37 @@ def list_folder(path: Path) -> tuple[list[Entry], list[str]]:
             f"Ignored {len(others)} file(s) in {path} that are no images: {_few(others, path)}. "
             f"It reads {', '.join(SUFFIXES)}; move others away to silence this."
         )
-    return [_entry(file, path, split) for file in files], notes
+    return [_entry(file, folders, path, split) for file, folders in files], notes
 
 
-def _entry(file: Path, path: Path, has_splits: bool) -> Entry:
-    """What the folders of a file say: split, class, group."""
-    folders = list(file.relative_to(path).parts[:-1])
-    split = folders.pop(0) if has_splits else None
-    label = folders.pop(0) if folders else None
-    deeper = [name for name in folders if name.casefold() not in PLAIN]
+def _entry(file: Path, folders: tuple[str, ...], path: Path, has_splits: bool) -> Entry:
+    """What the folders of a file, from `path`, say: split, class, group."""
+    rest = list(folders)
+    split = rest.pop(0) if has_splits else None
+    label = rest.pop(0) if rest else None
+    deeper = [name for name in rest if name.casefold() not in PLAIN]
     if deeper and deeper[0].casefold() in MASKS:
         raise ValueError(
-            f"{path} holds {'/'.join(file.relative_to(path).parts[:-1])}, which by its name are no images to diagnose. "
+            f"{path} holds {'/'.join(folders)}, which by its name are no images to diagnose. "
             "Move it away, or rename it."
         )
     return Entry(file, label, split, deeper[0] if deeper else None)
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Every file in and below a folder, sorted, hidden ones left out."""
+def _files_below(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Every file in and below a folder, with the folders on the way to it; sorted, hidden ones left out."""
     top = folder.resolve()
     for place, folders, files in os.walk(folder, onerror=_raise):
+        here = Path(place)
+        inside = here.relative_to(folder).parts
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in [*folders, *files]:
-            check_inside(Path(place, name), top)
+        for name in folders:
+            check_inside(here / name, top)
         for name in sorted(files):
+            path = here / name
+            check_inside(path, top)
             if not name.startswith(".") and name != MANIFEST:
-                yield Path(place, name)
+                yield path, inside
 
 
 def check_inside(path: Path, top: Path) -> None:
@@ -102,10 +108,10 @@ def _subfolders(path: Path) -> list[Path]:
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _check_not_empty(path: Path, files: list[Path], others: list[Path]) -> None:
-    """Images in the folder, and in each folder that is to hold them."""
+def _check_not_empty(path: Path, holding: set[tuple[str, ...]], others: list[Path]) -> None:
+    """Images in the folder, and in each folder that is to hold them; `holding` are those that do, from `path`."""
     for folder in _subfolders(path) or [path]:
-        if not any(file.is_relative_to(folder) for file in files):
+        if folder.relative_to(path).parts not in holding:
             inside = [file for file in others if file.is_relative_to(folder)]
             found = f"only other files ({_few(inside, folder)})" if inside else "nothing"
             raise ValueError(

@@ -47,14 +47,15 @@ class Conversion(NamedTuple):
 AS_STORED = Conversion()
 
 
-def kind_of(path: Path) -> str | None:
+def kind_of(path: str | os.PathLike[str]) -> str | None:
     """Return "PNG", "JPEG", "TIFF", "DICOM" or "NIfTI"; None for a file of another kind.
 
     By the name, except that DICOM is known by its content where the name says nothing.
     """
-    name = path.name.lower()
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return IMAGE_SUFFIXES[path.suffix.lower()]
+    name = os.path.basename(path).lower()
+    suffix = os.path.splitext(name)[1]
+    if suffix in IMAGE_SUFFIXES:
+        return IMAGE_SUFFIXES[suffix]
     if name.endswith(DICOM_SUFFIXES):
         return "DICOM"
     if name.endswith(VOLUME_SUFFIXES):
@@ -64,8 +65,9 @@ def kind_of(path: Path) -> str | None:
 
 def is_companion(path: Path) -> bool:
     """Tell whether a file belongs to another that is read: pixels beside their header, the directory of DICOM files."""
-    header = path.suffix.lower() == ".img" and any(path.with_suffix(suffix).exists() for suffix in (".hdr", ".HDR"))
-    return header or path.name.upper() == DIRECTORY
+    name = path.name.upper()
+    header = name.endswith(".IMG") and any(path.with_suffix(suffix).exists() for suffix in (".hdr", ".HDR"))
+    return header or name == DIRECTORY
 
 
 def read_header(path: Path, conversion: Conversion) -> Header | None:
@@ -83,7 +85,7 @@ def read_images(path: str | os.PathLike[str], conversion: Conversion = AS_STORED
 
     An ImportError where the package that reads such files is not installed; an OSError or ValueError for other files.
     """
-    kind, window = kind_of(Path(path)), conversion.window
+    kind, window = kind_of(path), conversion.window
     if kind == "DICOM":
         stack, window = read_dicom(path, window), None
     elif kind == "NIfTI":

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from .._parameters import ParameterError
 from ._files import RefusedError, open_regular
@@ -38,8 +37,6 @@ def read_stack(path: str | os.PathLike[str]) -> np.ndarray:
     decode = _READ[image_kind(path)]
     with open_regular(path) as file:
         try:
-            if not os.fstat(file.fileno()).st_size:
-                raise ValueError("the file is empty")
             return decode(file)
         except RefusedError as error:
             raise ValueError(f"{path} cannot be read: {error}.") from error.__cause__
@@ -48,8 +45,10 @@ def read_stack(path: str | os.PathLike[str]) -> np.ndarray:
             expected, got = "has more pixels than an image is expected to have", str(error).rstrip(".")
             raise ParameterError("MAX_IMAGE_PIXELS", expected, got, advice, subject=str(path)) from error
         except Exception as error:  # decoders meet damage with errors of every kind
+            reason = "its content is of another kind" if isinstance(error, UnidentifiedImageError) else error
+            reason = reason if os.fstat(file.fileno()).st_size else "the file is empty"
             raise ValueError(
-                f"{path} is not an image that can be read ({error}). Expected a whole PNG, JPEG or TIFF file; "
+                f"{path} is not an image that can be read ({reason}). Expected a whole PNG, JPEG or TIFF file; "
                 "fetch it again, or remove it."
             ) from error
 
@@ -94,7 +93,7 @@ def check_holds(path: str | os.PathLike[str], stack: np.ndarray) -> None:
 
 def image_kind(path: str | os.PathLike[str]) -> str:
     """Return "PNG", "JPEG" or "TIFF", by the name of the file; a ValueError where it is none of these."""
-    suffix = Path(path).suffix.lower()
+    suffix = os.path.splitext(path)[1].lower()
     if suffix not in IMAGE_SUFFIXES:
         raise ValueError(f"An image file was expected to end in {' or '.join(IMAGE_SUFFIXES)}; got {path}. Rename it.")
     return IMAGE_SUFFIXES[suffix]

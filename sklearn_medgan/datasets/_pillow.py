@@ -31,7 +31,10 @@ def read_png_or_jpeg(file: BinaryIO) -> np.ndarray:
     check_unpacked(file, image.width * image.height * len(image.getbands()) * (depth // 8 or 1))
     if colour == 0 and depth in (2, 4) and "transparency" in image.info:  # pillow scales the pixels, but not this
         image.info["transparency"] *= 255 // (2**depth - 1)
-    array = pixels_of(ImageOps.exif_transpose(image))
+    image.load()
+    if image.info:  # where an orientation would be
+        ImageOps.exif_transpose(image, in_place=True)
+    array = pixels_of(image)
     if array.dtype == np.int32:  # 16-bit grey in pillow before 11
         array = array.astype(np.uint16)
     return array[np.newaxis]
