@@ -26,7 +26,6 @@ def evidence_of(plan: Plan, cells: list[dict], diseased: dict) -> dict[str, Any]
         "n_groups": rows.n_groups if has_groups else None,
         "diseased": {regime: [rows.names[code] for code in codes] for regime, codes in diseased.items()},
         "arms": {name: arm.about for name, arm in plan.arms.items()},
-        "bounds": [name for name, arm in plan.arms.items() if not arm.competes],
         "lines": [
             None if line.error(n_folds) else _of_line(plan, line, diseased[line.regime], fold_of, has_groups)
             for line in lines_of(plan, cells)

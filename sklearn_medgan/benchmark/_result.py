@@ -49,7 +49,7 @@ class BenchmarkResult:
         What was measured on which data.
     evidence : dict
         What a report shows besides: `unit`, `classes` with their `counts`, `n_groups` (None without groups), `diseased`
-        classes by regime, `arms` in words, which of them are `bounds`; `lines`, one a row of the table (None where it
+        classes by regime, `arms` in words; `lines`, one a row of the table (None where it
         failed), with `confusion` (n_classes, n_classes), mean counts over seeds, true classes first, `recalls` of the
         classes with their 95 % intervals, `curve` (true positive rates at 101 false positive rates from 0 to 1, and the
         area) and `groups`; and `shown`, training curves and pictures of the first fold.
@@ -196,7 +196,7 @@ class BenchmarkResult:
         str
             One statement a line.
         """
-        tried = without_bounds(self.table, self.evidence)
+        tried = without_bounds(self.table)
         by_verdict = {name: [r for r in tried if r["verdict"] == name] for name in ("gain", "loss")}
         n, gains, losses = sum(map(is_compared, tried)), *map(len, by_verdict.values())
         lines = [f"{n} comparisons with a reference: gains {gains}, losses {losses}, no evidence {n - gains - losses}."]

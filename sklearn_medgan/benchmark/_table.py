@@ -123,7 +123,7 @@ def build_table(plan: Plan, cells: list[dict], references: dict, diseased: dict)
             row.update(_against_reference(line, references, compared, whole))
             row.update(_against_best(line, plan, references, compared, whole))
         table.append(row)
-    _judge(table)
+    _judge(table, {name for name, arm in plan.arms.items() if not arm.competes})
     return table
 
 
@@ -205,12 +205,12 @@ def _against_best(line: Line, plan: Plan, references: dict, compared: Prediction
     return {"best_other": best[1], **figures}
 
 
-def _judge(table: list[dict]) -> None:
-    """Return p values corrected over the whole table, and the verdict of each row."""
+def _judge(table: list[dict], bounds: set[str]) -> None:
+    """Set p values corrected over the whole table, and the verdict of each row; arms that are `bounds` gain nothing."""
     rows = [row for row in table if not np.isnan(row["p"])]
     for row, p in zip(rows, statistics.holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = float(p)
-        row["verdict"] = statistics.verdict(row["difference"], row["p_holm"])
+        row["verdict"] = "bound" if row["arm"] in bounds else statistics.verdict(row["difference"], row["p_holm"])
     for row in table:
         if row["error"]:
             row["verdict"] = "failed"

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import benchmark
 from ..augmentation._augmenter import GANAugmenter
 from ..backbones._resolve import resolve_backbone
@@ -21,6 +19,7 @@ from ..benchmark._estimator_arms import default_arms
 from ..benchmark._plan import Plan, check_diseased, check_folds, check_regimes, check_sizes, labelled_rows
 from ..benchmark._transfer_arms import FINE_TUNED
 from ..enhancement._enhancer import GANEnhancer
+from ..report._headline import is_compared, without_bounds
 from ._data import Data, embedded, load_own
 from ._inputs import check_suffix, how_to_read, network_parameters
 from ._parser import did_you_mean
@@ -367,9 +366,9 @@ def draw(result: BenchmarkResult, path: Path) -> None:
     """Draw differences with intervals in points of balanced accuracy, a panel for rows, columns and enhancement."""
     from matplotlib.figure import Figure
 
-    from ..plotting._intervals import IntervalDisplay
+    from ..plotting._intervals import IntervalDisplay, comparisons
 
-    frame = result.to_frame().dropna(subset=["difference"])
+    frame = comparisons(result)
     frame[["difference", "low", "high"]] *= 100  # from fractions
     panels = [frame[frame["kind"] == kind] for kind in KINDS if (frame["kind"] == kind).any()]
     heights = [PANEL + ROW * len(panel) for panel in panels]  # inches
@@ -384,7 +383,7 @@ def draw(result: BenchmarkResult, path: Path) -> None:
 
 def in_all(tables: Sequence[list[dict]]) -> str:
     """Return gains and losses over all sets."""
-    verdicts = [row["verdict"] for table in tables for row in table if not np.isnan(row["p_holm"])]
+    verdicts = [row["verdict"] for table in map(without_bounds, tables) for row in table if is_compared(row)]
     gains, losses = verdicts.count("gain"), verdicts.count("loss")
     return (
         f"On all {len(tables)} sets: gains {gains}, losses {losses}, no evidence {len(verdicts) - gains - losses}, "

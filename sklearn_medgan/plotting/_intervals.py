@@ -107,7 +107,7 @@ class IntervalDisplay:
         ----------
         result : object with a method to_frame, or DataFrame
             With the columns `arm`, `classifier`, `regime`, `difference`, `low`, `high` and `p_holm`. Rows without a
-            difference, as that of the reference itself, are left out.
+            difference, as that of the reference itself, are left out, and those whose `verdict` is "bound".
         reference : str, default=None
             What the arms are compared with, for the axis.
         unit : str, default="points"
@@ -128,7 +128,7 @@ class IntervalDisplay:
         TypeError, ValueError
             For a result that is no frame, lacks a column, or holds no difference.
         """
-        frame = _comparisons(result)
+        frame = comparisons(result)
         differing = [name for name in COMPARED if frame[name].nunique() > 1] or ["arm"]
         labels = [", ".join(map(str, row)) for row in frame[differing].itertuples(index=False)]
         columns = [frame[name].to_numpy(dtype=float) for name in FIGURES]
@@ -217,15 +217,15 @@ class IntervalDisplay:
         self.ax_.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles), frameon=False)
 
 
-def _comparisons(result: Any) -> pd.DataFrame:
-    """The rows of a benchmark's frame that hold a difference."""
+def comparisons(result: Any) -> pd.DataFrame:
+    """Return the rows of a benchmark's frame that hold a difference, but for bounds, which are no gain."""
     frame = result.to_frame() if hasattr(result, "to_frame") and not hasattr(result, "columns") else result
     if not hasattr(frame, "columns"):
         raise TypeError(f"Expected a DataFrame, or a result whose to_frame gives one; got {type(result).__name__}.")
     missing = [name for name in (*COMPARED, *FIGURES) if name not in frame.columns]
     if missing:
         raise ValueError(f"The result lacks the columns {missing}; it has {list(frame.columns)}. Rename or add them.")
-    frame = frame[frame["difference"].notna()]
+    frame = frame[frame["difference"].notna() & (frame.get("verdict") != "bound")]
     if not len(frame):
         raise ValueError("The result holds no difference: every row's is missing. Compare two arms or more.")
     return frame

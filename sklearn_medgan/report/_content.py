@@ -20,7 +20,6 @@ WITHOUT: dict[str, Any] = {
     "counts": [],
     "n_groups": None,
     "arms": {},
-    "bounds": [],
     "lines": None,
     "shown": [],
 }
@@ -39,7 +38,7 @@ def content_of(result: Any, **more: Any) -> dict[str, Any]:
     verdict, sentences = headline(table, evidence)
     lines = evidence["lines"] or [None] * len(table)
     cards = {_place(row): _card(row, line) for row, line in zip(table, lines, strict=True) if line}
-    best = featured(table, evidence)
+    best = featured(table)
     first, second = (cards.get(place) for place in _pair(best)) if best else (None, None)
     compared = [row for row in table if is_compared(row)]
     axis = Axis.of(value for row in compared for value in (row["low"], row["high"], row["difference"]))

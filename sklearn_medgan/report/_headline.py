@@ -11,14 +11,14 @@ def is_compared(row: Mapping) -> bool:
     return not math.isnan(row["p_holm"])
 
 
-def without_bounds(table: list[dict], evidence: Mapping[str, Any]) -> list[dict]:
+def without_bounds(table: list[dict]) -> list[dict]:
     """Return the rows that something was tried in: not those of a bound, as the good images behind poor ones."""
-    return [row for row in table if row["arm"] not in evidence.get("bounds", ())]
+    return [row for row in table if row["verdict"] != "bound"]
 
 
-def featured(table: list[dict], evidence: Mapping[str, Any]) -> dict | None:
+def featured(table: list[dict]) -> dict | None:
     """Return the row that a verdict names: the clear gain that is largest, else the largest difference, else None."""
-    compared = [row for row in without_bounds(table, evidence) if is_compared(row)]
+    compared = [row for row in without_bounds(table) if is_compared(row)]
     return max(compared, key=lambda row: (row["verdict"] == "gain", row["difference"]), default=None)
 
 
@@ -42,7 +42,7 @@ def headline(table: list[dict], evidence: Mapping[str, Any]) -> tuple[str, list[
     >>> headline([], {})
     ('Nothing was compared.', [])
     """
-    best, table = featured(table, evidence), without_bounds(table, evidence)
+    best, table = featured(table), without_bounds(table)
     if best is None:
         failed = sum(bool(row["error"]) for row in table)
         return "Nothing was compared.", [f"{failed} of {len(table)} measurements failed."] if failed else []

@@ -15,6 +15,7 @@ from sklearn_medgan.benchmark import diagnostic_benchmark, enhancement_arms
 from sklearn_medgan.benchmark._arms import Fold
 from sklearn_medgan.benchmark._enhancement_arms import DEGRADED, Poor, SharedEnhancement
 from sklearn_medgan.enhancement import _guard
+from sklearn_medgan.plotting import IntervalDisplay
 
 LOGISTIC = {"logistic": LogisticRegression()}
 QUICK = {"seeds": 0, "n_splits": 2}
@@ -177,7 +178,17 @@ def test_a_report_shows_images_before_and_after_beside_the_truth_and_the_error_t
         enhancer=Averager(),
     )
     result = diagnostic_benchmark(X, y, arms=arms, classifiers=LOGISTIC, n_images=2, **QUICK)
-    assert result.evidence["bounds"] == ["dark, clean-trained: clean"]
+    assert {
+        row["arm"].partition(": ")[2]: row["verdict"]
+        for row in result.table
+        if row["verdict"] in ("bound", "reference")
+    } == {
+        "clean": "bound",
+        "degraded": "reference",
+    }
+    assert [text.get_text() for text in IntervalDisplay.from_result(result).ax_.get_yticklabels()] == [
+        "dark, clean-trained: GANEnhancer"
+    ]
     tiles = re.findall(r'<img src="data:image/png;base64,(\S+)" alt="([^"]*)"><figcaption>([^<]*)<', result.to_html())
     assert [alt for _, alt, caption in tiles if alt == caption] == ["poor", "enhanced", "truth", "expected error"] * 2
     pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(png))), int) for png, *_ in tiles]

@@ -52,8 +52,8 @@ def test_nothing_compared():
 
 
 def test_a_bound_is_no_gain():
-    bound = {**GAIN, "arm": "good images", "difference": 0.3}
-    said, more = headline([row("pixels"), bound, GAIN], {"bounds": ["good images"]})
+    bound = {**GAIN, "arm": "good images", "difference": 0.3, "verdict": "bound"}
+    said, more = headline([row("pixels"), bound, GAIN], {})
     assert said.startswith("“columns” helps")
     assert more[-1].startswith("1 comparison: 1 shown to gain")
 
