@@ -23,10 +23,15 @@ def target_counts(y: ArrayLike, sampling_strategy: Strategy = "auto") -> dict[An
     """Return the count that each class should reach, with imbalanced-learn's over-sampling meaning.
 
     ``"minority"``, ``"not minority"``, ``"not majority"`` and ``"all"`` raise these classes to the count of the largest
-    one; ``"auto"`` is ``"not majority"``. A float in (0, 1] raises the smaller of two classes to this fraction of the
+    one; ``"auto"`` is ``"all"``. A float in (0, 1] raises the smaller of two classes to this fraction of the
     larger one. A mapping {label: count}, or a callable of `y` that returns one, raises the classes that it names. A
     class left alone has its own count. A ValueError for what would need rows removed.
     """
+    return {**class_counts(y), **_named_targets(y, sampling_strategy)}
+
+
+def _named_targets(y: ArrayLike, sampling_strategy: Strategy) -> dict[Any, int]:
+    """Return the targets of the classes that a strategy names; "auto" names each."""
     counts = class_counts(y)
     if isinstance(sampling_strategy, str):
         return _targets_by_name(counts, sampling_strategy)
@@ -51,12 +56,12 @@ def target_counts(y: ArrayLike, sampling_strategy: Strategy = "auto") -> dict[An
 def synthetic_counts(y: ArrayLike, sampling_strategy: Strategy = "auto", ratio: float = 1.0) -> dict[Any, int]:
     """Return the synthetic rows that lift each class to ``round(ratio * target)``, targets as in `target_counts`.
 
-    A class above its lifted target gets no row.
+    Classes that the strategy does not name, and those above their lifted target, get no row; "auto" names all.
     """
     _check_non_negative("ratio", ratio)
     counts = class_counts(y)
-    targets = target_counts(y, sampling_strategy)
-    return {label: max(0, round(ratio * targets[label]) - n) for label, n in counts.items()}
+    targets = _named_targets(y, sampling_strategy)
+    return {label: max(0, round(ratio * targets.get(label, 0)) - n) for label, n in counts.items()}
 
 
 def dose_counts(y: ArrayLike, dose: float = 1.0) -> dict[Any, int]:
@@ -137,10 +142,10 @@ def _targets_by_name(counts: dict[Any, int], name: str) -> dict[Any, int]:
         "minority": {smallest},
         "not minority": set(counts) - {smallest},
         "not majority": set(counts) - {largest},
-        "auto": set(counts) - {largest},
+        "auto": set(counts),
         "all": set(counts),
     }[name]
-    return {label: counts[largest] if label in lifted else n for label, n in counts.items()}
+    return dict.fromkeys(lifted, counts[largest])
 
 
 def _targets_by_label(counts: dict[Any, int], wanted: Mapping[Any, int]) -> dict[Any, int]:
@@ -162,7 +167,7 @@ def _targets_by_label(counts: dict[Any, int], wanted: Mapping[Any, int]) -> dict
                 f"Got {target} for class {label!r}, which has {counts[label]}. Raise the count or leave out "
                 "the class."
             )
-    return {label: int(wanted.get(label, n)) for label, n in counts.items()}
+    return {label: int(target) for label, target in wanted.items()}
 
 
 def _targets_by_ratio(counts: dict[Any, int], ratio: float) -> dict[Any, int]:
@@ -183,7 +188,7 @@ def _targets_by_ratio(counts: dict[Any, int], ratio: float) -> dict[Any, int]:
             f"sampling_strategy={ratio!r} would need rows of class {smallest!r} removed: it has "
             f"{counts[smallest]} and would end with {target}. Increase the ratio."
         )
-    return {**counts, smallest: target}
+    return {smallest: target}
 
 
 def _check_non_negative(name: str, value: object) -> None:

@@ -102,12 +102,32 @@ def test_a_ratio_agrees_with_imbalanced_learn(y, ratio):
         assert target_counts(y, ratio) == imblearn_targets(y, ratio)
 
 
-@given(label_lists, st.sampled_from(STRATEGIES), st.floats(0, 4))
+@given(label_lists, st.sampled_from(["auto", "all"]), st.floats(0, 4))
 @settings(deadline=None)
 def test_ratio_lifts_every_class_to_its_share_and_removes_none(y, strategy, ratio):
-    targets = target_counts(y, strategy)
+    counts = Counter(y)
     for label, n in ending(y, synthetic_counts(y, strategy, ratio)).items():
-        assert n == max(Counter(y)[label], round(ratio * targets[label]))
+        assert n == max(counts[label], round(ratio * max(counts.values())))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "added"),
+    [
+        ("auto", [6, 8, 10]),
+        ("all", [6, 8, 10]),
+        ("minority", [0, 0, 10]),
+        ("not minority", [6, 8, 0]),
+        ("not majority", [0, 8, 10]),
+        ({"b": 5}, [0, 6, 0]),
+        (lambda y: {"c": 4}, [0, 0, 6]),
+    ],
+)
+def test_ratio_lifts_no_class_that_the_strategy_does_not_name(strategy, added):
+    assert list(synthetic_counts([*"aaaaaabbbbcc"], strategy, 2.0).values()) == added
+
+
+def test_ratio_lifts_the_smaller_class_alone_where_the_strategy_is_a_number():
+    assert synthetic_counts([0] * 6 + [1] * 2, 0.5, 2.0) == {0: 0, 1: 4}
 
 
 def test_ratio_two_doubles_the_balanced_classes_the_largest_included():

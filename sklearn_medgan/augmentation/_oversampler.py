@@ -43,7 +43,7 @@ class GANOverSampler(_LinkToDocs, BaseOverSampler):
     sampling_strategy : float, str, dict or callable, default="auto"
         As in imbalanced-learn: the classes to lift, or the count that each should reach.
     ratio : float, default=1.0
-        Factor on the count that each class, the largest included, should reach; 1.0 balances only.
+        Factor on the count that each class that `sampling_strategy` names, "auto" all, should reach; 1.0 balances only.
     resampling : {"auto", "classical", "mixed", "near", "sample"}, default="auto"
         How rows are made, as in `GANAugmenter`; but "auto" is "mixed" for images: whoever takes this class wants the
         GAN's rows, which on plain pixels teach no less than classical ones.
