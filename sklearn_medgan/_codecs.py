@@ -7,13 +7,13 @@ columns of a table to zero mean and unit variance. It holds no training row, and
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ._base import warn_caller
 from ._containers import Form
 from ._lazy import LazyImages
 
@@ -124,25 +124,22 @@ def rounded_outward(low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
     return floor, ceiling
 
 
-def warn_of_range(
-    images: np.ndarray, low: float, high: float, name: str, stacklevel: int = 4, outside: float = OUTSIDE
-) -> None:
+def warn_of_range(images: np.ndarray, low: float, high: float, name: str, outside: float = OUTSIDE) -> None:
     """Warn where images can hardly be in the units of those that an estimator was fitted on, from `low` to `high`.
 
     That is where more than a hundredth of the values, or a tenth of those of an image, lie beyond the learned range by
     `outside` of it, where all fill less than a hundredth of it, or where all are in the lowest fifteenth of a range
     without negative values. Constant images tell nothing, nor do dark ones of 8 bits, where such were learned from.
-    `name` is that of the estimator; `stacklevel` is 4 for a `transform`, which scikit-learn wraps.
+    `name` is that of the estimator.
     """
     varied = images.min() < images.max() and low < high
     far = varied and _shares_beyond(images, low, high, outside).max() > MOST_OUTSIDE_IN_ONE
     if not (far or in_other_units(images, low, high, outside)):
         return
-    warnings.warn(
+    warn_caller(
         f"{name} was fitted on images with values from {low:g} to {high:g}; these range from {images.min():g} to "
         f"{images.max():g}. Pass images in the units of fit (rescale them), or fit again.",
         UserWarning,
-        stacklevel=stacklevel,
     )
 
 

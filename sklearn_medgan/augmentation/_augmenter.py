@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from .._base import NetworkEstimator
-from .._codecs import learn_codec, warn_of_range
+from .._codecs import learn_codec
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_more_rows, check_rows, warn_of_rows
 from ._canvas import Canvas, warn_of_images
@@ -71,7 +71,7 @@ class GANAugmenter(ColumnSampler, NetworkEstimator):
         Target count of each class in `fit_resample`, as in imbalanced-learn ("auto", "minority", "not minority",
         "not majority", "all", ...); "auto" is the count of the largest class.
     ratio : float, default=2.0
-        Each class is lifted to ``round(ratio * target)`` rows; 1.0 balances only.
+        Classes named by `sampling_strategy`, of "auto" all, rise to ``round(ratio * target)`` rows; 1.0 balances only.
     resampling : {"auto", "classical", "mixed", "near", "sample"}, default="auto"
         How `fit_resample`, `resample` and `AugmentedClassifier` make rows; see Notes. "classical": real rows in turn,
         moved, without the GAN; "near": changed by it, too; "sample": as `sample` does; "mixed": every second one
@@ -333,8 +333,7 @@ class GANAugmenter(ColumnSampler, NetworkEstimator):
         """
         check_is_fitted(self)
         rows, _ = check_rows(self, X, image_shape=self.image_shape, reset=False)
-        if self._form.kind != "table":
-            warn_of_range(rows, self._canvas.codec.low, self._canvas.codec.high, type(self).__name__)
+        self._warn_of_units(rows)
         if self.representation == "pixels":
             exact = np.result_type(rows.dtype, np.float32) == np.float32
             return np.asarray(rows).reshape(len(rows), -1).astype(np.float32 if exact else rows.dtype)

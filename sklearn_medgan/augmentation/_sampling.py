@@ -135,9 +135,7 @@ class Sampler:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return samples with their classes, near-copies of rows of X drawn again or left out."""
         rows = check_rows(self, as_rows(X), image_shape=self.image_shape, reset=False)[0]
-        if self._form.kind != "table":  # in other units nothing is near
-            codec = self._canvas.codec
-            warn_of_range(np.asarray(rows[:MOST_COMPARED]), codec.low, codec.high, type(self).__name__)
+        self._warn_of_units(rows[:MOST_COMPARED])  # in others nothing is near
         real = RealRows.of(self._canvas.draw([rows])[:], min_distance)
         near = real.near(self._seen(drawn))
         n_near = int(near.sum())
@@ -150,6 +148,12 @@ class Sampler:
         if n_near:
             warn_caller(told(len(codes), n_near, int(near.sum()), min_distance), UserWarning)
         return drawn[~near], codes[~near]
+
+    def _warn_of_units(self, rows: Any) -> None:
+        """Warn where images can hardly be in the units of fit; ends are means of five images, which others may pass."""
+        if self._form.kind != "table":
+            codec = self._canvas.codec
+            warn_of_range(np.asarray(rows), codec.low, codec.high, type(self).__name__, outside=1.0)
 
     def _seen(self, drawn: np.ndarray) -> np.ndarray:
         """Return samples on the canvas as whoever gets them sees them: in the range, and on a table's levels."""
@@ -180,6 +184,11 @@ class Sampler:
         y_new : ndarray of shape (n_new,)
             Their labels, `labels`.
 
+        Warns
+        -----
+        UserWarning
+            Where X, of which new images are made, can hardly be in the units seen at `fit`.
+
         Raises
         ------
         ValueError, TypeError
@@ -206,10 +215,11 @@ class Sampler:
         labels_known = check_labels(X, y, type(self).__name__)
         codes = self._sample_codes(len(labels), labels, rng, "labels")
         known = self._sample_codes(len(labels_known), labels_known, rng)
-        X = as_rows(X)
+        X, checked = as_rows(X), {"image_shape": self.image_shape, "reset": False}
+        self._warn_of_units(check_rows(self, _safe_indexing(X, slice(MOST_COMPARED)), **checked)[0])
 
         def encoded(origins: np.ndarray) -> np.ndarray:
-            real = check_rows(self, _safe_indexing(X, origins), image_shape=self.image_shape, reset=False)[0]
+            real = check_rows(self, _safe_indexing(X, origins), **checked)[0]
             return self._canvas.codec.encode(real)
 
         if way == "classical":

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import NetworkEstimator, caller_depth
+from .._base import NetworkEstimator
 from .._containers import Form
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_rows, warn_of_rows
@@ -271,7 +271,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         if goes_on:
             earlier = self._config, self._restoration.scale, self.guard_report_.get("supervision", supervision)
             check_same_network(earlier, (config, self.scale, supervision))
-            self._restoration.warn_of_units(rows, caller_depth())
+            self._restoration.warn_of_units(rows)
         rng = check_random_state(self.random_state)
         of_split, of_learning, of_pairs, of_assessment = map(np.random.RandomState, rng.randint(2**31 - 1, size=4))
         scaled_by = next((images for images in good if images is not None), rows)
@@ -320,7 +320,7 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         check_is_fitted(self)
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=False, any_size=True)
         rows = self._restoration.shaped(rows, form)
-        self._restoration.warn_of_units(rows, caller_depth())
+        self._restoration.warn_of_units(rows)
         return rows, form
 
     def transform(self, X: ArrayLike) -> Any:

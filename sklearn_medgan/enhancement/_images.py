@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._base import caller_depth
 from .._codecs import OUTSIDE, ImageScale, constant_channels, warn_of_range
 from .._containers import cast
 from . import _configuration, _filters, _guard
@@ -95,7 +94,7 @@ class ImageRestoration(Restoration):
         """Return this with the tone mapping, where one helps, and the noise of good images."""
         restoration = replace(self, tone=self._learn_tone(rows, rng))
         if rows.target is not None:
-            self.warn_of_units(rows.rows, caller_depth())
+            self.warn_of_units(rows.rows)
             restoration = replace(restoration, poor_range=(float(rows.rows.min()), float(rows.rows.max())))
         if not restoration.takes_good(rows.target):
             return restoration
@@ -160,12 +159,12 @@ class ImageRestoration(Restoration):
     def shaped(rows: np.ndarray, form: Form) -> np.ndarray:
         return rows.reshape(len(rows), *(form.image_shape or ()))
 
-    def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
+    def warn_of_units(self, rows: np.ndarray) -> None:
         """Warn where values lie beyond those of training, or in a small part of them."""
         low, high = self.poor_range or (self.codec.low, self.codec.high)
         beyond = NOISE_BEYOND if self.poor_range is None else OUTSIDE  # what was poor at fit was noisy as well
         low, high = min(self.codec.low, low), max(self.codec.high, high)
-        warn_of_range(rows, low, high, "GANEnhancer", stacklevel + 2, beyond)
+        warn_of_range(rows, low, high, "GANEnhancer", beyond)
 
     def in_form(self, restored: np.ndarray, form: Form) -> Any:
         values = self.in_shape(restored, form)

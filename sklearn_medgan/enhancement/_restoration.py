@@ -103,7 +103,7 @@ class Restoration(ABC):
         return rows
 
     @abstractmethod
-    def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
+    def warn_of_units(self, rows: np.ndarray) -> None:
         """Warn where raw rows seem to be in other units than those seen at fit."""
 
     def in_form(self, restored: np.ndarray, form: Form) -> Any:

@@ -104,7 +104,7 @@ class TableRestoration(Restoration):
 
     # ---- at use
 
-    def warn_of_units(self, rows: np.ndarray, stacklevel: int) -> None:
+    def warn_of_units(self, rows: np.ndarray) -> None:
         """Do nothing: columns have units of their own, and a row may well be an outlier."""
 
     @property

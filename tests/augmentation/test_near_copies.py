@@ -78,12 +78,13 @@ def test_a_distance_that_is_none_is_refused_without_rows_too(fitted):
 
 
 def test_rows_in_other_units_of_which_nothing_can_be_near_are_told_of():
-    X = random_images(12, 8, 8)
-    model = gan().fit(X, np.arange(12) % 2)
-    model.sample(3, X=X)  # warnings are errors
-    with pytest.warns(UserWarning, match="these range from 0 to 0.780.* units of fit") as told:
-        model.sample(3, X=X / 255)
-    assert told[0].filename == __file__
+    X, y = random_images(12, 8, 8), np.arange(12) % 2
+    model = gan().fit(X, y)
+    for use in (lambda rows: model.sample(3, X=rows), lambda rows: model.resample(rows, y, labels=[0, 1])):
+        use(X)  # warnings are errors
+        with pytest.warns(UserWarning, match="these range from 0 to 0.780.* units of fit") as told:
+            use(X / 255)
+        assert told[0].filename == __file__
 
 
 def test_the_limit_goes_by_rows_that_differ():
