@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import joblib
+
 from .. import benchmark
 from ..augmentation._augmenter import GANAugmenter
 from ..backbones._resolve import resolve_backbone
@@ -25,6 +27,7 @@ from ._inputs import check_suffix, how_to_read, network_parameters
 from ._parser import did_you_mean
 from ._session import Session, about
 from ._staging import Staging
+from ._streams import import_backend
 
 RESULTS = "medgan_benchmark.jsonl"
 REPORTS = (".md", ".html", ".json")
@@ -173,23 +176,25 @@ class Job:
 
     def measure(self, n_jobs: int | None, verbose: int = 1) -> benchmark.BenchmarkResult:
         """Return the result of the benchmark."""
-        return benchmark.diagnostic_benchmark(
-            self.data.X,
-            self.data.y,
-            groups=self.data.groups,
-            arms=self.arms,
-            classifiers=self.classifiers,
-            regimes=self.regimes,
-            diseased=self.diseased,
-            target_names=self.data.class_names,
-            n_splits=self.folds,
-            seeds=self.seeds,
-            reference=self.reference,
-            results=self.out,
-            n_images=self.n_images,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
+        quietly = {"initializer": import_backend} if self.trains_networks else {}
+        with joblib.parallel_config("loky", **quietly):
+            return benchmark.diagnostic_benchmark(
+                self.data.X,
+                self.data.y,
+                groups=self.data.groups,
+                arms=self.arms,
+                classifiers=self.classifiers,
+                regimes=self.regimes,
+                diseased=self.diseased,
+                target_names=self.data.class_names,
+                n_splits=self.folds,
+                seeds=self.seeds,
+                reference=self.reference,
+                results=self.out,
+                n_images=self.n_images,
+                n_jobs=n_jobs,
+                verbose=verbose,
+            )
 
 
 def jobs_of(options: argparse.Namespace) -> list[Job]:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.svm import SVC
 
 from ..augmentation._augmenter import GANAugmenter
@@ -29,6 +30,7 @@ from ._session import Session
 FOLDS, N_SEEDS = 2, 2
 ENHANCER_SEEDS, ENHANCER_STEPS = 3, 150  # whose fits take a third of the time
 NOISE, TREATMENTS = "noise 25", ("NLM", "GANEnhancer", "clean")
+MOST_JOBS = 4  # processes, which take 0.6 GB each
 N_RARE = 10  # training images of a class that is made rare
 N_SHOWN = 6  # images of each class in a report
 C = 10.0
@@ -52,8 +54,9 @@ def run(options: argparse.Namespace, session: Session) -> int:
     for _, job in demonstrations:
         job.check()
     session.load_backend()
+    n_jobs = options.jobs or min(MOST_JOBS, effective_n_jobs(-1))
     for word, job in demonstrations:
-        demonstrate(job, folder / f"{word}.html", options.command, session)
+        demonstrate(job, folder / f"{word}.html", options.command, session, n_jobs)
     session.show(f"\n{DISCLAIMER}")
     session.end(f"medgan {'demo' if options.data is None else 'benchmark'} --data {options.data or 'IMAGES'}")
     return 0
@@ -159,13 +162,13 @@ def thinned(data: Data, seed: int) -> Data:
     return replace(data, X=data.X[kept], y=data.y[kept], groups=groups, notes=(*data.notes, note))
 
 
-def demonstrate(job: Job, report: Path, command: str, session: Session) -> None:
+def demonstrate(job: Job, report: Path, command: str, session: Session, n_jobs: int = 1) -> None:
     """Measure, show and write a report; after Ctrl-C show what there is, and the interrupt goes on."""
     session.show(f"\n{job.describe()}\n")
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "cells.jsonl"
         try:
-            result = replace(job, out=out).measure(None, session.verbose)
+            result = replace(job, out=out).measure(n_jobs, session.verbose)
         except KeyboardInterrupt:
             session.show(f"\n{finished(out)}\n")
             raise

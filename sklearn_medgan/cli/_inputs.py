@@ -71,7 +71,7 @@ def check_suffix(option: str, path: str | None, suffixes: Iterable[str]) -> None
 
 def check_folder_name(option: str, path: Path, alternative: str = "") -> None:
     """Raise ValueError where a folder that is asked for is a file, or is called like one."""
-    if path.is_file() or (path.suffix.lower() in OF_FILES and not path.is_dir()):
+    if path.is_file() or (path.suffix.lower() in {*OF_FILES, ".medgan"} and not path.is_dir()):
         raise ValueError(f"{option} was expected to be a folder{alternative}; got {path}. Choose another name.")
 
 

@@ -480,6 +480,7 @@ BAD = {
         "--save writes a model of this package alone; got out.npz",
     ),
     "called a file": ("in", "new.zip", [], "OUT was expected to be a folder or to end in .npz; got new.zip"),
+    "called a model": ("in", "new.medgan", [], "OUT was expected to be a folder or to end in .npz; got new.medgan"),
     "GAN size": ("in", "out", ["--gan-size", "7"], "--gan-size: expected a whole number of 8 to 4096; got '7'"),
     "GAN size with a model": ("in", "out", ["--model", "m", "--gan-size", "32"], "--gan-size is for fitting"),
     "backbone with a model": ("in", "out", ["--model", "m", "--backbone", "VGG16"], "--backbone is for fitting"),

@@ -13,7 +13,7 @@ from sklearn_medgan.cli import _demo
 
 def medgan(*arguments, **options):
     """Run the command in a process of its own."""
-    command = [sys.executable, "-m", "sklearn_medgan.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "sklearn_medgan", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
@@ -175,20 +175,22 @@ def test_the_codes_of_the_demo_are_the_codes_of_the_command(monkeypatch, tmp_pat
 def test_options_reach_the_demo(monkeypatch, tmp_path):
     received = {}
 
-    def demonstrate(job, report, command, session):
+    def demonstrate(job, report, command, session, n_jobs):
         received.setdefault("job", job)
         received.setdefault("report", report)
         received["command"] = command
+        received["n_jobs"] = n_jobs
 
     monkeypatch.setattr(_demo, "demonstrate", demonstrate)
     path = save(tmp_path, X=np.zeros((12, 40, 40), np.uint8), y=LABELS)
-    options = {"--data": path, "--out": tmp_path / "new" / "out", "--max-iter": 7, "--seed": 3, "--image-size": 20}
+    options = {"--image-size": 20, "--data": path, "--out": tmp_path / "new" / "out", "--max-iter": 7, "--seed": 3, "--jobs": 2}
     cli.main(["demo", *(str(part) for pair in options.items() for part in pair)])
     assert received["job"].max_iter == 7
     assert received["job"].data.X.shape == (12, 20, 20)
     assert received["job"].seeds == [3, 4]
     assert received["report"] == tmp_path / "new" / "out" / "own.html"
     assert received["report"].parent.is_dir()
+    assert received["n_jobs"] == 2
     assert received["command"].startswith("medgan demo --data ")
 
 
