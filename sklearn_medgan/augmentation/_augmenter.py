@@ -332,7 +332,7 @@ class GANAugmenter(ColumnSampler, NetworkEstimator):
             For rows that differ from those of `fit`.
         """
         check_is_fitted(self)
-        rows, _ = check_rows(self, X, image_shape=self.image_shape, reset=False)
+        rows = self._checked(X)
         self._warn_of_units(rows)
         if self.representation == "pixels":
             exact = np.result_type(rows.dtype, np.float32) == np.float32

@@ -134,7 +134,7 @@ class Sampler:
         self, drawn: np.ndarray, codes: np.ndarray, X: ArrayLike, min_distance: float, rng: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return samples with their classes, near-copies of rows of X drawn again or left out."""
-        rows = check_rows(self, as_rows(X), image_shape=self.image_shape, reset=False)[0]
+        rows = self._checked(as_rows(X))
         self._warn_of_units(rows[:MOST_COMPARED])  # in others nothing is near
         real = RealRows.of(self._canvas.draw([rows])[:], min_distance)
         near = real.near(self._seen(drawn))
@@ -148,6 +148,10 @@ class Sampler:
         if n_near:
             warn_caller(told(len(codes), n_near, int(near.sum()), min_distance), UserWarning)
         return drawn[~near], codes[~near]
+
+    def _checked(self, X: Any) -> Any:
+        """Return rows of the form seen at fit; an error else."""
+        return check_rows(self, X, image_shape=self.image_shape, reset=False)[0]
 
     def _warn_of_units(self, rows: Any) -> None:
         """Warn where images can hardly be in the units of fit; ends are means of five images, which others may pass."""
@@ -215,12 +219,11 @@ class Sampler:
         labels_known = check_labels(X, y, type(self).__name__)
         codes = self._sample_codes(len(labels), labels, rng, "labels")
         known = self._sample_codes(len(labels_known), labels_known, rng)
-        X, checked = as_rows(X), {"image_shape": self.image_shape, "reset": False}
-        self._warn_of_units(check_rows(self, _safe_indexing(X, slice(MOST_COMPARED)), **checked)[0])
+        X = as_rows(X)
+        self._warn_of_units(self._checked(_safe_indexing(X, slice(MOST_COMPARED))))
 
         def encoded(origins: np.ndarray) -> np.ndarray:
-            real = check_rows(self, _safe_indexing(X, origins), **checked)[0]
-            return self._canvas.codec.encode(real)
+            return self._canvas.codec.encode(self._checked(_safe_indexing(X, origins)))
 
         if way == "classical":
             rows_of = self._from_real_rows(encoded, known, codes, rng)

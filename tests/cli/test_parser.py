@@ -179,18 +179,19 @@ def test_options_reach_the_demo(monkeypatch, tmp_path):
         received.setdefault("job", job)
         received.setdefault("report", report)
         received["command"] = command
-        received["n_jobs"] = n_jobs
+        received["jobs"] = n_jobs
 
     monkeypatch.setattr(_demo, "demonstrate", demonstrate)
     path = save(tmp_path, X=np.zeros((12, 40, 40), np.uint8), y=LABELS)
-    options = {"--image-size": 20, "--data": path, "--out": tmp_path / "new" / "out", "--max-iter": 7, "--seed": 3, "--jobs": 2}
+    options = {"--data": path, "--out": tmp_path / "new" / "out", "--max-iter": 7, "--seed": 3, "--image-size": 20}
+    options["--jobs"] = 2
     cli.main(["demo", *(str(part) for pair in options.items() for part in pair)])
     assert received["job"].max_iter == 7
     assert received["job"].data.X.shape == (12, 20, 20)
     assert received["job"].seeds == [3, 4]
     assert received["report"] == tmp_path / "new" / "out" / "own.html"
     assert received["report"].parent.is_dir()
-    assert received["n_jobs"] == 2
+    assert received["jobs"] == 2
     assert received["command"].startswith("medgan demo --data ")
 
 
