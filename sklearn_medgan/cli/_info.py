@@ -45,9 +45,11 @@ def run(options: Namespace, session: Session) -> int:
             session.show(f"  {name:<{NARROW}} {printable(text)}")
     session.found.update(path=str(path), title=title, **{name: value for name, value in found.items() if value})
     name = shlex.quote(str(path))
-    use = f"{'enhance' if 'GANEnhancer' in title else 'augment'} IN OUT --model {name}"
     compared = name if (found.get("synthetic") or "0 ").startswith("0 ") else "ORIGINALS"  # no drawn images
-    session.end(f"medgan {use if describe is describe_model else f'benchmark --data {compared}'}")
+    use = f"medgan benchmark --data {compared}"
+    if describe is describe_model:
+        use = f"medgan {'enhance' if 'GANEnhancer' in title else 'augment'} IN OUT --model {name}"
+    session.end(use if not found.get("steps") else f"sklearn_medgan.load({str(path)!r}), in Python")
     return 0
 
 
@@ -125,6 +127,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "spacing": lambda sides: " x ".join(map(str, sides)),
     "parameters": _set,
     "others": listed,
+    "steps": listed,
 }
 
 
@@ -276,11 +279,15 @@ def _synthetic(arrays: dict[str, np.ndarray]) -> str:
 def describe_model(path: Path) -> tuple[str, dict[str, Any]]:
     """Tell of an estimator that `sklearn_medgan.save` wrote."""
     told = read_summary(path, ["image_shape_", "n_features_in_", "classes_", "n_iter_", "_trunk"])
-    fitted, changed = told["fitted"], told["changed"]
+    fitted, changed, steps = told["fitted"], told["changed"], told["steps"]
     version = told["package_version"]
     parameters = {name: value for name, value in told["parameters"].items() if name in changed}
-    return f"model, a fitted {told['estimator']}, {size(path)}", {
-        "written by": f"sklearn_medgan {version}" + ("" if version == __version__ else f" (this is {__version__})"),
+    title = f"model, a fitted {told['estimator']}, {size(path)}"
+    by = f"sklearn_medgan {version}" + ("" if version == __version__ else f" (this is {__version__})")
+    if steps:
+        return title, {"written by": by, "steps": [f"{name} {kind}" for name, kind in steps], "parameters": parameters}
+    return title, {
+        "written by": by,
         "fitted on": _fitted_on(fitted),
         "classes": np.atleast_1d(fitted.get("classes_", [])).tolist(),
         "updates": fitted.get("n_iter_", ""),

@@ -9,11 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .._version import __version__
 from ._file import FORMAT, FORMAT_VERSION, damage_told, opened, write
-from ._values import ESTIMATORS, RECORDS, Decoder, NotStorableError, encode, find, key_of, tag_of
+from ._steps import KEPT, dumped, loaded
+from ._tensors import packed
+from ._values import (
+    ESTIMATORS,
+    PIPELINES,
+    RECORDS,
+    TENSORS,
+    Arrays,
+    Decoder,
+    NotStorableError,
+    encode,
+    find,
+    key_of,
+    tag_of,
+)
 
 # What `fit` leaves in an estimator, by tag or type; `OPTIONAL` may be absent.
 OF_BOTH = {
@@ -51,27 +63,33 @@ FITTED = {
     },
 }
 OPTIONAL = {"feature_names_in_", "classes_", "_priors", "_sklearn_output_config", "_mixture"}
-LOCAL = {"checkpoint_dir"}  # parameters that are of this machine, and not of the model
+LOCAL = {"checkpoint_dir", "memory"}  # parameters that are of this machine, and not of the model
+STEP = "skops/{}.skops"
+PASSTHROUGH = {"estimator": "passthrough"}
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to one file that holds no pickle.
+    """Write a fitted estimator, or a pipeline with such steps, to one file that holds no pickle.
 
     An interrupted call leaves an earlier file at `path` as it was. A file that is replaced keeps its permissions, and a
-    symbolic link goes on pointing to it.
+    symbolic link goes on pointing to it. Weights are in it as safetensors (``unzip FILE arrays.safetensors``).
 
     Parameters
     ----------
-    estimator : GANAugmenter or GANEnhancer
-        A fitted one. Anything that holds another library's estimator needs ``joblib.dump`` instead.
+    estimator : GANAugmenter, GANEnhancer or Pipeline
+        A fitted one. Of a pipeline, of scikit-learn or of this package, the other steps are kept by skops (``pip
+        install "sklearn-medgan[share]"``), and `memory` is not; support vectors, neighbours and the like are training
+        rows. Anything else that holds another library's estimator needs ``joblib.dump`` instead.
     path : str or path-like
         Where to write; an existing file is replaced.
 
     Raises
     ------
     TypeError
-        For another estimator, or a parameter that is code (`callbacks`, a callable `sampling_strategy` or
+        For another estimator or step, or a parameter that is code (`callbacks`, a callable `sampling_strategy` or
         `degradation`).
+    ImportError
+        For a pipeline, where skops is not installed.
     NotFittedError
         If there is nothing to keep yet.
     OSError
@@ -91,29 +109,21 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((restored.transform(X) == gan.transform(X)).all())
     True
     """
-    from sklearn.utils.validation import check_is_fitted
-
-    name = key_of(type(estimator))
-    if name not in ESTIMATORS:
+    if key_of(type(estimator)) not in {**ESTIMATORS, **PIPELINES}:
         raise TypeError(
-            f"save stores {' or '.join(ESTIMATORS)}; got {estimator!r}. Use joblib.dump, or save the "
-            f"{' or '.join(ESTIMATORS)} in it."
+            f"save stores {', '.join(ESTIMATORS)} or a Pipeline of such; got {estimator!r}. Use joblib.dump, or save "
+            f"the {' or '.join(ESTIMATORS)} in it."
         )
-    check_is_fitted(estimator, msg="%(name)s is not fitted: there is nothing to save yet. Call fit first.")
-    arrays: list[np.ndarray] = []
-    header = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "package_version": __version__,
-        "estimator": name,
-        "changed": sorted(changed_parameters(estimator).keys() - LOCAL),
-        **_contents(estimator, arrays),
-    }
-    write(Path(path).resolve(), json.dumps(header, allow_nan=False), arrays)
+    arrays: Arrays = {}
+    steps: list[bytes] = []
+    about = {"format": FORMAT, "format_version": FORMAT_VERSION, "package_version": __version__}
+    header = json.dumps({**about, **_contents(estimator, arrays, steps)}, allow_nan=False)
+    foreign = [(STEP.format(i), [content]) for i, content in enumerate(steps)]
+    write(Path(path).resolve(), header, [(TENSORS, packed(arrays)), *foreign])
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Read an estimator that `save` wrote.
+def load(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> Any:
+    """Read an estimator or a pipeline that `save` wrote.
 
     It does what the one that was saved does, and can go on training (``warm_start=True``).
 
@@ -121,10 +131,13 @@ def load(path: str | os.PathLike[str]) -> Any:
     ----------
     path : str or path-like
         A file written by `save`.
+    trusted : sequence of str, default=()
+        Of a pipeline, types that skops does not know to be safe, by full names: your own transformers, or
+        ``"sklearn.tree._tree.Tree"``, of which a forged one crashes Python. The error lists those of a file.
 
     Returns
     -------
-    estimator : GANAugmenter or GANEnhancer
+    estimator : GANAugmenter, GANEnhancer or Pipeline
         Fitted.
 
     Raises
@@ -132,10 +145,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is of another kind, damaged, or written by a newer version.
+        If the file is of another kind, damaged, written by a newer version, or has types that are not trusted.
+    ImportError
+        For a pipeline, where skops is not installed.
     """
     with opened(path) as (archive, header), damage_told(path):
-        return _restore(header, Decoder(archive))
+        return _restore(header, Decoder(archive, trusted))
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -149,7 +164,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     header : dict
-        `estimator`, `package_version`, `format_version`, and tagged JSON in `parameters` and `fitted`.
+        `estimator`, `package_version`, `format_version`, and tagged JSON in `parameters` and `fitted`, or `steps`.
 
     Raises
     ------
@@ -174,7 +189,7 @@ def read_summary(path: str | os.PathLike[str], attributes: Sequence[str] = ()) -
     -------
     summary : dict
         `estimator`, `package_version`, `parameters` (name to value), `changed` (names of parameters that were not at
-        their defaults), and `fitted`: those of `attributes` that the file has.
+        their defaults), `fitted`: those of `attributes` that the file has, and `steps`: pairs of name and class.
 
     Raises
     ------
@@ -187,6 +202,7 @@ def read_summary(path: str | os.PathLike[str], attributes: Sequence[str] = ()) -
             **{name: header[name] for name in ("estimator", "package_version", "changed")},
             "parameters": {name: decode(value) for name, value in header["parameters"].items()},
             "fitted": {name: decode(header["fitted"][name]) for name in attributes if name in header["fitted"]},
+            "steps": [(name, step["estimator"]) for name, step in header.get("steps", [])],
         }
 
 
@@ -197,19 +213,60 @@ def changed_parameters(estimator: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if repr(value) != repr(defaults[name].default)}
 
 
-def _contents(estimator: Any, arrays: list[np.ndarray]) -> dict[str, Any]:
-    """Parameters, fitted attributes and metadata requests as tagged JSON; arrays are put aside."""
-    parameters = estimator.get_params(deep=False)
-    state = estimator.__getstate__()
-    fitted = {name: state[name] for name in state if name not in (*parameters, "_sklearn_version", "_metadata_request")}
-    return {
-        "parameters": {k: _encode_named(v, f"parameter {k}", arrays) for k, v in parameters.items() if k not in LOCAL},
-        "fitted": {k: _encode_named(v, f"attribute {k}", arrays) for k, v in fitted.items()},
-        "fit_request": dict(estimator.get_metadata_routing().fit.requests),
+def _contents(estimator: Any, arrays: Arrays, steps: list[bytes], within: str = "") -> dict[str, Any]:
+    """Class, parameters and what was fitted as tagged JSON; arrays are put aside, and what skops writes of steps."""
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(estimator, msg="%(name)s is not fitted: there is nothing to save yet. Call fit first.")
+    key = key_of(type(estimator))
+    all_parameters = estimator.get_params(deep=False)
+    parameters = {k: v for k, v in all_parameters.items() if k not in LOCAL and (key in ESTIMATORS or k in KEPT)}
+
+    def encoded(values: dict[str, Any], what: str) -> dict[str, Any]:
+        return {k: _encode_named(v, f"{what} {k}", arrays, within + k) for k, v in values.items()}
+
+    contents = {
+        "estimator": key,
+        "changed": sorted(changed_parameters(estimator).keys() & parameters.keys()),
+        "parameters": encoded(parameters, "parameter"),
     }
+    if key in PIPELINES:
+        named = [[name, _step(name, step, arrays, steps, within)] for name, step in estimator.steps]
+        return {**contents, "fitted": {}, "steps": named}
+    left_out = (*all_parameters, "_sklearn_version", "_metadata_request")
+    state = {name: value for name, value in estimator.__getstate__().items() if name not in left_out}
+    request = dict(estimator.get_metadata_routing().fit.requests)
+    return {**contents, "fitted": encoded(state, "attribute"), "fit_request": request}
 
 
-def _restore(header: dict[str, Any], decode: Decoder) -> Any:
+def _step(name: str, step: Any, arrays: Arrays, steps: list[bytes], within: str) -> Any:
+    """Return a step as `_contents`, as the number of what skops writes of it, or that there is none."""
+    if step in (None, "passthrough"):
+        return PASSTHROUGH
+    if key_of(type(step)) in {**ESTIMATORS, **PIPELINES}:
+        return _contents(step, arrays, steps, f"{within}{name}.")
+    steps.append(dumped(name, step))
+    return {"estimator": type(step).__name__, "skops": len(steps) - 1}
+
+
+def _restore(coded: dict[str, Any], decode: Decoder) -> Any:
+    if coded["estimator"] in PIPELINES:
+        if not coded["parameters"].keys() <= set(KEPT):
+            raise ValueError(f"parameters of a pipeline are {coded['parameters']}")
+        steps = [(name, _restored_step(step, decode)) for name, step in coded["steps"]]
+        return find(coded["estimator"], PIPELINES)(steps, **{k: decode(v) for k, v in coded["parameters"].items()})
+    return _restored_estimator(coded, decode)
+
+
+def _restored_step(coded: Any, decode: Decoder) -> Any:
+    if coded == PASSTHROUGH:
+        return "passthrough"
+    if "skops" in coded:
+        return loaded(decode.member(STEP.format(coded["skops"])), decode.trusted)
+    return _restore(coded, decode)
+
+
+def _restored_estimator(header: dict[str, Any], decode: Decoder) -> Any:
     from sklearn import config_context
 
     fitted, kinds = header["fitted"], FITTED[header["estimator"]]
@@ -227,9 +284,9 @@ def _restore(header: dict[str, Any], decode: Decoder) -> Any:
     return estimator
 
 
-def _encode_named(value: object, what: str, arrays: list[np.ndarray]) -> Any:
+def _encode_named(value: object, what: str, arrays: Arrays, name: str) -> Any:
     try:
-        return encode(value, arrays)
+        return encode(value, arrays, name)
     except NotStorableError as error:
         raise TypeError(
             f"save cannot store {what}: {error.value!r} is no plain value or array. Set it to one (or to None), or use "

@@ -1,34 +1,36 @@
-"""The file: a zip of ``header.json`` and of each array as ``arrays/N.npy``, checked before it is read, written whole.
+"""The file: a zip of ``header.json`` and of all arrays as safetensors, checked before it is read, written whole.
 
 The comment of the zip, at its very end, is the SHA-256 of all before it (format 1 had none). It tells damage, not who
-wrote the file: so what a file says is checked for itself, and before memory is taken for it.
+wrote the file: so what a file says is checked for itself, and before memory is taken for it. Formats 1 and 2 had each
+array as ``arrays/N.npy``. Steps of pipelines that are not ours are ``skops/N.skops``.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import stat
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from .._version import __version__
-from ._values import ESTIMATORS
+from ._tensors import MOST_HEADER
+from ._values import ESTIMATORS, PIPELINES
 
 FORMAT = "sklearn_medgan"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CHECKSUMMED = 2  # the first format that is
 NO_CHECKSUM = b"0" * 64
 HEADER = "header.json"
-MOST_HEADER = 1 << 25  # bytes of it; as Python objects they may take ten times as many
+
+
+class UntrustedError(ValueError):
+    """A file asks for types that are not trusted: no damage."""
 
 
 @contextlib.contextmanager
@@ -39,10 +41,11 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[zipfile.ZipFile, dict
     with open(path, "rb") as file:
         with damage_told(path, "is not a file that sklearn_medgan.save wrote, or it was cut short"):
             archive = zipfile.ZipFile(file)
-            _check_members(archive, os.fstat(file.fileno()).st_size)
+            check_members(archive, os.fstat(file.fileno()).st_size)
             header = json.loads(archive.read(HEADER))
             kind, version = header["format"], header["format_version"]
-            if kind == FORMAT and not (type(version) is int and version > 0 and header["estimator"] in ESTIMATORS):
+            known = {**ESTIMATORS, **PIPELINES}
+            if kind == FORMAT and not (type(version) is int and version > 0 and header["estimator"] in known):
                 raise ValueError(f"format version {version!r}, estimator {header['estimator']!r}")
         if kind != FORMAT:
             raise ValueError(f"{path} is of format {kind!r}; expected {FORMAT!r}. Load it with what wrote it.")
@@ -57,12 +60,12 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[zipfile.ZipFile, dict
         yield archive, header
 
 
-def _check_members(archive: zipfile.ZipFile, size: int) -> None:
-    """Raise where members would take more memory than the file has bytes: compressed, or one over the other."""
+def check_members(archive: zipfile.ZipFile, size: int, header: str = HEADER) -> None:
+    """Raise ValueError where members take more memory than the file has bytes: compressed, or one over the other."""
     members = archive.infolist()
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise ValueError("it is compressed")
-    if sum(member.file_size for member in members) > size or archive.getinfo(HEADER).file_size > MOST_HEADER:
+    if sum(member.file_size for member in members) > size or archive.getinfo(header).file_size > MOST_HEADER:
         raise ValueError("its parts are too long")
 
 
@@ -82,30 +85,30 @@ def damage_told(path: str | os.PathLike[str], what: str = "is damaged and cannot
     """Whatever a broken file makes Python raise is one ValueError; a missing library is no damage."""
     try:
         yield
-    except ImportError:
+    except (ImportError, UntrustedError):
         raise
     except Exception as error:
         raise ValueError(f"{path} {what} ({type(error).__name__}: {error}). Save the estimator again.") from error
 
 
-def write(path: Path, header: str, arrays: list[np.ndarray]) -> None:
-    """All or nothing: what is complete takes the place of `path`."""
+def write(path: Path, header: str, members: Iterable[tuple[str, Iterable[bytes]]] = ()) -> None:
+    """Write all or nothing, names and parts of members after the header: what is complete takes the place of `path`."""
     if len(header) > MOST_HEADER:
         raise ValueError(f"save would write a header of {len(header)} bytes; expected at most {MOST_HEADER}.")
-    with _replacing(path) as file:
+    with replacing(path) as file:
         with zipfile.ZipFile(file, "w") as archive:
             archive.comment = NO_CHECKSUM
-            archive.writestr(zipfile.ZipInfo(HEADER), header)  # ZipInfo has a fixed date: equal models, equal bytes
-            for i, array in enumerate(arrays):
-                buffer = io.BytesIO()
-                np.lib.format.write_array(buffer, array, allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"arrays/{i}.npy"), buffer.getvalue())
+            for name, parts in [(HEADER, [header.encode()]), *members]:
+                # ZipInfo has a fixed date: equal models, equal bytes
+                with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as member:
+                    for part in parts:
+                        member.write(part)
         checksum = _checksum(file)
         file.write(checksum)
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` at the end, with its permissions.
 
     Until then it has no name where the system can do without (Linux), so that a kill leaves nothing.

@@ -3,6 +3,8 @@
 import json
 import pickle
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,6 +154,18 @@ def test_a_model_tells_what_it_is_and_what_was_set(tmp_path, capsys):
 )
 def test_other_models(tmp_path, capsys, options, name, expected):
     assert told(capsys, model_file(tmp_path / "m.medgan", **options))[1][name] == expected
+
+
+def test_a_pipeline_tells_its_steps_without_skops(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    path = Path(__file__).parents[1] / "persistence" / "saved" / "3_pipeline.medgan"
+    assert cli.main(["info", str(path)]) == 0
+    shown = capsys.readouterr()
+    assert "model, a fitted Pipeline of scikit-learn, " in shown.out
+    assert re.search(
+        r"written by .*\n  steps +scale StandardScaler, aug GANAugmenter, clf SVC\n  parameters", shown.out
+    )
+    assert f"Next: sklearn_medgan.load({str(path)!r}), in Python" in shown.err
 
 
 def test_a_model_names_the_pretrained_network_it_needs(tmp_path, capsys, monkeypatch):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import hashlib
+import importlib.util
 import io
 import os
 import re
@@ -163,7 +165,7 @@ def damaged(content: bytes, number: int) -> bytes:
         for member in archive.infolist():
             data, name = archive.read(member), member.filename
             if name == chosen:
-                data = spoiled(data, rng)
+                data = damaged(data, int(rng.randint(2**31)))  # which may be an archive, too
                 name = rng.choice(["../x", "a\\b", "/x", "header.json"]) if rng.rand() < 0.05 else name
             if name != chosen or rng.rand() > 0.03:
                 copy.writestr(name, data, member.compress_type)
@@ -213,14 +215,20 @@ class Load(Files):
     def __init__(self, folder: Path) -> None:
         from sklearn_medgan import load, save
 
-        for path in SAVED.glob("*.medgan"):  # of format 1, which has no checksum over all
-            (folder / path.name).write_bytes(path.read_bytes())
+        for path in SAVED.glob("*.medgan"):
+            if "pipeline" not in path.name or importlib.util.find_spec("skops"):
+                (folder / path.name).write_bytes(path.read_bytes())
         save(load(SAVED / "1_table.medgan"), folder / "now.medgan")
         super().__init__(folder, {path.name: path.read_bytes() for path in folder.iterdir()})
 
     def read(self, path: Path) -> None:
         from sklearn_medgan import load
 
+        if zipfile.is_zipfile(path):  # with a checksum that fits, or no damage would be seen by what is behind it
+            with contextlib.suppress(Exception), zipfile.ZipFile(path, "a") as archive:
+                archive.comment = bytes(64)
+            content = path.read_bytes()[:-64]
+            path.write_bytes(content + hashlib.sha256(content).hexdigest().encode())
         load(path)
 
 
