@@ -9,6 +9,7 @@ from .augmentation._oversampler import GANOverSampler as GANOverSampler
 from .enhancement._enhancer import GANEnhancer as GANEnhancer
 from .persistence import load as load
 from .persistence import save as save
+from .persistence import to_onnx as to_onnx
 from .pipeline import AugmentedClassifier as AugmentedClassifier
 from .pipeline import Pipeline as Pipeline
 from .pipeline import make_pipeline as make_pipeline

@@ -22,6 +22,7 @@ PUBLIC = {
     "plotting",
     "save",
     "show_versions",
+    "to_onnx",
 }
 
 
