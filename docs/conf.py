@@ -37,6 +37,7 @@ BELOW = {
         "practice",
         "backends",
         "scaling",
+        "sharing",
         "weights",
     ],
     "benchmarks": ["inference"],

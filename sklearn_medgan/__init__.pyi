@@ -8,6 +8,8 @@ from .augmentation._augmenter import GANAugmenter as GANAugmenter
 from .augmentation._oversampler import GANOverSampler as GANOverSampler
 from .enhancement._enhancer import GANEnhancer as GANEnhancer
 from .persistence import load as load
+from .persistence import load_from_hub as load_from_hub
+from .persistence import push_to_hub as push_to_hub
 from .persistence import save as save
 from .persistence import to_onnx as to_onnx
 from .pipeline import AugmentedClassifier as AugmentedClassifier

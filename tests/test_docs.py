@@ -24,6 +24,7 @@ PAGES = [
     "docs/benchmarks.md",
     "docs/backends.md",
     "docs/scaling.md",
+    "docs/sharing.md",
     "docs/inference.md",
     "docs/research_log.md",
 ]
@@ -82,6 +83,16 @@ def test_code_of_the_user_guide_runs_in_order(small):
     n_fitted = {name: names[name]["clf"].shape_fit_[0] for name in ("columns_only", "with_rows")}
     assert n_fitted["columns_only"] == len(names["X"])
     assert n_fitted["with_rows"] == len(names["y_res"]) > 90
+
+
+@pytest.mark.slow
+def test_code_of_the_sharing_page_runs_in_order(small, capsys):
+    for needed in ("skops", "safetensors", "onnx", "onnxruntime"):
+        pytest.importorskip(needed)
+    names = {}
+    for source in blocks("docs/sharing.md", "python"):
+        run("docs/sharing.md", source, names)
+    assert "library_name: sklearn-medgan" in capsys.readouterr().out
 
 
 def test_code_of_the_restoration_page_runs_in_order(small):
