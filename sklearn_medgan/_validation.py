@@ -64,11 +64,6 @@ def as_array_if_list(X: Any) -> Any:
         ) from error
 
 
-def n_rows(X: Any) -> int:
-    """Return the number of rows of anything that `check_rows` takes."""
-    return _num_samples(X)
-
-
 def n_dimensions(X: Any) -> int:
     """Return the number of dimensions of an array, frame, sparse matrix or anything with `__array__`."""
     shape = getattr(X, "shape", None)

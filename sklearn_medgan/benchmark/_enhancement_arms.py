@@ -14,6 +14,7 @@ from .. import degradations
 from .._codecs import ImageScale
 from ..enhancement import _filters, _guard
 from ..enhancement._enhancer import GANEnhancer
+from ..enhancement._pairs import degrade
 from ..pipeline._rows import seed_parts
 from ._arms import Arm, Columns, Fold, flat, standardised
 from ._shown import show_enhancer
@@ -51,13 +52,7 @@ class Poor:
     degradation: Any
 
     def __call__(self, images: np.ndarray, rng: np.random.RandomState | int | None) -> np.ndarray:
-        function, _ = degradations.resolve(self.degradation)
-        scale = getattr(function, "scale", 1)
-        height, width = images.shape[1:3]
-        images = degradations.apply(function, images, rng, scale=scale)
-        if scale == 1:
-            return images
-        return degradations.upscale(images, factor=scale)[:, :height, :width]  # odd sides were rounded up
+        return degrade(images, degradations.resolve(self.degradation)[0], 1, rng)
 
 
 class SharedEnhancement:

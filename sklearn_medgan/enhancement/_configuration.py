@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._codecs import TableCodec
 from .._parameters import check_range
 from .._sklearn_compat import Interval, Options, StrOptions
-from ..degradations import DEGRADATIONS, resolve
+from ..degradations import DEGRADATIONS
 
 if TYPE_CHECKING:
-    from sklearn.base import BaseEstimator
-
-    from .._containers import Form
-    from ..gan.restoration import RestorerConfiguration, RestorerProgram
+    from ..gan.restoration import RestorerProgram
 
 CONSTRAINTS: dict[str, list] = {
     "image_shape": [tuple, list, None],
@@ -44,52 +39,6 @@ CONSTRAINTS: dict[str, list] = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
-TABLE_NOISE = (0.0, 1.0)  # of each column's spread
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The parameters of a `GANEnhancer` that decide what is built and how it learns, as they were given."""
-
-    degradation: Any
-    scale: int
-    adversarial_weight: float
-    width: int
-    depth: int
-    patch_size: int
-    batch_size: int
-    max_iter: Any
-    learning_rate: Any
-    tile_size: int
-    n_views: int
-    pretrained: Any
-
-    @classmethod
-    def of(cls, enhancer: BaseEstimator) -> Settings:
-        """Return those of an estimator."""
-        return cls(**{field.name: getattr(enhancer, field.name) for field in fields(cls)})
-
-    def training(self, budget: Budget, started: bool) -> tuple[int, float]:
-        """Return the number of steps and the learning rate; "auto" is the budget's, of a network `started` or not."""
-        rate = budget.learning_rate_when_started if started else budget.learning_rate
-        return (
-            budget.max_iter if self.max_iter == "auto" else int(self.max_iter),
-            rate if self.learning_rate == "auto" else float(self.learning_rate),
-        )
-
-    def initial_weights(self, config: RestorerConfiguration, program: RestorerProgram) -> np.ndarray | None:
-        """Return the restorer's weights that ship with the package, or None; ValueError where they are a must."""
-        from ..gan.pretrained import restorer_weights
-
-        if self.pretrained is False:
-            return None
-        weights = restorer_weights(config, program.generator.shapes)
-        if weights is None and self.pretrained is True:
-            raise ValueError(
-                f"pretrained=True, but weights ship only for images with width=32 and depth=8; got {config}. Set "
-                "these, or pretrained='auto' to begin at random where there are none."
-            )
-        return weights
 
 
 class Budget(NamedTuple):
@@ -111,56 +60,28 @@ class Degrading(NamedTuple):
     reach: int | None
 
 
-def network_of_images(settings: Settings, form: Form) -> RestorerConfiguration:
-    from ..gan.restoration import RestorerConfiguration
-    from ..gan.restorers import STRIDE
-
-    patch, scale = int(settings.patch_size), settings.scale
-    if patch % STRIDE or patch % scale:
-        raise ValueError(f"patch_size must be a multiple of {STRIDE} and of scale={scale}; got {patch}.")
-    shape = patch, patch, (form.image_shape or (0, 0, 1))[2]
-    sizes = int(settings.width), int(settings.depth), int(settings.batch_size)
-    return RestorerConfiguration(shape, *sizes, settings.adversarial_weight > 0)
-
-
-def network_of_table(settings: Settings, form: Form) -> RestorerConfiguration:
-    from ..gan.restoration import RestorerConfiguration
-
-    _check_no_image_is_meant(settings)
-    shape = TableCodec.padded_shape(form.row_shape[0])
-    return RestorerConfiguration(shape, int(settings.width), 2, int(settings.batch_size), False)
-
-
-def _check_no_image_is_meant(settings: Settings) -> None:
-    absent = {"scale": 1, "adversarial_weight": 0, "n_views": 1}
-    spatial = [name for name, value in absent.items() if getattr(settings, name) != value]
-    degradation = settings.degradation
-    noise = degradation in ("auto", "noise", ["noise"], ("noise",)) or (
-        isinstance(degradation, Mapping) and set(degradation) == {"noise"}
+def training_of(enhancer: Any, budget: Budget, started: bool) -> tuple[int, float]:
+    """Return the number of steps and the learning rate; "auto" is the budget's, of a network `started` or not."""
+    rate = budget.learning_rate_when_started if started else budget.learning_rate
+    return (
+        budget.max_iter if enhancer.max_iter == "auto" else int(enhancer.max_iter),
+        rate if enhancer.learning_rate == "auto" else float(enhancer.learning_rate),
     )
-    if spatial or not noise:
-        what = f"{spatial[0]}={getattr(settings, spatial[0])!r}" if spatial else f"degradation={degradation!r}"
+
+
+def initial_weights(enhancer: Any, program: RestorerProgram) -> np.ndarray | None:
+    """Return the restorer's weights that ship with the package, or None; ValueError where they are a must."""
+    from ..gan.pretrained import restorer_weights
+
+    if enhancer.pretrained is False:
+        return None
+    weights = restorer_weights(program.config, program.generator.shapes)
+    if weights is None and enhancer.pretrained is True:
         raise ValueError(
-            f"{what} is for images; got a table, from which GANEnhancer removes noise (degradation='auto' or 'noise'). "
-            "Pass image stacks, or flat images with image_shape=(height, width)."
+            f"pretrained=True, but weights ship only for images with width=32 and depth=8; got {program.config}. Set "
+            "these, or pretrained='auto' to begin at random where there are none."
         )
-
-
-def degrading_of_images(settings: Settings, span: float) -> Degrading:
-    """Return what `degradation` stands for on images that range over `span`."""
-    degradation = settings.degradation
-    if isinstance(degradation, str) and degradation == "auto" and settings.scale > 1:
-        return Degrading(None, 0)
-    if isinstance(degradation, Mapping):
-        degradation = with_levels(degradation, span)
-    return Degrading(*resolve(list(degradation) if isinstance(degradation, list | tuple) else degradation))
-
-
-def degrading_of_table(settings: Settings) -> Degrading:
-    """Return the levels of noise, in spreads of a column."""
-    degradation = settings.degradation
-    level = degradation["noise"] if isinstance(degradation, Mapping) else TABLE_NOISE
-    return Degrading(check_range("The level of 'noise'", level), None)
+    return weights
 
 
 def with_levels(levels: Mapping[str, Any], span: float) -> list[tuple[str, dict[str, Any]]]:

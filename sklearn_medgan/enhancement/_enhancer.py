@@ -18,7 +18,7 @@ from .._containers import Form
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_rows, warn_of_rows
 from ._advice import evidence, warn_of
-from ._configuration import CONSTRAINTS, Settings
+from ._configuration import CONSTRAINTS, initial_weights, training_of
 from ._held_out import HeldOutRows
 from ._pairs import PairSource
 from ._restoration import Method
@@ -259,15 +259,15 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
     def _fit(self, X: ArrayLike, y: Any, target: Any, reference: Any, reference_y: Any) -> GANEnhancer:
         goes_on = self.warm_start and self.__sklearn_is_fitted__()
         rows, form = check_rows(self, X, image_shape=self.image_shape, reset=not goes_on, any_size=goes_on)
-        labels, settings = check_labels(X, y), Settings.of(self)
+        labels = check_labels(X, y)
         supervision = supervision_of(self.supervision, target, reference)
-        kind = restoration_of(supervision, form, settings)
+        kind = restoration_of(supervision, form, self)
         self._form, self.image_shape_ = form, form.image_shape
         warn_of_rows(rows, type(self).__name__, form.kind)
         rows = kind.shaped(rows, form)
-        good = check_target(self, target, rows, form, settings), check_reference(self, reference, rows, form)
+        good = check_target(self, target, rows, form), check_reference(self, reference, rows, form)
         others = check_reference_labels(reference, reference_y, labels)
-        config = kind.network_for(settings, form)
+        config = kind.network_for(self, form)
         if goes_on:
             earlier = self._config, self._restoration.scale, self.guard_report_.get("supervision", supervision)
             check_same_network(earlier, (config, self.scale, supervision))
@@ -275,13 +275,13 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         rng = check_random_state(self.random_state)
         of_split, of_learning, of_pairs, of_assessment = map(np.random.RandomState, rng.randint(2**31 - 1, size=4))
         scaled_by = next((images for images in good if images is not None), rows)
-        restoration = self._restoration if goes_on else kind.begin(scaled_by, settings)
-        restoration = restoration.adjusted(settings)
-        degrading = restoration.degrading(settings)
+        restoration = self._restoration if goes_on else kind.begin(scaled_by, self)
+        restoration = restoration.adjusted(self)
+        degrading = restoration.degrading(self)
         parts = HeldOutRows.split(rows, labels, good, degrading, of_split, of_assessment, others)
         if not goes_on:
             restoration = restoration.learn(parts, of_learning)
-            parts = dataclasses.replace(parts, degrading=restoration.degrading(settings))
+            parts = dataclasses.replace(parts, degrading=restoration.degrading(self))
         self._restoration, self._config = restoration, config
         pairs = restoration.pairs(parts, int(self.patch_size), of_pairs)
         self._train(pairs, goes_on, rng, (rows, labels, *good, others))
@@ -296,14 +296,14 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         from ..gan.loop import Run
         from ..gan.restoration import train_restorer
 
-        program, settings = self._program(), Settings.of(self)
-        weights = None if goes_on else settings.initial_weights(self._config, program)
-        max_iter, rate = settings.training(self._restoration.budget, started=goes_on or weights is not None)
+        program = self._program()
+        weights = None if goes_on else initial_weights(self, program)
+        max_iter, rate = training_of(self, self._restoration.budget, started=goes_on or weights is not None)
         state = self._state if goes_on else program.initial_state(rng, weights)
         checkpoint = Checkpoint.of(self, program, state, *given)
         history = self.history_ if goes_on else {}
         run = Run(max_iter, self.max_time, self.verbose, self.callbacks, history, checkpoint)
-        outcome = train_restorer(program, state, pairs, rate, float(self.adversarial_weight), run)
+        outcome = train_restorer(program, state, pairs.draw, rate, float(self.adversarial_weight), run)
         self._keep(outcome, "of the enhancer", "Lower learning_rate.")
 
     @property

@@ -17,15 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 
 from ..metrics._images import decibels
 from ._filters import STRENGTHS, available_filters, run_filter
-
-if TYPE_CHECKING:
-    from sklearn.base import ClassifierMixin
 
 Images = list[np.ndarray]
 

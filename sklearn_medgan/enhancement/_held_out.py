@@ -5,17 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import _guard
+from ._configuration import Degrading
 from ._error_model import ErrorModel
 from ._restoration import Method
 from ._shrinkage import Restorer, Shrunk, learn_shrinkage, shrink, size_of_change, spare
-
-if TYPE_CHECKING:
-    from ._configuration import Degrading
 
 MOST_HELD_OUT = 16  # images that guard and calibration see and training does not; with labels, a quarter of the rows
 MOST_LABELLED = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,8 +12,9 @@ import numpy as np
 
 from .._codecs import OUTSIDE, ImageScale, constant_channels, warn_of_range
 from .._containers import cast
-from . import _configuration, _filters, _guard
-from ._configuration import Budget, Degrading, Settings
+from ..degradations import resolve
+from . import _filters, _guard
+from ._configuration import Budget, Degrading, with_levels
 from ._held_out import Assessment, HeldOutRows, assess_images
 from ._pairs import DegradedPairs, GivenPairs, PairSource, degrade
 from ._restoration import Encoded, Method, Restoration
@@ -59,36 +60,49 @@ class ImageRestoration(Restoration):
     # ---- before training
 
     @classmethod
-    def network_for(cls, settings: Settings, form: Form) -> RestorerConfiguration:
-        return _configuration.network_of_images(settings, form)
+    def network_for(cls, enhancer: Any, form: Form) -> RestorerConfiguration:
+        from ..gan.restoration import RestorerConfiguration
+        from ..gan.restorers import STRIDE
+
+        patch, scale = int(enhancer.patch_size), enhancer.scale
+        if patch % STRIDE or patch % scale:
+            raise ValueError(f"patch_size must be a multiple of {STRIDE} and of scale={scale}; got {patch}.")
+        shape = patch, patch, (form.image_shape or (0, 0, 1))[2]
+        sizes = int(enhancer.width), int(enhancer.depth), int(enhancer.batch_size)
+        return RestorerConfiguration(shape, *sizes, enhancer.adversarial_weight > 0)
 
     @classmethod
-    def begin(cls, good: np.ndarray, settings: Settings) -> ImageRestoration:
+    def begin(cls, good: np.ndarray, enhancer: Any) -> ImageRestoration:
         from ..gan.restorers import STRIDE, receptive_radius
 
-        reach = receptive_radius(int(settings.depth)) + REACH
+        reach = receptive_radius(int(enhancer.depth)) + REACH
         found = constant_channels([good])
         constant = found if None in found else ()
-        return cls(ImageScale.learn(good), int(settings.scale), 0, reach, STRIDE, constant=constant)
+        return cls(ImageScale.learn(good), int(enhancer.scale), 0, reach, STRIDE, constant=constant)
 
     @classmethod
     def target_of(
-        cls, shape: tuple[int, ...], form: Form, settings: Settings
+        cls, shape: tuple[int, ...], form: Form, enhancer: Any
     ) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         n, height, width, channels = shape
-        target = n, height * settings.scale, width * settings.scale, channels
+        target = n, height * enhancer.scale, width * enhancer.scale, channels
         return target, target[1:] if form.kind == "flat" else None
 
-    def adjusted(self, settings: Settings) -> ImageRestoration:
+    def adjusted(self, enhancer: Any) -> ImageRestoration:
         """Return this with tiles of `tile_size`, or the smallest that are worth their margins."""
-        return replace(self, tile=max(padded(int(settings.tile_size), self.stride), self._smallest_tile))
+        return replace(self, tile=max(padded(int(enhancer.tile_size), self.stride), self._smallest_tile))
 
     @property
     def _smallest_tile(self) -> int:
         return 2 * padded(self.halo, self.stride) + 8 * self.stride
 
-    def degrading(self, settings: Settings) -> Degrading:
-        return _configuration.degrading_of_images(settings, self.codec.span)
+    def degrading(self, enhancer: Any) -> Degrading:
+        degradation = enhancer.degradation
+        if isinstance(degradation, str) and degradation == "auto" and enhancer.scale > 1:
+            return Degrading(None, 0)
+        if isinstance(degradation, Mapping):
+            degradation = with_levels(degradation, self.codec.span)
+        return Degrading(*resolve(list(degradation) if isinstance(degradation, list | tuple) else degradation))
 
     def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> Self:
         """Return this with the tone mapping, where one helps, and the noise of good images."""

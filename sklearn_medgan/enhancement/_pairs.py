@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from ..degradations import apply, downscale
+from ..degradations._checks import RandomState
 from ._tiling import enlarge, trim
 from ._tone import ToneMapping
 
 RESAMPLING_REACH = 4  # low-resolution pixels that bicubic reduction and enlargement look at
 
 
-def degrade(images: np.ndarray, degradation: Callable | None, scale: int, rng: np.random.RandomState) -> np.ndarray:
+def degrade(images: np.ndarray, degradation: Callable | None, scale: int, rng: RandomState) -> np.ndarray:
     """Return poor images (n, height / scale, width / scale, channels) of good ones: reduced first, then degraded.
 
     A degradation that shrinks images by itself is followed by bicubic enlargement to the size before.
@@ -46,6 +47,7 @@ class PairSource(Protocol):
         """Return `n` new pairs (poor, good), each (n, patch, patch, channels) or (n, padded columns) float32."""
 
 
+@dataclass
 class DegradedPairs:
     """Good patches and what `degradation` makes of them, every draw anew.
 
@@ -54,24 +56,22 @@ class DegradedPairs:
     (`reach` None) whole images are degraded into a pool, of which each draw renews one.
     """
 
-    def __init__(
-        self,
-        images: Rows,
-        encode: Encode,
-        degradation: Callable | None,
-        reach: int | None,
-        scale: int,
-        tone: ToneMapping | None,
-        patch: int,
-        rng: np.random.RandomState,
-    ) -> None:
-        self.images, self.encode, self.degradation, self.scale = images, encode, degradation, scale
-        self.tone, self.patch, self.rng = tone, patch, rng
-        self.reach = None
-        if reach is not None and tone is None:
-            factor = getattr(degradation, "scale", 1) * scale
-            self.reach = -(-(reach * scale + RESAMPLING_REACH * factor * (factor > 1)) // factor) * factor
-        self.pool: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    images: Rows
+    encode: Encode
+    degradation: Callable | None
+    reach: int | None
+    scale: int
+    tone: ToneMapping | None
+    patch: int
+    rng: np.random.RandomState
+    pool: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Turn the degradation's reach into that of a patch, in pixels of good images; None for a change of tone."""
+        if self.reach is not None:
+            factor = getattr(self.degradation, "scale", 1) * self.scale
+            reach = -(-(self.reach * self.scale + RESAMPLING_REACH * factor * (factor > 1)) // factor) * factor
+            self.reach = reach if self.tone is None else None
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         return turn(*(self._from_pool(n) if self.reach is None else self._from_crops(n, self.reach)), self.rng)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .._containers import Form
     from ..gan.restoration import RestorerConfiguration
-    from ._configuration import Degrading, Settings
+    from ._configuration import Degrading
     from ._held_out import Assessment, HeldOutRows
     from ._pairs import PairSource
 
@@ -41,7 +41,8 @@ class Restoration(ABC):
     """How rows of a kind come to the network and back, are made poor, and are restored by a `Method`.
 
     Rows are raw, in the units of the data, (n, height, width, channels) or (n, columns); or encoded, in the units of
-    the network. `codec` goes from one to the other; `scale` is the enlargement.
+    the network. `codec` goes from one to the other; `scale` is the enlargement. `enhancer` is a `GANEnhancer`, of which
+    parameters are looked at.
     """
 
     budget: ClassVar[Budget]
@@ -52,27 +53,27 @@ class Restoration(ABC):
 
     @classmethod
     @abstractmethod
-    def network_for(cls, settings: Settings, form: Form) -> RestorerConfiguration:
+    def network_for(cls, enhancer: Any, form: Form) -> RestorerConfiguration:
         """Return the configuration of the network; ValueError where parameters do not suit such rows."""
 
     @classmethod
     @abstractmethod
-    def begin(cls, good: np.ndarray, settings: Settings) -> Self:
+    def begin(cls, good: np.ndarray, enhancer: Any) -> Self:
         """Return the restoration that has learned the scale of these good rows, and nothing else."""
 
     @classmethod
     @abstractmethod
     def target_of(
-        cls, shape: tuple[int, ...], form: Form, settings: Settings
+        cls, shape: tuple[int, ...], form: Form, enhancer: Any
     ) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         """Return the shape of the good versions of raw rows of a shape, and the `image_shape` if these come flat."""
 
-    def adjusted(self, settings: Settings) -> Self:
+    def adjusted(self, enhancer: Any) -> Self:
         """Return this with what may change between fits that go on from each other."""
         return self
 
     @abstractmethod
-    def degrading(self, settings: Settings) -> Degrading:
+    def degrading(self, enhancer: Any) -> Degrading:
         """Return what makes good rows poor; ValueError or TypeError for one that is not known."""
 
     def learn(self, rows: HeldOutRows, rng: np.random.RandomState) -> Self:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._containers import Form, cast
 from .._parameters import check_whole
-from ._configuration import Settings
 from ._error_model import ErrorModel
 from ._guard import mean_psnr
 from ._restoration import Method, Restoration
 from ._supervision import check_target
-
-if TYPE_CHECKING:
-    from numpy.random import RandomState
 
 
 class ErrorSampler:
@@ -66,8 +63,8 @@ class ErrorSampler:
             For rows that `transform` refuses, and targets that are not theirs.
         """
         rows, form = self._checked(X)
-        restoration, settings = self._restoration, Settings.of(self)
-        given, degrading = check_target(self, target, rows, form, settings), restoration.degrading(settings)
+        restoration = self._restoration
+        given, degrading = check_target(self, target, rows, form), restoration.degrading(self)
         poor, good = restoration.examples(rows, given, degrading, np.random.RandomState(0))
         restored = restoration.apply_encoded(poor, self._method())
         return mean_psnr(restoration.visible(restored), restoration.visible(good))

@@ -17,12 +17,13 @@ import numpy as np
 
 from .._base import warn_caller
 from . import _guard
-from ._configuration import Budget, Degrading, Settings
+from ._configuration import Budget, Degrading
 from ._filters import GAIN, STRENGTHS, available_filters, mixed_difference
 from ._held_out import Assessment, HeldOutRows, Subset
 from ._images import ImageRestoration
 from ._pairs import Encode, Rows, cut, turn
 from ._shrinkage import Restorer
+from ._tiling import block_means
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -54,13 +55,8 @@ def _deviation(values: np.ndarray) -> float:
 
 def correlation(images: list[np.ndarray]) -> float:
     """Return the noise in means of 2x2 pixels over what it is where pixels err independently; 1 is white."""
-    fine, halved = (sum(map(noise_of, stack)) for stack in (images, map(_halved, images)))
+    fine, halved = (sum(map(noise_of, stack)) for stack in (images, [block_means(image, 2) for image in images]))
     return 2.0 * halved / max(fine, 1e-12)
-
-
-def _halved(image: np.ndarray) -> np.ndarray:
-    height, width, channels = image.shape
-    return image[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3))
 
 
 @dataclass(frozen=True)
@@ -152,7 +148,7 @@ class NoisyRestoration(ImageRestoration):
         varying = [channel for channel, value in enumerate(self.constant) if value is None]
         return varying or slice(None)
 
-    def degrading(self, settings: Settings) -> Degrading:
+    def degrading(self, enhancer: Any) -> Degrading:
         """Return nothing: no image is good."""
         return Degrading(None, 0)
 

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._codecs import ends_of_images
+from ._tiling import block_means
 from ._tone import ToneCurve
 
 LEVELS = np.concatenate([[0, 0.002, 0.005, 0.01], np.linspace(0.02, 0.98, 49), [0.99, 0.995, 0.998, 1]])
@@ -92,9 +93,9 @@ class SiteShift:
             ends[[0, -1]] = min(low, ends[1]), max(high, ends[-2])
         limits = ends_of_images([poor])
         shift = cls(points, points, np.zeros((5, 1)), limits, 0.0, Noise(0.0, 0.0, 1.0), np.zeros(1), np.ones(1))
-        blur, blocks = 0.0, _blocks(poor, side)
+        blur, blocks = 0.0, block_means(poor, side, np.float64)
         for _ in range(AGAIN):
-            of_good = _blocks(_filtered(good, np.full(len(good), blur)), side)
+            of_good = block_means(_filtered(good, np.full(len(good), blur)), side, np.float64)
             if toned:
                 channels = [
                     tone_and_shading(blocks[..., i], of_good[..., i], points[:, i]) for i in range(poor.shape[3])
@@ -192,12 +193,6 @@ def _matched(good: np.ndarray, poor: np.ndarray) -> ToneCurve:
     of_each = [np.quantile(images.reshape(len(images), -1), COMPARED, axis=1).mean(1) for images in (good, poor)]
     moved = [_curve(*of_all[::step]).apply(of_each[i]) - of_each[1 - i] for i, step in ((0, 1), (1, -1))]
     return _curve(*(of_each if np.max(np.abs(moved)) > TORN else of_all))
-
-
-def _blocks(images: np.ndarray, side: int) -> np.ndarray:
-    n, height, width, channels = images.shape
-    cut = images[:, : height // side * side, : width // side * side]
-    return cut.reshape(n, height // side, side, width // side, side, channels).mean((2, 4), dtype=np.float64)
 
 
 def _quantiles_of_parts(images: np.ndarray) -> np.ndarray:

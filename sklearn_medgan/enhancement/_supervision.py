@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import type_of_target
 
 from .._base import warn_caller
+from .._containers import Form
 from .._validation import as_array_if_list, check_rows, check_same_length, n_dimensions
 from ._held_out import alike_mix
 from ._images import ImageRestoration
@@ -18,12 +20,6 @@ from ._restoration import Restoration
 from ._self_supervised import NoisyRestoration
 from ._tables import TableRestoration
 from ._unpaired import UnpairedRestoration
-
-if TYPE_CHECKING:
-    from sklearn.base import BaseEstimator
-
-    from .._containers import Form
-    from ._configuration import Settings
 
 IMAGES: dict[str, type[Restoration]] = {
     "degradation": ImageRestoration,
@@ -64,7 +60,7 @@ def supervision_of(asked: str, target: Any, reference: Any) -> str:
     )
 
 
-def restoration_of(supervision: str, form: Form, settings: Settings) -> type[Restoration]:
+def restoration_of(supervision: str, form: Form, enhancer: Any) -> type[Restoration]:
     """Return what restores rows of such a form; ValueError where they cannot be learned from in this way."""
     kinds = _kinds(form)
     if supervision not in kinds:
@@ -72,10 +68,10 @@ def restoration_of(supervision: str, form: Form, settings: Settings) -> type[Res
             f"supervision={supervision!r} is for images; got a table, for which GANEnhancer takes good rows, or pairs "
             "(target=). Pass image stacks, or flat images with image_shape=(height, width)."
         )
-    if supervision not in TABLES and (settings.scale != 1 or settings.degradation != "auto"):
+    if supervision not in TABLES and (enhancer.scale != 1 or enhancer.degradation != "auto"):
         raise ValueError(
             f"supervision={supervision!r} learns from the images how they are poor, and keeps their size: expected "
-            f"degradation='auto' and scale=1; got {settings.degradation!r} and {settings.scale}. Leave both out."
+            f"degradation='auto' and scale=1; got {enhancer.degradation!r} and {enhancer.scale}. Leave both out."
         )
     return kinds[supervision]
 
@@ -145,16 +141,14 @@ def check_same_network(earlier: tuple[Any, ...], asked: tuple[Any, ...]) -> None
         )
 
 
-def check_target(
-    estimator: BaseEstimator, target: ArrayLike | None, rows: np.ndarray, form: Form, settings: Settings
-) -> np.ndarray | None:
+def check_target(enhancer: Any, target: ArrayLike | None, rows: np.ndarray, form: Form) -> np.ndarray | None:
     if target is None:
         return None
-    expected, image_shape = _kinds(form)["paired"].target_of(rows.shape, form, settings)
-    good = _check_more(estimator, "target", target, image_shape)
+    expected, image_shape = _kinds(form)["paired"].target_of(rows.shape, form, enhancer)
+    good = _check_more(enhancer, "target", target, image_shape)
     if good.shape != expected:
         raise ValueError(
-            f"target must hold the good version of each row of X, enlarged by scale={settings.scale}: expected an "
+            f"target must hold the good version of each row of X, enlarged by scale={enhancer.scale}: expected an "
             f"array of shape {expected}; got {good.shape}. Pass the same rows in the same order."
         )
     return good

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from .._codecs import TableCodec
-from . import _configuration, _guard
-from ._configuration import Budget, Degrading, Settings
+from .._parameters import check_range
+from . import _guard
+from ._configuration import Budget, Degrading
 from ._error_model import ErrorModel
 from ._held_out import Assessment, HeldOutRows
 from ._pairs import GivenRows, PairSource, TableNoise
@@ -21,6 +22,8 @@ from ._tiling import GROUP
 if TYPE_CHECKING:
     from .._containers import Form
     from ..gan.restoration import RestorerConfiguration
+
+NOISE = (0.0, 1.0)  # of each column's spread
 
 
 @dataclass(frozen=True)
@@ -35,19 +38,24 @@ class TableRestoration(Restoration):
     # ---- before training
 
     @classmethod
-    def network_for(cls, settings: Settings, form: Form) -> RestorerConfiguration:
-        return _configuration.network_of_table(settings, form)
+    def network_for(cls, enhancer: Any, form: Form) -> RestorerConfiguration:
+        from ..gan.restoration import RestorerConfiguration
+
+        _check_no_image_is_meant(enhancer)
+        shape = TableCodec.padded_shape(form.row_shape[0])
+        return RestorerConfiguration(shape, int(enhancer.width), 2, int(enhancer.batch_size), False)
 
     @classmethod
-    def begin(cls, good: np.ndarray, settings: Settings) -> TableRestoration:
+    def begin(cls, good: np.ndarray, enhancer: Any) -> TableRestoration:
         return cls(TableCodec.learn(good))
 
     @classmethod
-    def target_of(cls, shape: tuple[int, ...], form: Form, settings: Settings) -> tuple[tuple[int, ...], None]:
+    def target_of(cls, shape: tuple[int, ...], form: Form, enhancer: Any) -> tuple[tuple[int, ...], None]:
         return shape, None
 
-    def degrading(self, settings: Settings) -> Degrading:
-        return _configuration.degrading_of_table(settings)
+    def degrading(self, enhancer: Any) -> Degrading:
+        level = enhancer.degradation["noise"] if isinstance(enhancer.degradation, Mapping) else NOISE
+        return Degrading(check_range("The level of 'noise'", level), None)
 
     def pairs(self, rows: HeldOutRows, patch: int, rng: np.random.RandomState) -> PairSource:
         kept, target = rows.part(rows.kept)
@@ -147,3 +155,18 @@ class TableRestoration(Restoration):
             outputs = respond(network, np.pad(block, [(0, GROUP - len(block)), (0, 0)]), with_spread)
             parts.append([output[: len(block)] for output in outputs])
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _check_no_image_is_meant(enhancer: Any) -> None:
+    absent = {"scale": 1, "adversarial_weight": 0, "n_views": 1}
+    spatial = [name for name, value in absent.items() if getattr(enhancer, name) != value]
+    degradation = enhancer.degradation
+    noise = degradation in ("auto", "noise", ["noise"], ("noise",)) or (
+        isinstance(degradation, Mapping) and set(degradation) == {"noise"}
+    )
+    if spatial or not noise:
+        what = f"{spatial[0]}={getattr(enhancer, spatial[0])!r}" if spatial else f"degradation={degradation!r}"
+        raise ValueError(
+            f"{what} is for images; got a table, from which GANEnhancer removes noise (degradation='auto' or 'noise'). "
+            "Pass image stacks, or flat images with image_shape=(height, width)."
+        )

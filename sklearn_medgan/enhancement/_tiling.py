@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,13 @@ def trim(images: np.ndarray, scale: int) -> np.ndarray:
     """Return images (..., height, width, channels) with sides cut to multiples of the enlargement."""
     height, width = images.shape[-3:-1]
     return images[..., : height - height % scale, : width - width % scale, :]
+
+
+def block_means(images: np.ndarray, side: int, dtype: Any = None) -> np.ndarray:
+    """Return means of whole blocks of side x side pixels of images (..., height, width, channels)."""
+    *n, height, width, channels = images.shape
+    cut = images[..., : height // side * side, : width // side * side, :]
+    return cut.reshape(*n, height // side, side, width // side, side, channels).mean((-4, -2), dtype=dtype)
 
 
 def padded(size: int, stride: int) -> int:

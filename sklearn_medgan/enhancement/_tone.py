@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._tiling import block_means
+
 QUANTILES = np.linspace(0.5, 99.5, 17)
 BLOCK = 4
 MOST_PIXELS = 1 << 18  # quantiles of larger images are taken on a regular subset
@@ -57,9 +59,7 @@ class ToneMapping:
 
 def coarse(image: np.ndarray) -> np.ndarray:
     """Return means of blocks of 4x4 pixels, in which noise averages out and contrast stays."""
-    height, width, channels = image.shape
-    blocks = image[: height // BLOCK * BLOCK, : width // BLOCK * BLOCK]
-    return blocks.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, channels).mean((1, 3))
+    return block_means(image, BLOCK)
 
 
 def quantiles(image: np.ndarray, encode: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._containers import cast
 from . import _filters, _guard
-from ._configuration import Degrading, Settings
+from ._configuration import Degrading
 from ._held_out import HeldOutRows
 from ._images import ImageRestoration
 from ._pairs import DegradedPairs, PairSource
@@ -59,7 +59,7 @@ class UnpairedRestoration(ImageRestoration):
         low, high = (float(self.codec.decode(end)) for end in (poor.min(), poor.max()))
         return replace(self, shift=_learned(poor, good), usual_noise=usual, poor_range=(low, high))
 
-    def degrading(self, settings: Settings) -> Degrading:
+    def degrading(self, enhancer: Any) -> Degrading:
         """Return the learned shift; before it is learned, nothing."""
         return Degrading(self.shift, None)
 

@@ -6,8 +6,9 @@ The generator is a restorer of `restorers`. State, optimiser, loop and discrimin
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -82,7 +83,6 @@ class RestorerProgram(Program):
 
     @property
     def active_metrics(self) -> tuple[str, ...]:
-        """Return `metrics` without those of an adversary that there is not, which stay 0."""
         return METRICS if self.config.adversarial else METRICS[: -len(ADVERSARIAL_METRICS)]
 
     def has_exploded(self, values: dict[str, float]) -> bool:
@@ -91,7 +91,6 @@ class RestorerProgram(Program):
 
     @property
     def is_image(self) -> bool:
-        """Tell whether rows are images."""
         return len(self.config.shape) == 3
 
     def joined(self, generator: keras.Model, discriminator: keras.Model | None) -> tuple[Any, Any]:
@@ -178,15 +177,11 @@ def laplace_loss(error: Tensor, raw_spread: Tensor) -> Tensor:
     return ops.mean(ops.abs(error) / spread + ops.log(spread))
 
 
-class Pairs(Protocol):
-    """Where training pairs come from."""
-
-    def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `n` new poor rows and their good versions."""
+Draw = Callable[[int], tuple[np.ndarray, np.ndarray]]  # so many new poor rows, and their good versions
 
 
 def train_restorer(
-    program: RestorerProgram, state: State, pairs: Pairs, learning_rate: float, adversarial_weight: float, run: Run
+    program: RestorerProgram, state: State, draw: Draw, learning_rate: float, adversarial_weight: float, run: Run
 ) -> Outcome:
     """Advance `state` by the steps of `run` on pairs drawn anew; see `loop`."""
     config, first = program.config, int(state.step)
@@ -194,7 +189,7 @@ def train_restorer(
     check_alike(program.workers, (state, learning_rate, adversarial_weight, run.max_iter))
 
     def plan(step: int, n_steps: int, progress: float) -> tuple[float, Advance]:
-        drawn = pairs.draw(n_steps * config.batch_size)
+        drawn = draw(n_steps * config.batch_size)
         poor, good = (rows.reshape(n_steps, config.batch_size, *config.shape) for rows in drawn)
         rate = learning_rate * min(1.0, (step - first + n_steps) / min(WARM_UP, run.max_iter))
         rate *= 0.5 + 0.5 * np.cos(np.pi * progress)

@@ -63,7 +63,7 @@ def restorer_steps():
         program = compiled_restorer(config)
         state = program.initial_state(np.random.RandomState(4))
         pairs = Pairs()
-        outcome = train_restorer(program, state, pairs, 1e-3, 0.1, Run(1))
+        outcome = train_restorer(program, state, pairs.draw, 1e-3, 0.1, Run(1))
         weights, rows = outcome.state.generator.weights, pairs.draw(3)[0]
         yield name, outcome
         yield f"{name} used", program.restore_with_spread(weights, rows)

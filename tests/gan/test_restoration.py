@@ -190,7 +190,7 @@ def test_laplace_loss_is_least_where_the_spread_is_the_mean_absolute_error(scale
 def test_trivial_task_is_learned(name):
     config = CONFIGS[name]
     program, state = initial(config)
-    history = train_restorer(program, state, Pairs(config), 0.01, 0.001, Run(60)).history
+    history = train_restorer(program, state, Pairs(config).draw, 0.01, 0.001, Run(60)).history
     losses, gains = history["fidelity_loss"], history["gain"]
     assert losses[-1] < losses[0] - 1.0
     assert gains[-1] > max(gains[0], 3.0)
@@ -202,7 +202,8 @@ def test_same_seed_same_bytes(name):
     config = CONFIGS[name]
     program, state = initial(config)
     ends = [
-        content(train_restorer(program, state, Pairs(config, seed), 0.01, 0.1, Run(12)).state) for seed in (0, 0, 1)
+        content(train_restorer(program, state, Pairs(config, seed).draw, 0.01, 0.1, Run(12)).state)
+        for seed in (0, 0, 1)
     ]
     assert ends[0] == ends[1]
     assert ends[0] != ends[2]
@@ -218,7 +219,7 @@ def test_adversary_is_heard_in_the_last_two_fifths_only():
     for weight in (0.0, 0.5):
         for steps, total in ((50, 100), (100, 100)):
             run = Run(total, callbacks=[StopAt(steps)])
-            states[weight, steps] = train_restorer(program, state, Pairs(ADVERSARIAL), 0.01, weight, run).state
+            states[weight, steps] = train_restorer(program, state, Pairs(ADVERSARIAL).draw, 0.01, weight, run).state
     assert np.array_equal(states[0.0, 50].generator.weights, states[0.5, 50].generator.weights)
     assert not np.array_equal(states[0.0, 100].generator.weights, states[0.5, 100].generator.weights)
     assert not np.array_equal(states[0.0, 50].discriminator.weights, state.discriminator.weights)
@@ -245,7 +246,7 @@ def test_learning_rate_falls_to_nothing():
         def on_epoch_begin(self, epoch, logs=None):
             rates.append(float(self.model.optimizer.learning_rate))
 
-    train_restorer(program, state, Pairs(IMAGES), 0.01, 0.0, Run(300, callbacks=[Rates()]))
+    train_restorer(program, state, Pairs(IMAGES).draw, 0.01, 0.0, Run(300, callbacks=[Rates()]))
     assert rates[0] < 0.5 * max(rates)  # warm-up
     assert max(rates) <= 0.01
     assert rates[-1] < 0.05 * max(rates)
@@ -263,7 +264,7 @@ def test_divergence_is_an_error():
 def test_other_lengths_and_rates_do_not_trace_again():
     program, state = initial(IMAGES)
     for n, rate in ((3, 0.01), (12, 0.001)):
-        train_restorer(program, state, Pairs(IMAGES), rate, 0.0, Run(n))
+        train_restorer(program, state, Pairs(IMAGES).draw, rate, 0.0, Run(n))
     for size in (16, 24, 40):
         program.restore(state.generator.weights, np.zeros((1, size, 16, 1), np.float32))
     assert program.advance.n_traces == 1
