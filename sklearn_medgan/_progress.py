@@ -30,7 +30,6 @@ class _Lines:
             self._stream.write(f"{text}\n")
 
     def flush(self) -> None:
-        """Write at once what is held back."""
         self._stream.flush()
 
 

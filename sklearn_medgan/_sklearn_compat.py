@@ -8,9 +8,8 @@ the newest. The public interface has no counterpart for them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sklearn.base import _fit_context  # validates parameters ahead of `fit`
+from numpy.random import RandomState
+from sklearn.base import BaseEstimator, _fit_context  # validates parameters ahead of `fit`
 from sklearn.utils import _safe_indexing  # rows of any container
 from sklearn.utils._param_validation import (  # one wording of errors
     HasMethods,
@@ -31,10 +30,6 @@ from sklearn.utils.validation import (
 )
 
 from ._version import docs_url
-
-if TYPE_CHECKING:
-    from numpy.random import RandomState
-    from sklearn.base import BaseEstimator
 
 
 class _LinkToDocs:

@@ -250,10 +250,24 @@ class Measured:
         return paired_difference(self.y, self.groups, self.fold_of, self.predicted[DEFAULT], self.predicted[arm])
 
 
+def mean_difference(differences: list):
+    """The mean of differences on data sets that have no row in common.
+
+    The variances of the sets are added. Degrees of freedom are those of Welch and Satterthwaite: few where one set has
+    most of the variance, the sum of all where they are alike (Satterthwaite, "An approximate distribution of estimates
+    of variance components", Biometrics Bulletin 2, 1946, equation 17).
+    """
+    from sklearn_medgan.benchmark._statistics import PairedDifference
+
+    means, errors, freedoms = np.array([[d.mean, d.error, d.freedom] for d in differences]).T
+    variances = np.square(errors)
+    spread = float(np.sum(np.square(variances) / freedoms))
+    freedom = float(np.sum(variances)) ** 2 / spread if spread > 0 else float(np.sum(freedoms))
+    return PairedDifference.of(float(means.mean()), float(np.sqrt(variances.sum())) / len(means), freedom)
+
+
 def tables(sets: dict[str, Measured]) -> str:
     """Markdown: balanced accuracy and seconds of a cell; the default against each arm, the best other one in bold."""
-    from sklearn_medgan.benchmark._statistics import mean_difference
-
     arms = [arm for arm in ARMS if all(arm in measured.predicted for measured in sets.values())]
     scores = {arm: [measured.accuracy(arm) for measured in sets.values()] for arm in arms}
     for arm in arms:
@@ -303,8 +317,6 @@ def draw(sets: dict[str, Measured], picture: Path) -> None:
 
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
-
-    from sklearn_medgan.benchmark._statistics import mean_difference
 
     arms = [arm for arm in RIVALS if all(arm in measured.predicted for measured in sets.values())][::-1]
     figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.32 * len(arms)), layout="constrained")

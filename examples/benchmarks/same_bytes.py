@@ -102,7 +102,8 @@ def poor_images() -> None:
     images = (TISSUE.data[:6] / 255.0).reshape(6, *TISSUE.data.shape[1:3], -1)
     for name in sorted(degradations.DEGRADATIONS):
         function = degradations.DEGRADATIONS[name].function
-        show(f"degradation {name}", function(images, np.random.RandomState(0)))
+        given = images.repeat(3, axis=-1) if name == "stain" else images  # it asks for colour
+        show(f"degradation {name}", function(given, np.random.RandomState(0)))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ class ColumnCache:
         return len(self._vectors)
 
     def get(self, key: Hashable) -> np.ndarray | None:
-        """Return the vector of a key, or None."""
         with self._lock:
             if key in self._vectors:
                 self._vectors.move_to_end(key)
@@ -42,7 +41,6 @@ class ColumnCache:
                 self._drop(next(iter(self._vectors)))
 
     def clear(self) -> None:
-        """Forget everything."""
         with self._lock:
             self._vectors.clear()
             self.n_bytes = 0

@@ -167,7 +167,6 @@ def resolve_resampling(name: str, is_table: bool) -> str:
 
 
 def resolve_augment(augment: str | Sequence[str] | None, is_table: bool, auto: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of the transforms to apply."""
     if augment == "auto":
         return auto
     names = tuple(augment or ())

@@ -16,7 +16,6 @@ FEWEST_ROWS = 3  # of a class, without a warning
 
 
 def check_labels(X: ArrayLike, y: ArrayLike, name: str) -> np.ndarray:
-    """Return class labels, one a row of X."""
     if np.ma.is_masked(y):
         raise ValueError("y contains masked values. Expected a label for each row; leave the others out.")
     y = np.asarray(_check_y(y, estimator=name))

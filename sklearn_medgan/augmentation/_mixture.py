@@ -54,12 +54,10 @@ class NormalScores:
             raise ValueError("the knots of the normal scores do not ascend with them")
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
-        """Return normal scores (n, n_columns)."""
         columns = zip(rows.T, self.knots.T, strict=True)
         return np.stack([_between(column, knots, self.scores) for column, knots in columns], axis=1)
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Return rows (n, n_columns)."""
         columns = zip(scores.T, self.knots.T, strict=True)
         return np.stack([_between(column, self.scores, knots) for column, knots in columns], axis=1)
 
@@ -104,7 +102,6 @@ class Mixture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return the number of columns, and of classes."""
         return self.centres.shape[1], len(self.offset)
 
     @classmethod

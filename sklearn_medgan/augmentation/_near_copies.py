@@ -35,7 +35,6 @@ class RealRows:
         return cls(rows, min_distance * float(np.median(nearest_distances(some, rows, 2)[:, 1])))
 
     def near(self, rows: np.ndarray) -> np.ndarray:
-        """Tell which of some rows are near-copies."""
         return nearest_distances(rows.reshape(len(rows), -1), self.rows)[:, 0] <= self.limit
 
 

@@ -73,27 +73,24 @@ class DiscriminatorMaps:
     weight: ClassVar[float] = MAPS
 
     def transform(self, views: Views) -> list[np.ndarray]:
-        """Return the discriminator's blocks."""
         program = self.program()
         columns = program.represent(self.player.ema, self.player.buffers, views.canvas)
         columns = signed_root(columns) if self.rooted else columns
         return np.split(columns, np.cumsum(program.widths)[:-1], axis=1)
 
     def names(self, widths: Sequence[int]) -> list[str]:
-        """Return ``layer0_0``, ..., ``layer1_0``, ..."""
         return numbered("layer", widths)
 
 
+@dataclass(frozen=True)
 class TypicalPatches:
     """Which typical patches an image and its mirror image hold, and where.
 
     `source` is the arrays of a `PatchDictionary` learned at `fit`; or name and fingerprint of one in a file.
     """
 
+    source: dict[str, np.ndarray] | tuple[str, str]
     weight: ClassVar[float] = PATCHES
-
-    def __init__(self, source: dict[str, np.ndarray] | tuple[str, str]) -> None:
-        self.source = source
 
     @functools.cached_property
     def _dictionary(self) -> PatchDictionary:
@@ -102,11 +99,9 @@ class TypicalPatches:
         return load_dictionary(*self.source)
 
     def transform(self, views: Views) -> list[np.ndarray]:
-        """Return a block for each way to cut the image into parts."""
         return self._dictionary.blocks(views.canvas)
 
     def names(self, widths: Sequence[int]) -> list[str]:
-        """Return ``patches0_0``, ..., ``patches1_0``, ..."""
         return numbered("patches", widths)
 
 
@@ -122,11 +117,9 @@ class TrunkMaps:
         return self.columns.network()
 
     def transform(self, views: Views) -> list[np.ndarray]:
-        """Return a block for each map."""
         return self.columns.transform(views.whole, self._network)
 
     def names(self, widths: Sequence[int]) -> list[str]:
-        """Return ``trunk0_0``, ..., ``trunk1_0``, ..."""
         return numbered("trunk", widths)
 
 
@@ -206,7 +199,6 @@ class Representation:
         return cls(kinds, moments, ClassScores.learn(columns, labels[chosen[0]], score_weight))
 
     def width(self, with_pixels: bool) -> int:
-        """Return the number of columns."""
         widths = [sum(len(mean) for mean, _ in blocks) for blocks in self.moments]
         n_scores = 0 if self.scores is None else len(self.scores.offset)
         return sum(widths if with_pixels else widths[1:]) + n_scores + (self.constant > 0)
@@ -272,7 +264,6 @@ def learn_columns(augmenter: Any, parts: Sequence[np.ndarray], labels: np.ndarra
 
 
 def has_trunk(kinds: Sequence[Columns]) -> bool:
-    """Tell whether a pretrained network is among the kinds."""
     return any(isinstance(kind, TrunkMaps) for kind in kinds)
 
 
@@ -326,7 +317,6 @@ class Moments:
 
 
 def joined(found: Sequence[list[np.ndarray]], moments: Sequence[list[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray:
-    """Return the standardised blocks of all kinds side by side."""
     parts = [part for blocks, learned in zip(found, moments, strict=True) for part in standardised(blocks, learned)]
     return np.concatenate(parts, axis=1)
 

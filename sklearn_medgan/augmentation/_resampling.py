@@ -41,10 +41,7 @@ def resampled(image: np.ndarray, rows: Any, columns: Any) -> np.ndarray:
 
 
 def resized(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Return images (n, height, width, channels), float32, at another height and width: see `footprints`.
-
-    Each goes through it alone: none depends on those beside it.
-    """
+    """Return images (n, height, width, channels), float32, at another height and width: see `footprints`."""
     n, height, width, n_channels = images.shape
     if (height, width) == tuple(size[:2]):
         return images

@@ -66,7 +66,6 @@ def learn_mixture(augmenter: Any, parts: Sequence[np.ndarray], labels: np.ndarra
 
 
 def train_gan(augmenter: Any, data: Data, hyper: Hyper, goes_on: bool) -> None:
-    """Train the networks of an augmenter, or go on training them."""
     from ..gan.checkpoint import Checkpoint
     from ..gan.loop import Run
     from ..gan.training import train

@@ -109,11 +109,7 @@ class TrunkColumns:
         return network
 
     def transform(self, encoded: np.ndarray, network: Network | None = None) -> list[np.ndarray]:
-        """Return the blocks of images (n, height, width, channels) in [-1, 1], from fine to coarse maps, float32.
-
-        `network` is what the method of this name returned, for several calls. A ValueError for values that are not
-        finite.
-        """
+        """Return the blocks of images (n, height, width, channels) in [-1, 1], from fine to coarse maps, float32."""
         network = network or self.network()
         ends = np.cumsum(network.backbone.n_channels)
         columns = np.empty((len(encoded), ends[-1]), np.float32)

@@ -55,10 +55,7 @@ class _TensorUnpickler(pickle.Unpickler):
 
 
 def read_tensors(path: str | Path, sha256: str) -> dict[str, np.ndarray]:
-    """Return the arrays of a file that `torch.save` wrote of a dictionary of tensors, by name.
-
-    A ValueError where it cannot be read, or has another checksum than these 64 hexadecimal digits.
-    """
+    """Return the arrays of a file that `torch.save` wrote of a dictionary of tensors, by name."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:

@@ -16,10 +16,7 @@ from ._plan import Plan, Task
 
 
 def measure(plan: Plan, journal: Journal, n_jobs: int | None, verbose: int) -> None:
-    """Measure every cell that the journal lacks, or that failed; each is kept as soon as it arrives.
-
-    A KeyboardInterrupt after Ctrl-C; what was finished is in the journal.
-    """
+    """Measure every cell that the journal lacks, or that failed; each is kept as soon as it arrives."""
     work = missing(plan, journal.cells)
     workers = effective_n_jobs(n_jobs)
     progress = Progress(work, plan, verbose)

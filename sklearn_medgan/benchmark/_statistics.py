@@ -5,7 +5,6 @@ Predictions are positions of classes, (n_seeds, n): each row is tested once a se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -161,33 +160,6 @@ def share_interval(
     square = float(stdtrit(freedom, 0.5 + INTERVAL / 2)) ** 2 / weight
     middle, half = (share + square / 2) / (1 + square), np.sqrt(square * (share * (1 - share) + square / 4))
     return share, max(0.0, float(middle - half / (1 + square))), min(1.0, float(middle + half / (1 + square)))
-
-
-def mean_difference(differences: Sequence[PairedDifference]) -> PairedDifference:
-    """Return the mean of differences on data sets that have no row in common.
-
-    The variances of the sets are added. Degrees of freedom are those of Welch and Satterthwaite: few where one set has
-    most of the variance, the sum of all where they are alike.
-
-    Parameters
-    ----------
-    differences : sequence of PairedDifference
-        One of each set.
-
-    Returns
-    -------
-    PairedDifference
-
-    References
-    ----------
-    Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2, 110-114,
-    1946, equation 17.
-    """
-    means, errors, freedoms = np.array([[d.mean, d.error, d.freedom] for d in differences]).T
-    variances = np.square(errors)
-    spread = float(np.sum(np.square(variances) / freedoms))
-    freedom = float(np.sum(variances)) ** 2 / spread if spread > 0 else float(np.sum(freedoms))
-    return PairedDifference.of(float(means.mean()), float(np.sqrt(variances.sum())) / len(means), freedom)
 
 
 def two_way_variance(residuals: np.ndarray, groups: np.ndarray, fold_of: np.ndarray) -> float:

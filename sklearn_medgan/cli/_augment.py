@@ -139,12 +139,10 @@ class FolderOutput:
         return self.out / self.kept.name_of(code).zfill(self.n_digits) / f"{stem}{self.suffix}"
 
     def outputs(self) -> list[Path]:
-        """Return every path that will be written."""
         files = [*self.originals(), *self.synthetic()]
         return [*files, self.out / MANIFEST] if files else []
 
     def write(self, drawn: Drawn, staging: Staging) -> None:
-        """Write everything to the staging."""
         if not self.outputs():
             return
         pages = self.kept.pages() or {str(row): [row] for row in range(len(self.kept.X))}
@@ -182,11 +180,9 @@ class ArchiveOutput:
     wanted: np.ndarray
 
     def outputs(self) -> list[Path]:
-        """Return the path that will be written."""
         return [self.out] if len(self.kept.X) + len(self.wanted) else []
 
     def write(self, drawn: Drawn, staging: Staging) -> None:
-        """Write the archive to the staging."""
         if not self.outputs():
             return
         n_kept, n_drawn = len(self.kept.X), len(drawn.X)
@@ -289,7 +285,6 @@ def make(options: Namespace, real: Real, wanted: np.ndarray, session: Session) -
 
 
 def fit(options: Namespace, real: Real, session: Session) -> GANAugmenter:
-    """Return an augmenter that has learned from the real images."""
     given = network_parameters(options, "max_iter", "max_time", "gan_size", "backbone")
     if options.save is None:
         given["backbone"] = None  # columns that nobody will see

@@ -11,11 +11,11 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.utils import Bunch
 
-from .._containers import cast
 from .._parameters import ParameterError
 from .._validation import SMALLEST_SIDE
 from ..datasets import load_tissue_patches, make_nodules
 from ..datasets._archives import MEDMNIST_SPLITS
+from ..datasets._stacks import resized
 from ._inputs import check_images, check_real, read_images
 from ._streams import printable
 
@@ -79,10 +79,7 @@ def embedded() -> dict[str, Data]:
 
 
 def load_own(path: Path, image_size: int | None, **how: Any) -> Data:
-    """Return the user's labelled images, reduced where asked for, with notes on what is left out.
-
-    `how` are further parameters of `load_images`.
-    """
+    """Return the user's labelled images, reduced where asked for, with notes; `how` as for `load_images`."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         images, notes = _of_one_size(path, image_size, how)
@@ -110,8 +107,8 @@ def _of_one_size(path: Path, image_size: int | None, how: dict[str, Any]) -> tup
     except ParameterError as error:
         if error.parameter != "image_shape" or image_size is None:
             raise
-    resized = f"Images of several sizes are resized to {image_size}x{image_size}."
-    return read_images(path, size=image_size, **how), [resized]
+    note = f"Images of several sizes are resized to {image_size}x{image_size}."
+    return read_images(path, size=image_size, **how), [note]
 
 
 def _cross_validated(path: Path, images: Bunch) -> tuple[np.ndarray, list[str]]:
@@ -138,12 +135,8 @@ def _is_medmnist(path: Path) -> bool:
 
 def reduce_images(X: np.ndarray, size: int) -> np.ndarray:
     """Return images whose longer side is at most `size`, and the shorter one still large enough for the networks."""
-    from skimage.transform import resize
-
     height, width = X.shape[1:3]
     factor = max(size / max(height, width), SMALLEST_SIDE / min(height, width))
     if factor >= 1:
         return X
-    shape = (max(SMALLEST_SIDE, round(height * factor)), max(SMALLEST_SIDE, round(width * factor)), *X.shape[3:])
-    small = [resize(image.astype(np.float64), shape, anti_aliasing=True, preserve_range=True) for image in X]
-    return cast(np.stack(small), X.dtype)
+    return resized(X, [max(SMALLEST_SIDE, round(side * factor)) for side in (height, width)])

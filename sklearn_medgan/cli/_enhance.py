@@ -157,11 +157,9 @@ class Job(ABC):
 
     @property
     def n_images(self) -> int:
-        """Return how many images were found."""
         return sum(n for members in self.stacks.values() for _, n in members)
 
     def describe(self) -> str:
-        """Return what was found."""
         kinds = [f"{'x'.join(map(str, shape))} {dtype}" for shape, dtype in self.stacks]
         more = f" and {len(kinds) - 3} other kinds" if len(kinds) > 3 else ""
         return f"{self.n_images} image(s) in {len(self.inputs())} file(s), {', '.join(kinds[:3])}{more}"
@@ -368,7 +366,6 @@ def load_rows(options: Namespace, job: Job, session: Session) -> tuple[str, np.n
 def fit(
     settings: dict[str, Any], rows: np.ndarray, reference: np.ndarray | None, name: str, session: Session
 ) -> GANEnhancer:
-    """Return an enhancer that has learned from these images."""
     learned = ("supervision", "degradation", "scale", "max_time", "max_iter", "checkpoint_dir")
     parameters = {key: settings[key] for key in learned}
     enhancer = GANEnhancer(**parameters, random_state=settings["seed"], verbose=session.verbose)
@@ -415,7 +412,6 @@ class Restorer:
 
 
 def draw(enhancer: Any, images: np.ndarray, names: list[str], path: Path) -> None:
-    """Write a picture of a few images before and after."""
     from matplotlib.figure import Figure
 
     from ..plotting._axes import grid_size

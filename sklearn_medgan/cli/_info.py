@@ -93,7 +93,6 @@ def listed(items: Iterable[object]) -> str:
 
 
 def counted(counts: dict[str, int]) -> str:
-    """Return names with their counts."""
     return listed(f"{name} {n}" for name, n in counts.items())
 
 
@@ -132,7 +131,6 @@ FORMS: dict[str, Callable[[Any], str]] = {
 
 
 def size(path: Path) -> str:
-    """Return the size of a file in decimal units."""
     n_bytes = float(path.stat().st_size)
     for unit in ("bytes", "kB", "MB"):
         if n_bytes < 999.5:  # what is left has three digits
@@ -162,14 +160,12 @@ class Pixels:
             self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
 
     def found(self) -> dict[str, Any]:
-        """Return number, kinds and range."""
         limits = [self.low, self.high] if self.low <= self.high else []
         kinds = dict(self.kinds.most_common())
         return {"images": self.kinds.total(), "pixels": kinds, "values": limits, "not finite": self.n_lost}
 
 
 def describe_image(path: Path) -> tuple[str, dict[str, Any]]:
-    """Tell of one image file, or the pages of one."""
     from ..datasets._formats import read_images
 
     pixels = Pixels()
@@ -241,7 +237,6 @@ def describe_archive(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _counts(values: ArrayLike) -> dict[str, int]:
-    """Each distinct value with its count."""
     return {str(value): int(n) for value, n in zip(*np.unique(values, return_counts=True), strict=True)}
 
 

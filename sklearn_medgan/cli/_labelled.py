@@ -58,11 +58,9 @@ class Real:
         return np.array(self.names)[codes] if distinct and not numbered else codes
 
     def counts(self) -> dict[int, int]:
-        """Return the number of images of each class."""
         return dict(sorted(Counter(self.codes.tolist()).items()))
 
     def counted(self, codes: np.ndarray) -> str:
-        """Return class names with their counts."""
         counts = sorted(Counter(codes.tolist()).items())
         return ", ".join(f"{n} of {self.name_of(code)}" for code, n in counts)
 
@@ -81,10 +79,7 @@ class Real:
 
 
 def load_training(source: Path, size: int | None, **how: Any) -> Real:
-    """Return the labelled images of a folder or file, where there are splits those for training.
-
-    `how` are further parameters of `load_images`.
-    """
+    """Return the labelled images of a folder or file, of splits those for training; `how` as for `load_images`."""
     if not source.exists():
         raise ValueError(f"There is no file or folder {source} to augment. Check the path.")
     if not source.is_dir() and not is_manifest(source) and source.suffix.lower() != ".npz":

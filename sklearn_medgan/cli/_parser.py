@@ -44,10 +44,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(words: list[str]) -> argparse.Namespace:
-    """Return the options; `name` is that of the command, `command` the line.
-
-    A SystemExit after --help and --version (0), and for words that it does not know (2).
-    """
+    """Return the options; `name` is that of the command, `command` the line."""
     parser = _parser()
     if "_ARGCOMPLETE" in os.environ:  # the shell asks how a word goes on
         import argcomplete

@@ -184,7 +184,6 @@ class Session:
         return list(dict.fromkeys([*told, *self.staging.notes]))
 
     def load_backend(self) -> None:
-        """Load what computes the networks, quietly."""
         check_backend()
         self.write(f"Loading {TITLES[backend_name()]} ...")
         import_backend()

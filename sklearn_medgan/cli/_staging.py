@@ -135,10 +135,7 @@ class Staging:
 
 
 def _lock(folder: Path) -> list[int]:
-    """A descriptor that holds the folder until the process ends; none where the file system has no such locks.
-
-    A BlockingIOError where another process holds it.
-    """
+    """A descriptor that holds the folder until the process ends; none where the file system has no such locks."""
     if fcntl is None:
         return []
     descriptor = os.open(folder, os.O_RDONLY)

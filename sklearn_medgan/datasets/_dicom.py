@@ -152,10 +152,7 @@ def _check_inflated(file: BinaryIO, path: str | os.PathLike[str]) -> None:
 
 
 def stored_frames(data: Dataset, file: BinaryIO) -> np.ndarray:
-    """Return the frames (n, rows, columns[, channels]) as stored, colours as RGB.
-
-    A RefusedError where there are no pixels, too many, or no decoder for them; any error where they are damaged.
-    """
+    """Return the frames (n, rows, columns[, channels]) as stored, colours as RGB; any error where they are damaged."""
     from pydicom.pixels import apply_color_lut
 
     if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):

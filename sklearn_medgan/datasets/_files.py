@@ -15,10 +15,7 @@ class RefusedError(ValueError):
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file for reading; a pipe would wait for ever, a device may never end.
-
-    A ValueError for a folder, a pipe, a socket or a device.
-    """
+    """Open a file for reading; a pipe would wait for ever, a device may never end."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError(f"{path} was expected to be a regular file; it is a folder, pipe or device. Copy it.")
     return open(path, "rb")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -99,14 +101,10 @@ def image_kind(path: str | os.PathLike[str]) -> str:
     return IMAGE_SUFFIXES[suffix]
 
 
-def _write_png(path: str | os.PathLike[str], stack: np.ndarray) -> None:
-    write_pillow(path, stack, "PNG")
-
-
-def _write_jpeg(path: str | os.PathLike[str], stack: np.ndarray) -> None:
-    write_pillow(path, stack, "JPEG", quality=95, subsampling=0)
-
-
 IMAGE_SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
 _READ = {"PNG": read_png_or_jpeg, "JPEG": read_png_or_jpeg, "TIFF": read_tiff}
-_WRITE = {"PNG": _write_png, "JPEG": _write_jpeg, "TIFF": write_tiff}
+_WRITE: dict[str, Callable[..., None]] = {
+    "PNG": partial(write_pillow, kind="PNG"),
+    "JPEG": partial(write_pillow, kind="JPEG", quality=95, subsampling=0),
+    "TIFF": write_tiff,
+}

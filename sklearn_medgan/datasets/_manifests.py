@@ -192,6 +192,5 @@ def _check_labels(path: Path, name: str | None, labels: list[str | None]) -> Non
 
 
 def _lines(rows: list[int]) -> str:
-    """Rows by their numbers, the first one after the names being 1."""
     numbers = ", ".join(str(row + 1) for row in rows[:N_EXAMPLES])
     return f"row(s) {numbers}{', ...' if len(rows) > N_EXAMPLES else ''}"

@@ -14,10 +14,7 @@ MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "F")
 
 
 def read_png_or_jpeg(file: BinaryIO) -> np.ndarray:
-    """Read a PNG or JPEG as a stack of one image: by content, so that one named as the other is read as well.
-
-    A RefusedError where pillow would reduce it, or it holds several frames; any error where it is damaged.
-    """
+    """Read a PNG or JPEG as a stack of one image: by content, so that one named as the other is read as well."""
     header = file.read(26)
     depth, colour = header[24:26] if header.startswith(b"\x89PNG") and len(header) == 26 else (8, 0)
     if depth == 16 and colour != 0:

@@ -74,7 +74,6 @@ def check_image_size(image_shape: Any) -> None:
 
 
 def check_channels(channels: int | None) -> int | None:
-    """Return it, or raise a ParameterError unless it is 1, 3 or None."""
     if channels not in (None, 1, 3) or isinstance(channels, bool):
         raise ParameterError("channels", "was expected to be 1 (grey), 3 (RGB) or None", repr(channels))
     return channels

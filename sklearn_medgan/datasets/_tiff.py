@@ -28,10 +28,7 @@ PHOTOMETRIC_READ = tuple(PHOTOMETRIC[name] for name in ("MINISWHITE", "MINISBLAC
 
 
 def read_tiff(file: BinaryIO) -> np.ndarray:
-    """Read the pages of a TIFF as a stack; any error where it is damaged.
-
-    A RefusedError where it may well be sound, but unpacks to too much, or holds pixels that cannot be had exactly.
-    """
+    """Read the pages of a TIFF as a stack; a RefusedError where it may be sound, any other where it is damaged."""
     with tifffile.TiffFile(file, is_ome=False) as tiff:  # OME would follow names of other files
         _check_whole(tiff)
         if len(tiff.series) > 1:
@@ -51,7 +48,6 @@ def read_tiff(file: BinaryIO) -> np.ndarray:
 
 
 def write_tiff(path: str | os.PathLike[str], stack: np.ndarray) -> None:
-    """Write images as pages."""
     n_channels = 1 if stack.ndim == 3 else stack.shape[3]
     options: dict[str, object] = {"photometric": "rgb" if n_channels > 2 else "minisblack"}
     if n_channels > 1:

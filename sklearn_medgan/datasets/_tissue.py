@@ -220,7 +220,6 @@ def _grid(shape: tuple[int, ...], patch_size: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _cut(image: np.ndarray, position: np.ndarray, patch_size: int) -> np.ndarray:
-    """The patches at the given first pixels: shape (n, patch_size, patch_size)."""
     windows = np.lib.stride_tricks.sliding_window_view(image, (patch_size, patch_size))
     return windows[position[:, 0], position[:, 1]]
 

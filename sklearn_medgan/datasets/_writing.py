@@ -28,10 +28,7 @@ IDENTITY = (
 
 
 def is_written_as_source(out: Path, source: Path) -> bool:
-    """Tell whether a restored file takes the form of its source, by the name it gets; else it is an image file.
-
-    A ValueError where the name asks for DICOM or a volume, and the source is none.
-    """
+    """Tell whether a restored file takes the form of its source, by the name it gets; else it is an image file."""
     if out.suffix.lower() in IMAGE_SUFFIXES:
         return False
     kind, name = kind_of(source), out.name.lower()

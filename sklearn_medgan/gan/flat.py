@@ -23,11 +23,9 @@ class FlatNetwork:
         self.n_weights, self.n_buffers = (_n_values(shapes) for shapes in (self.shapes, self.buffer_shapes))
 
     def unflatten(self, weights: Vector) -> list:
-        """Return the flat vector as the list of the model's trainable weights."""
         return _unflatten(weights, self.shapes)
 
     def __call__(self, weights: Vector, buffers: Vector, inputs: Any, training: bool) -> tuple[Any, Vector]:
-        """Return outputs and updated buffers."""
         outputs, updated = self.model.stateless_call(
             _unflatten(weights, self.shapes), _unflatten(buffers, self.buffer_shapes), inputs, training=training
         )

@@ -26,10 +26,8 @@ class FanIn(keras.initializers.Initializer):
         return keras.ops.zeros(shape, dtype)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.RandomState) -> np.ndarray:
-        """Return a kernel, float64."""
         fan_in = np.prod(shape[:-2]) * shape[self.channels_axis] / self.stride**2
         return rng.standard_normal(shape) * self.gain * np.sqrt(1.0 / fan_in)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
         return {"gain": self.gain, "channels_axis": self.channels_axis, "stride": self.stride}

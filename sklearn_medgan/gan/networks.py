@@ -51,7 +51,6 @@ class Discriminator(NamedTuple):
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Return the leaky rectifier of a map."""
     return layers.LeakyReLU(negative_slope=LEAK)(x)
 
 

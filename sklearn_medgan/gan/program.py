@@ -68,7 +68,6 @@ class Program:
 
     @property
     def networks(self) -> tuple[FlatNetwork, FlatNetwork | None]:
-        """Generator and discriminator."""
         return self.generator, self.discriminator
 
     def joined(self, generator: keras.Model, discriminator: keras.Model | None) -> tuple[Any, Any]:
@@ -125,7 +124,6 @@ def check_size(config: Any, n_weights: int) -> None:
 
 
 def spec(*shape: int | None, dtype: str = "float32") -> Any:
-    """Return the type of an argument of a compiled function."""
     return backend.spec(shape, dtype)
 
 

@@ -15,31 +15,28 @@ from .backends import Tensor, backend
 Shape = tuple[int | None, int | None, int | None, int]  # of a batch; None: not known yet
 
 
-@keras.saving.register_keras_serializable("sklearn_medgan")
-class HalvingConv2D(layers.Conv2D):
-    """Keras's 4x4 convolution of stride 2, computed by `backend.conv`."""
+class _Strided:
+    """Keras's convolutions, with other defaults."""
 
     def __init__(
-        self, filters: int, kernel_size: Any = 4, strides: Any = 2, padding: str = "same", **kwargs: Any
+        self, filters: int, kernel_size: Any = 4, strides: Any = 2, padding: str = "same", **more: Any
     ) -> None:
-        super().__init__(filters, kernel_size, strides, padding, **kwargs)
+        super().__init__(filters, kernel_size, strides, padding, **more)  # type: ignore[call-arg]
+
+
+@keras.saving.register_keras_serializable("sklearn_medgan")
+class HalvingConv2D(_Strided, layers.Conv2D):
+    """Keras's 4x4 convolution of stride 2, computed by `backend.conv`."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Halve the sides: (n, 2h, 2w, c) -> (n, h, w, filters)."""
         return backend.conv(inputs, keras.ops.convert_to_tensor(self.kernel)) + self.bias
 
 
 @keras.saving.register_keras_serializable("sklearn_medgan")
-class DoublingConv2DTranspose(layers.Conv2DTranspose):
+class DoublingConv2DTranspose(_Strided, layers.Conv2DTranspose):
     """Keras's transposed 4x4 convolution of stride 2, computed by `backend.transpose`."""
 
-    def __init__(
-        self, filters: int, kernel_size: Any = 4, strides: Any = 2, padding: str = "same", **kwargs: Any
-    ) -> None:
-        super().__init__(filters, kernel_size, strides, padding, **kwargs)
-
     def call(self, inputs: Tensor) -> Tensor:
-        """Double the sides: (n, h, w, c) -> (n, 2h, 2w, filters)."""
         size = (2 * inputs.shape[1], 2 * inputs.shape[2])
         return backend.transpose(inputs, keras.ops.convert_to_tensor(self.kernel), size) + self.bias
 
@@ -49,11 +46,9 @@ class SpaceToDepth(layers.Layer):
     """(n, 2h, 2w, c) -> (n, h, w, 4c): each 2x2 block of pixels becomes one."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Rearrange; nothing is lost."""
         return backend.space_to_depth(inputs)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
-        """Return the shape with halved sides, where known."""
         n, height, width, channels = shape
         return n, height and height // 2, width and width // 2, 4 * channels
 
@@ -63,11 +58,9 @@ class DepthToSpace(layers.Layer):
     """(n, h, w, 4c) -> (n, 2h, 2w, c): the inverse of `SpaceToDepth`."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Rearrange; nothing is lost."""
         return backend.depth_to_space(inputs)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
-        """Return the shape with doubled sides, where known."""
         n, height, width, channels = shape
         return n, height and 2 * height, width and 2 * width, channels // 4
 
@@ -77,9 +70,7 @@ class Detached(layers.Layer):
     """The identity, through which no gradient flows."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Return the inputs as they are."""
         return keras.ops.stop_gradient(inputs)
 
     def compute_output_shape(self, shape: Shape) -> Shape:
-        """Return that of the input."""
         return shape

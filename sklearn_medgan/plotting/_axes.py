@@ -39,29 +39,24 @@ def rows_axes(ax: Axes | None, labels: Sequence[str]) -> Axes:
 
 
 def three_axes(ax: Any) -> np.ndarray:
-    """Return three axes: the ones given, parts of the one given, or those of a new figure.
-
-    A ValueError for another number, or one that cannot be divided.
-    """
-    if ax is None:
-        return _pyplot().subplots(1, 3, figsize=(11, 3), layout="constrained")[1]
-    axes = np.asarray(ax if np.iterable(ax) else _divided(ax, 1, 3, wspace=0.3), dtype=object).ravel()
-    if len(axes) != 3:
-        raise ValueError(f"ax must be one Axes or three: losses, logit gap, sample spread; got {len(axes)}.")
-    return axes
+    """Return three axes: the ones given, parts of the one given, or those of a new figure."""
+    return _grid(ax, 1, 3, size=(11, 3), wspace=0.3, expected="three: losses, logit gap, sample spread")[0]
 
 
 def grid_of_axes(ax: Any, n_rows: int, n_columns: int, aspect: float) -> np.ndarray:
-    """Return an array of axes for pictures that are `aspect` times as wide as high: as in `three_axes`.
+    """Return an array of axes for pictures that are `aspect` times as wide as high: as in `three_axes`."""
+    size, expected = grid_size(n_rows, n_columns, aspect), f"{n_rows} x {n_columns}, a row an image"
+    return _grid(ax, n_rows, n_columns, size=size, wspace=0.05, expected=expected)
 
-    A ValueError for another number, or one that cannot be divided.
-    """
+
+def _grid(
+    ax: Any, n_rows: int, n_columns: int, *, size: tuple[float, float], wspace: float, expected: str
+) -> np.ndarray:
     if ax is None:
-        figure = _pyplot().figure(figsize=grid_size(n_rows, n_columns, aspect), layout="constrained")
-        return figure.subplots(n_rows, n_columns, squeeze=False)
-    axes = np.asarray(ax if np.iterable(ax) else _divided(ax, n_rows, n_columns, wspace=0.05), dtype=object)
+        return _pyplot().subplots(n_rows, n_columns, figsize=size, layout="constrained", squeeze=False)[1]
+    axes = np.asarray(ax if np.iterable(ax) else _divided(ax, n_rows, n_columns, wspace), dtype=object)
     if axes.size != n_rows * n_columns:
-        raise ValueError(f"ax must be one Axes or {n_rows} x {n_columns}, a row an image; got {axes.size}.")
+        raise ValueError(f"ax must be one Axes or {expected}; got {axes.size}.")
     return axes.reshape(n_rows, n_columns)
 
 
@@ -71,11 +66,11 @@ def grid_size(n_rows: int, n_columns: int, aspect: float) -> tuple[float, float]
     return n_columns * (height * aspect + 0.1) + 0.8, n_rows * (height + 0.1) + 0.8
 
 
-def _divided(ax: Axes, n_rows: int, n_columns: int, **spacing: float) -> list[Axes]:
+def _divided(ax: Axes, n_rows: int, n_columns: int, wspace: float) -> list[Axes]:
     """New axes in place of the one given."""
     place = ax.get_subplotspec()
     if place is None:
         raise ValueError("ax must be made by subplots, to be divided; got one placed freely. Pass an array of Axes.")
     ax.set_axis_off()
-    parts = place.subgridspec(n_rows, n_columns, **spacing)
+    parts = place.subgridspec(n_rows, n_columns, wspace=wspace)
     return [ax.figure.add_subplot(parts[i, j]) for i in range(n_rows) for j in range(n_columns)]

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
 from .._parameters import check_whole
-from .._sklearn_compat import _safe_indexing
-from .._validation import check_rows, n_rows
+from .._sklearn_compat import _num_samples, _safe_indexing
+from .._validation import check_rows
 from ..enhancement._enhancer import GANEnhancer
 from ..metrics._images import decibels
 from ._axes import grid_of_axes
@@ -278,7 +278,7 @@ def _stacks(X: Any, target: Any, n: int) -> Iterator[tuple[Any, Any]]:
         targets = itertools.repeat(None) if target is None else ([image] for image in target)
         yield from itertools.islice(zip(([image] for image in X), targets, strict=False), n)
         return
-    first = np.arange(min(n, n_rows(X)))
+    first = np.arange(min(n, _num_samples(X)))
     yield _safe_indexing(X, first), None if target is None else _safe_indexing(target, first)
 
 

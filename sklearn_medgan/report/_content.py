@@ -30,10 +30,7 @@ IN_CURVES = {name: title for title, names in CURVES.items() for name in names}
 
 
 def content_of(result: Any, **more: Any) -> dict[str, Any]:
-    """Return the names of the templates: rows by kind, cards, pictures, and what the caller adds.
-
-    `more` are `title`, `command` and `about` of the report, `docs`, the address of the documentation, and `versions`.
-    """
+    """Return the names of the templates: rows by kind, cards, pictures, and what the caller adds."""
     table, evidence = result.table, {**WITHOUT, **result.evidence}
     verdict, sentences = headline(table, evidence)
     lines = evidence["lines"] or [None] * len(table)

@@ -23,21 +23,8 @@ def featured(table: list[dict]) -> dict | None:
 
 
 def headline(table: list[dict], evidence: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return the verdict as a sentence, and the sentences that belong to it.
+    """Return the verdict as a sentence, and the sentences that belong to it, from those fields of a `BenchmarkResult`.
 
-    Parameters
-    ----------
-    table : list of dict
-        Rows of `BenchmarkResult.table`.
-    evidence : dict
-        `BenchmarkResult.evidence`.
-
-    Returns
-    -------
-    tuple of str and list of str
-
-    Examples
-    --------
     >>> from sklearn_medgan.report import headline
     >>> headline([], {})
     ('Nothing was compared.', [])
@@ -67,8 +54,8 @@ def _of_hundred(row: dict, evidence: Mapping) -> str:
 
 
 def _meaning(row: dict, evidence: Mapping) -> list[str]:
-    about = evidence.get("arms", {})
-    what, other = (f"“{name}”" + (f" ({about[name]})" if about.get(name) else "") for name in _arms_of(row))
+    about, arms = evidence.get("arms", {}), (row["arm"], row["reference"])
+    what, other = (f"“{name}”" + (f" ({about[name]})" if about.get(name) else "") for name in arms)
     points = f"{signed(row['difference'])} (95 % interval {signed(row['low'])} to {signed(row['high'])})"
     start = f"{what}, compared with {other}, the classifier being {row['classifier']}: {points}"
     if row["verdict"] == "gain":
@@ -79,10 +66,6 @@ def _meaning(row: dict, evidence: Mapping) -> list[str]:
     elif row["difference"] > 0:
         best += " After correction for the number of comparisons, chance may explain it."
     return [best]
-
-
-def _arms_of(row: dict) -> tuple[str, str]:
-    return row["arm"], row["reference"]
 
 
 def _diagnosis(row: dict, table: list[dict], evidence: Mapping) -> list[str]:

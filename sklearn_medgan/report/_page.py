@@ -20,22 +20,10 @@ DASH = "\N{EN DASH}"
 
 
 def page(result: Any, *, title: str, command: str | None = None, about: list[str] | None = None) -> str:
-    """Return a report as one HTML file.
+    """Return a report on a BenchmarkResult as one HTML file.
 
-    Parameters
-    ----------
-    result : BenchmarkResult
-        What was found.
-    title : str
-        What it is about, such as the name of the data.
-    command : str, default=None
-        The line that made it.
-    about : list of str, default=None
-        Sentences on the data and on how far the protocol was followed.
-
-    Returns
-    -------
-    str
+    `title` is what it is about, such as the name of the data; `command` the line that made it; `about` sentences on the
+    data and on how far the protocol was followed.
     """
     return _filled("report.html", result, title=title, command=command, about=about or [])
 

@@ -13,18 +13,10 @@ LONGEST = 160  # pixels a side
 
 
 def png(image: ArrayLike, low: float, high: float) -> str:
-    """Return an image as PNG in base64, reduced to at most 160 pixels a side.
+    """Return an image (height, width[, channels]) as PNG in base64, reduced to at most 160 pixels a side.
 
-    Parameters
-    ----------
-    image : array-like of shape (height, width) or (height, width, channels)
-        Three channels are colours; of another number the first is shown.
-    low, high : float
-        Shown black and white; what lies beyond is, too.
-
-    Returns
-    -------
-    str
+    Values up to `low` are black, from `high` on white. Three channels are colours; of another number the first is
+    shown.
     """
     values = np.asarray(image, dtype=np.float64)
     if values.ndim == 3 and values.shape[2] != 3:

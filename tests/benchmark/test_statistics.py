@@ -238,26 +238,3 @@ def test_a_gain_of_five_points_at_400_rows_is_found(luck):
     gains = [np.mean(p["better"] == codes) - np.mean(p["reference"] == codes) for codes, *_, p in runs]
     assert np.mean(gains) == pytest.approx(0.05, abs=0.005)
     assert sum(claims(*run) == ["gain"] for run in runs) >= 0.8 * n_runs
-
-
-# -- several data sets --------------------------------------------------------
-
-
-def test_the_mean_over_sets_is_that_of_welch_for_two_sets_turned_against_each_other():
-    """With the second set's sign turned, twice the mean is a difference of two means: Welch's test has its p."""
-    first, second = RNG.normal(0.3, 1.0, 12), RNG.normal(0.1, 3.0, 30)
-    sets = [
-        statistics.PairedDifference.of(sign * rows.mean(), stats.sem(rows), len(rows) - 1)
-        for sign, rows in ((1, first), (-1, second))
-    ]
-    found = statistics.mean_difference(sets)
-    expected = stats.ttest_ind(first, second, equal_var=False)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert 2 * found.mean == pytest.approx(first.mean() - second.mean())
-    assert (2 * found.low, 2 * found.high) == pytest.approx(tuple(expected.confidence_interval()))
-
-
-def test_the_mean_over_sets_that_do_not_differ_is_none():
-    codes, groups, folds = np.arange(8) % 2, np.arange(8), np.arange(8)[None] // 2
-    same = statistics.paired_difference(codes, groups, folds, codes[None], codes[None])
-    assert astuple(statistics.mean_difference([same, same]))[:4] == (0.0, 0.0, 0.0, 1.0)
