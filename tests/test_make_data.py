@@ -1,5 +1,6 @@
 """The benchmarks' data from their sources: which pixels a cell is cut from, and what counts as alike or the same."""
 
+import gzip
 import importlib.util
 from pathlib import Path
 
@@ -65,3 +66,28 @@ def test_the_digest_tells_values_and_not_widths(made):
 def test_a_missing_repository_is_named(made, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"Expected images in .*CT_NonCOVID.* Clone the repository"):
         made.covid(tmp_path, 64, made.Resampling.BICUBIC)
+
+
+def test_slices_of_a_volume_reach_from_0_to_its_percentile(made, tmp_path):
+    volume = np.arange(3 * 4 * 5, dtype="<i2").reshape(3, 4, 5)
+    (tmp_path / "pyradiomics/data").mkdir(parents=True)
+    for name, factor in {"brain1": 1, "brain2": 2}.items():
+        header = b"NRRD0004\ntype: short\nsizes: 5 4 3\nendian: little\nencoding: gzip\n\n"
+        data = gzip.compress((factor * volume).tobytes())
+        (tmp_path / f"pyradiomics/data/{name}_image.nrrd").write_bytes(header + data)
+    found = made.heads(tmp_path)
+    assert found["group"].tolist() == ["brain1"] * 3 + ["brain2"] * 3
+    np.testing.assert_array_equal(found["X"][:3], found["X"][3:])  # each by its own range
+    assert found["X"].ravel()[:60].tolist() == [min(255, round(255 * v / (0.998 * 59))) for v in range(60)]
+
+
+def test_a_patient_has_one_chest(made, tmp_path):
+    folder = tmp_path / "COVID-19/X-Ray Image DataSet/No_findings"
+    folder.mkdir(parents=True)
+    for value, name in enumerate(["00000007_001", "00000007_000", "00000002_003"]):
+        Image.new("L", (300, 300), value).save(folder / f"{name}.png")
+    found = made.chests(tmp_path)
+    assert dict(zip(found["group"].tolist(), found["X"][:, 0, 0].tolist(), strict=True)) == {
+        "00000007": 1,
+        "00000002": 2,
+    }

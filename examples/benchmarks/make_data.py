@@ -7,6 +7,7 @@
 """
 
 import argparse
+import gzip
 import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
@@ -23,6 +24,8 @@ DNCNN = "DnCNN/testsets"
 MRI, MRI_FOLDERS = "Brain-Tumor-Classification-DataSet", {"train": "Training", "test": "Testing"}
 MRI_CLASSES = ["no_tumor", "glioma_tumor", "meningioma_tumor", "pituitary_tumor"]
 PER_CLASS = 300  # images of MRI at 224 pixels
+PER_KIND = 1500  # images of MedNIST
+CT_TEST = {"3", "7", "13", "20", "47", "78", "354", "576", "890", "957"}  # cases, as they were once drawn
 
 
 def in_order(folder: Path, suffix: str = "*") -> list[Path]:
@@ -127,6 +130,52 @@ def brain_large(sources: Path) -> dict[str, np.ndarray]:
     return {"X": X, **columns, "class_names": small["class_names"], "row_in_64": np.array(kept)}
 
 
+def mednist(sources: Path) -> dict[str, np.ndarray]:
+    """Return 1,500 images of each of six kinds, drawn at random."""
+    folder, rng = sources / "Medical-MNIST-Classification/resized", np.random.RandomState(0)
+    classes = ["AbdomenCT", "BreastMRI", "CXR", "ChestCT", "Hand", "HeadCT"]
+    of_class = [in_order(folder / name) for name in classes]
+    files = [files[i] for files in of_class for i in rng.permutation(len(files))[:PER_KIND]]
+    y = np.repeat(np.arange(len(classes), dtype=np.uint8), PER_KIND)
+    X, names = np.stack([np.asarray(grey(path)) for path in files]), np.array([path.name for path in files])
+    return {"X": X, "y": y, "class_names": np.array(classes), "source_file": names}
+
+
+def chests(sources: Path) -> dict[str, np.ndarray]:
+    """Return a chest X-ray without a finding of each of 160 patients, drawn at random."""
+    of_patient: dict[str, Path] = {}
+    for path in in_order(sources / "COVID-19/X-Ray Image DataSet/No_findings"):
+        of_patient.setdefault(path.name.partition("_")[0], path)
+    patients = np.random.RandomState(1).permutation(sorted(of_patient))[:160]
+    split = np.repeat(["train", "test"], [120, 40])
+    return {"X": np.stack([resized(grey(of_patient[p]), 256) for p in patients]), "group": patients, "split": split}
+
+
+def heads(sources: Path) -> dict[str, np.ndarray]:
+    """Return slices of brain MRI of two patients, from 0 to the 99.8th percentile of each."""
+    volumes = {name: nrrd(sources / f"pyradiomics/data/{name}_image.nrrd") for name in ("brain1", "brain2")}
+    scaled = [np.clip(volume / np.percentile(volume, 99.8), 0, 1) for volume in volumes.values()]
+    groups = np.repeat(list(volumes), [len(volume) for volume in volumes.values()])
+    return {"X": np.round(255 * np.concatenate(scaled)).astype(np.uint8), "group": groups}
+
+
+def nrrd(path: Path) -> np.ndarray:
+    """Return a volume of 16-bit numbers, slices first."""
+    header, _, data = path.read_bytes().partition(b"\n\n")
+    sizes = re.search(r"sizes: (.*)", header.decode())[1].split()
+    return np.frombuffer(gzip.decompress(data), "<i2").reshape([*map(int, reversed(sizes))])
+
+
+def covid_large(sources: Path) -> dict[str, np.ndarray]:
+    """Return the CT figures without COVID whose shorter side has 300 pixels or more."""
+    paths = in_order(sources / "data_c19_cropped/CT_NonCOVID")
+    paths = [path for path in paths if min(grey(path).size) >= 300]
+    groups = [path.stem.split("%")[0] for path in paths]
+    split = np.array(["test" if group in CT_TEST else "train" for group in groups])
+    X = np.stack([resized(grey(path), 256) for path in paths])
+    return {"X": X, "group": np.array([f"non_{group}" for group in groups]), "split": split}
+
+
 def padded(image: Image.Image, side: int) -> np.ndarray:
     """Return an image, made square by black on either side."""
     longest = max(image.size)
@@ -182,6 +231,10 @@ SETS = {
     "bccd_cells_32": (bccd, "Shenggan/BCCD_Dataset", "c1a2818ab435dfab"),
     "brain_tumor_mri_64": (brain, "SartajBhuvaji/Brain-Tumor-Classification-DataSet", "2a1daa246ef42135"),
     "brain_tumor_mri_224": (brain_large, "SartajBhuvaji/Brain-Tumor-Classification-DataSet", "b9c040d89c824e86"),
+    "mednist_64": (mednist, "apolanco3225/Medical-MNIST-Classification", "9d8eae7cb1996196"),
+    "cxr_256_enhance": (chests, "muhammedtalo/COVID-19", "d488ca3d9e2a3b16"),
+    "mr_brain_256_enhance": (heads, "AIM-Harvard/pyradiomics", "462bcecb505757fe"),
+    "ct_256_enhance": (covid_large, "GKasperek/data_c19_cropped", "c845e36a25070830"),
     "set12_gray": (partial(natural, name="Set12"), "cszn/DnCNN", "39ce976e1c5957f1"),
     "set5_rgb": (partial(natural, name="Set5"), "cszn/DnCNN", "18f75f05bd5d5751"),
     "set14_rgb": (partial(natural, name="Set14"), "cszn/DnCNN", "767ac14a1ed65a9c"),
