@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shlex
 import shutil
 from argparse import Namespace
 from collections import Counter
@@ -22,6 +21,7 @@ from ..datasets._images import IMAGE_SUFFIXES, check_holds, write_stack
 from ..persistence import changed_parameters, load
 from ._inputs import (
     MARK,
+    as_data,
     check_checkpoint,
     check_folder_name,
     check_model_name,
@@ -72,7 +72,7 @@ def run(options: Namespace, session: Session) -> int:
     told = f", {len(output.kept.X)} original and {len(drawn.X)} synthetic images in {options.out}"
     drawn_of = Counter(map(real.name_of, drawn.codes))
     session.found.update(out=options.out, original=len(output.kept.X), synthetic=drawn_of)
-    session.finish(told, DISCLAIMER, f"medgan benchmark --data {shlex.quote(options.source)} --arms rows")
+    session.finish(told, DISCLAIMER, f"medgan benchmark {as_data(options.source, options)} --arms rows")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,8 @@ class Job:
     def measure(self, n_jobs: int | None, verbose: int = 1) -> benchmark.BenchmarkResult:
         """Return the result of the benchmark."""
         quietly = {"initializer": import_backend} if self.trains_networks else {}
-        with joblib.parallel_config("loky", **quietly):
+        with joblib.parallel_config("loky", **quietly), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "A worker stopped")  # it grew, and joblib has started another
             return benchmark.diagnostic_benchmark(
                 self.data.X,
                 self.data.y,

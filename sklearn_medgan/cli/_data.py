@@ -97,6 +97,8 @@ def load_own(path: Path, image_size: int | None, **how: Any) -> Data:
         notes.append(f"Images are reduced from {X.shape[1]}x{X.shape[2]} to {reduced.shape[1]}x{reduced.shape[2]}.")
         X = reduced
     names = [printable(str(c if images.target_names is None else images.target_names[c])) for c in np.unique(y)]
+    if len(names) < 2:
+        raise ValueError(f"{path} holds 1 class ({', '.join(names)}); a diagnosis needs two or more. Add the others.")
     return Data(printable(path.absolute().name), X, y, None if groups is None else groups[kept], names, tuple(notes))
 
 

@@ -24,7 +24,7 @@ from ..enhancement._enhancer import GANEnhancer
 from ..enhancement._images import ImageRestoration
 from ._benchmark import DISCLAIMER, IMAGE_STEPS, N_OTHER, Job, told_as_json, write_report
 from ._data import Data, embedded, load_own
-from ._inputs import check_folder_name, how_to_read
+from ._inputs import as_data, check_folder_name, how_to_read
 from ._session import Session
 
 FOLDS, N_SEEDS = 2, 2
@@ -58,7 +58,8 @@ def run(options: argparse.Namespace, session: Session) -> int:
     for word, job in demonstrations:
         demonstrate(job, folder / f"{word}.html", options.command, session, n_jobs)
     session.show(f"\n{DISCLAIMER}")
-    session.end(f"medgan {'demo' if options.data is None else 'benchmark'} --data {options.data or 'IMAGES'}")
+    following = "demo --data IMAGES" if options.data is None else f"benchmark {as_data(options.data, options)}"
+    session.end(f"medgan {following}")
     return 0
 
 
@@ -73,7 +74,7 @@ def jobs(options: argparse.Namespace) -> list[tuple[str, Job]]:
     for data in sets.values():
         n_groups = len(data.y) if data.groups is None else len(np.unique(data.groups))
         if n_groups < FOLDS:
-            raise ValueError(f"{data.name} holds {n_groups} groups of rows (patients); this takes {FOLDS}.")
+            raise ValueError(f"{data.name} holds {n_groups} group(s) of rows (patients); this takes {FOLDS}.")
     found = []
     for word, data in sets.items():
         found.append((word, job_of(data, options.max_iter, options.seed)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import zipfile
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
@@ -35,6 +36,16 @@ def how_to_read(options: Namespace) -> dict[str, Any]:
     """Return those parameters of `load_images` that the line sets."""
     given = {name: getattr(options, name, None) for name in READING}
     return {name: value for name, value in given.items() if value not in (None, False)}
+
+
+def as_data(path: str | Path, options: Namespace) -> str:
+    """Return the option --data and those by which the images were read, for a command that follows."""
+    words = ["--data", str(path)]
+    for name, value in {"image_size": getattr(options, "image_size", None), **how_to_read(options)}.items():
+        if value is not None:
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if value is True else [",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    return shlex.join(words)
 
 
 def check_real(path: Path, files: list[str] | None, advice: str) -> None:

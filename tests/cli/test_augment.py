@@ -322,7 +322,7 @@ def test_only_synthetic_leaves_the_originals_out(fake, tmp_path):
 
 
 @pytest.mark.parametrize("n_pages", [1, 2])
-def test_images_of_several_sizes_are_resized_and_written_beside_what_is_drawn(fake, tmp_path, n_pages):
+def test_images_of_several_sizes_are_resized_and_written_beside_what_is_drawn(fake, tmp_path, n_pages, capsys):
     for k, side in enumerate((8, 20, 33)):
         png(tmp_path / "in" / "ill" / f"{k}.png", np.full((side, 16), 10 * k + 10, np.uint8))
     pages = np.full((n_pages, 12, 14), 50, np.uint8)
@@ -330,6 +330,7 @@ def test_images_of_several_sizes_are_resized_and_written_beside_what_is_drawn(fa
     tifffile.imwrite(tmp_path / "in" / "well" / "a.tif", pages, photometric="minisblack")
     png(tmp_path / "in" / "well" / "b.png", pages[0])
     assert augment(tmp_path / "in", tmp_path / "out", "--image-size", 16) == 0
+    assert f"Next: medgan benchmark --data {tmp_path / 'in'} --image-size 16 --arms rows\n" in capsys.readouterr().err
     for k in range(3):
         assert np.array_equal(read(tmp_path / "out" / "ill" / f"{k}.png"), np.full((16, 16), 10 * k + 10))
     name = "a.png" if n_pages == 1 else "a.tif"

@@ -440,7 +440,7 @@ def test_bad_options_are_one_line_before_anything_runs(case, scans, tmp_path, ca
 
 BAD_FILES = {
     "no labels": ({"X": images()}, "holds no labels"),
-    "one class": ({"X": images(), "y": 0 * LABELS}, "y holds 1 class"),
+    "one class": ({"X": images(), "y": 0 * LABELS}, "holds 1 class (0); a diagnosis"),
     "NaN": ({"X": np.full((48, 8, 8), np.nan), "y": LABELS}, "NaN or infinity"),
     "small": ({"X": images()[:, :7], "y": LABELS}, "at least 8 pixels"),
     "one group": ({"X": images(), "y": LABELS, "group": LABELS}, "at most the number of groups, 2"),

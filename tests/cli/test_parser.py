@@ -47,7 +47,7 @@ BAD_FILES = {
     "few rows": ({"X": IMAGES, "y": [0] * 11 + [1]}, "Class '1' is in one group only"),
     "few groups": (
         {"X": IMAGES, "y": LABELS, "group": np.zeros(12, int)},
-        "holds 1 groups of rows",
+        "holds 1 group(s) of rows",
     ),
     "small": ({"X": IMAGES[:, :7], "y": LABELS}, "at least 8 pixels high and wide; got 7x8"),
     "NaN": ({"X": np.full((12, 8, 8), np.nan), "y": LABELS}, "NaN or infinity"),
