@@ -105,6 +105,17 @@ def test_code_of_the_restoration_page_runs_in_order(small):
     assert of_sites == ["unpaired", "unpaired"]
 
 
+@pytest.mark.slow
+def test_the_network_of_the_restoration_page_is_used(monkeypatch):
+    """As the page has it, with 200 updates of 4,000: warnings, as of a network that is not used, are errors."""
+    for name, value in {"max_iter": 200, "random_state": 0}.items():
+        monkeypatch.setitem(GANEnhancer.__init__.__kwdefaults__, name, value)
+    names = {}
+    for source in blocks("docs/restoration.md", "python")[:3]:  # of good images, and of pairs
+        run("docs/restoration.md", source, names)
+    assert [names[name].guard_report_["chosen"] for name in ("of_good", "paired")] == ["network"] * 2
+
+
 def test_code_of_the_degradations_page_runs():
     (source,) = blocks("docs/degradations.md", "python")
     names = {}
