@@ -20,18 +20,13 @@ STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
 
 def target_counts(y: ArrayLike, sampling_strategy: Strategy = "auto") -> dict[Any, int]:
-    """Return the count that each class should reach, with imbalanced-learn's over-sampling meaning.
+    """Return the count that each class named should reach, with imbalanced-learn's over-sampling meaning.
 
     ``"minority"``, ``"not minority"``, ``"not majority"`` and ``"all"`` raise these classes to the count of the largest
     one; ``"auto"`` is ``"all"``. A float in (0, 1] raises the smaller of two classes to this fraction of the
     larger one. A mapping {label: count}, or a callable of `y` that returns one, raises the classes that it names. A
-    class left alone has its own count. A ValueError for what would need rows removed.
+    ValueError for what would need rows removed.
     """
-    return {**class_counts(y), **_named_targets(y, sampling_strategy)}
-
-
-def _named_targets(y: ArrayLike, sampling_strategy: Strategy) -> dict[Any, int]:
-    """Return the targets of the classes that a strategy names; "auto" names each."""
     counts = class_counts(y)
     if isinstance(sampling_strategy, str):
         return _targets_by_name(counts, sampling_strategy)
@@ -60,7 +55,7 @@ def synthetic_counts(y: ArrayLike, sampling_strategy: Strategy = "auto", ratio: 
     """
     _check_non_negative("ratio", ratio)
     counts = class_counts(y)
-    targets = _named_targets(y, sampling_strategy)
+    targets = target_counts(y, sampling_strategy)
     return {label: max(0, round(ratio * targets.get(label, 0)) - n) for label, n in counts.items()}
 
 
