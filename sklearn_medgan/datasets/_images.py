@@ -55,18 +55,13 @@ def read_stack(path: str | os.PathLike[str]) -> np.ndarray:
             ) from error
 
 
-def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
-    """Write one image (height, width[, channels]) in the format its name ends in: .png, .jpg, .jpeg, .tif or .tiff.
-
-    1 to 4 channels. PNG holds bool and uint16 in grey, and uint8; JPEG, which is lossy, holds uint8 in grey or RGB;
-    TIFF holds integers and floats, and bool in grey. A ValueError for another suffix, or where the format cannot hold
-    such an image; no file is written then.
-    """
-    write_stack(path, np.asarray(image)[np.newaxis])
-
-
 def write_stack(path: str | os.PathLike[str], stack: np.ndarray) -> None:
-    """Write images as the pages of one file, as :func:`write_image`; of more than one image, only TIFF is made."""
+    """Write images as the pages of one file, in the format its name ends in: .png, .jpg, .jpeg, .tif or .tiff.
+
+    Only TIFF holds more than one. 1 to 4 channels. PNG holds bool and uint16 in grey, and uint8; JPEG, which is lossy,
+    holds uint8 in grey or RGB; TIFF holds integers and floats, and bool in grey. A ValueError for another suffix, or
+    where the format cannot hold such images; no file is written then.
+    """
     kind, stack = image_kind(path), np.asarray(stack)
     check_holds(path, stack)
     if stack.ndim == 4 and stack.shape[3] == 1:

@@ -8,7 +8,7 @@ import tifffile
 from pictures import assert_same, pixels, save_png
 from PIL import Image
 
-from sklearn_medgan.datasets._images import read_stack, write_image, write_stack
+from sklearn_medgan.datasets._images import read_stack, write_stack
 
 
 def read_image(path):
@@ -219,7 +219,7 @@ def test_a_missing_file_is_an_os_error(tmp_path):
         read_image(tmp_path / "none.png")
 
 
-# --- write_image ------------------------------------------------------------------------------------------
+# --- write_stack ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_missing_file_is_an_os_error(tmp_path):
 )
 def test_png_is_what_pillow_reads(tmp_path, dtype, shape):
     image = pixels(shape, dtype)
-    write_image(tmp_path / "a.png", image)
+    write_stack(tmp_path / "a.png", image[None])
     back = np.asarray(Image.open(tmp_path / "a.png"))
     np.testing.assert_array_equal(back, image[..., 0] if shape[-1] == 1 else image)
     assert back.dtype.itemsize == image.dtype.itemsize
@@ -239,7 +239,7 @@ def test_png_is_what_pillow_reads(tmp_path, dtype, shape):
 @pytest.mark.parametrize("shape", [(9, 11), (9, 11, 2), (3, 11, 3), (9, 4, 4)])
 def test_tiff_is_what_tifffile_reads(tmp_path, dtype, shape):
     image = pixels(shape, dtype)
-    write_image(tmp_path / "a.tif", image)
+    write_stack(tmp_path / "a.tif", image[None])
     assert_same(tifffile.imread(tmp_path / "a.tif"), image)
     assert_same(read_image(tmp_path / "a.tif"), image)
 
@@ -254,14 +254,14 @@ def test_a_stack_is_the_pages_of_a_tiff(tmp_path, shape):
 
 
 def test_one_bit_tiff_is_what_pillow_reads(tmp_path):
-    write_image(tmp_path / "a.tif", pixels(dtype=bool))
+    write_stack(tmp_path / "a.tif", pixels(dtype=bool)[None])
     assert_same(np.asarray(Image.open(tmp_path / "a.tif")), pixels(dtype=bool))
 
 
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_jpeg_is_near_to_what_was_written(tmp_path, n_channels):
     image = np.add.outer(np.arange(32), np.arange(24)).astype(np.uint8)[..., None].repeat(n_channels, -1)
-    write_image(tmp_path / "a.jpeg", image)
+    write_stack(tmp_path / "a.jpeg", image[None])
     back = np.asarray(Image.open(tmp_path / "a.jpeg"))
     np.testing.assert_allclose(back.reshape(image.shape).astype(int), image.astype(int), atol=4)
 
