@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from .._lazy import LazyImages
 from .._parameters import ParameterError
@@ -18,6 +20,7 @@ from ._stacks import check_alike
 from ._units import Header
 
 Unreadable = (OSError, ValueError)
+AT_ONCE = 64  # files that a process takes at a time
 IN_UNITS = {"DICOM", "NIfTI"}  # kinds whose values are in units, in whatever dtype
 
 
@@ -29,6 +32,7 @@ class Request(NamedTuple):
     groups: str | None = None
     skip_unreadable: bool = False
     lazy: bool = False
+    n_jobs: int | None = None
 
 
 class _Read(NamedTuple):
@@ -126,12 +130,12 @@ def _read_at_once(
 ) -> _Read:
     stacks: dict[str, np.ndarray] = {}
     kept = []
-    for entry, header in listed:
-        try:
-            stacks[str(entry.file)] = read_images(entry.file, request.conversion)
+    for (entry, header), found in zip(listed, _decoded([entry.file for entry, _ in listed], request), strict=True):
+        if isinstance(found, Exception):
+            _take_note(entry.file, found, request, unreadable)
+        else:
+            stacks[str(entry.file)] = found
             kept.append((entry, header))
-        except Unreadable as error:
-            _take_note(entry.file, error, request, unreadable)
     entries, headers = _parted(kept, path, unreadable)
     mixed = {stack.dtype for stack in stacks.values()} == {np.dtype(np.int16), np.dtype(np.float32)}
     if mixed and all(kind_of(entry.file) in IN_UNITS for entry in entries):
@@ -139,6 +143,23 @@ def _read_at_once(
     check_alike(stacks, path)
     counts = [len(stack) for stack in stacks.values()]
     return _Read(entries, headers, counts, np.concatenate(list(stacks.values())))
+
+
+def _decoded(files: list[Path], request: Request) -> Iterator[np.ndarray | Exception]:
+    """Yield the images of each file, or the error that it ends in, in order; of `n_jobs` processes each takes some."""
+    parts = [files[i : i + AT_ONCE] for i in range(0, len(files), AT_ONCE)]
+    decode = Parallel(n_jobs=request.n_jobs, return_as="generator")
+    return chain.from_iterable(decode(delayed(_decode_some)(part, request.conversion) for part in parts))
+
+
+def _decode_some(files: list[Path], conversion: Conversion) -> list[np.ndarray | Exception]:
+    found: list[np.ndarray | Exception] = []
+    for file in files:
+        try:
+            found.append(read_images(file, conversion))
+        except Unreadable as error:
+            found.append(error)
+    return found
 
 
 def _read_lazily(

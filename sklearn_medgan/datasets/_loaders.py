@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +38,7 @@ STACKLEVEL = 3  # from here to the user's call, which scikit-learn's check of pa
         "label_column": [str, None],
         "skip_unreadable": ["boolean"],
         "lazy": ["boolean"],
+        "n_jobs": [Integral, None],
         "return_X_y": ["boolean"],
     },
     prefer_skip_nested_validation=True,
@@ -54,6 +56,7 @@ def load_images(
     label_column: str | None = None,
     skip_unreadable: bool = False,
     lazy: bool = False,
+    n_jobs: int | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[np.ndarray, np.ndarray | None]:
     """Load your own images, with labels, groups and splits where they are known.
@@ -107,6 +110,9 @@ def load_images(
         Leave the images in their files, and decode each when it is asked for: `data` is a :class:`LazyImages`, which
         the estimators of this package read some at a time. A file of another shape or dtype than the first one is an
         error when it is read. Not for ``.npz``.
+    n_jobs : int, default=None
+        Processes that decode, as of joblib; None is one. They pay from some ten seconds of reading on, since each takes
+        about two seconds to start; not with `lazy`.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
@@ -181,7 +187,7 @@ def load_images(
     path = Path(path)
     check_image_size(image_shape)
     conversion = Conversion(image_shape, check_channels(channels), check_window(window), axis)
-    request = Request(subset, conversion, groups, skip_unreadable, lazy)
+    request = Request(subset, conversion, groups, skip_unreadable, lazy, n_jobs)
     columns, notes = _read(path, request, _manifests.Columns(path_column, label_column, groups))
     for note in notes:
         warnings.warn(note, UserWarning, stacklevel=STACKLEVEL)

@@ -10,7 +10,7 @@ from pictures import images
 from PIL import Image
 
 from sklearn_medgan._parameters import ParameterError
-from sklearn_medgan.datasets import load_images
+from sklearn_medgan.datasets import _entries, load_images
 
 
 def save_images(folder, **files):
@@ -215,17 +215,18 @@ def test_patients_taken_for_classes_are_told_of(tmp_path):
     assert caught[0].filename == __file__
 
 
-@pytest.mark.parametrize("lazy", [False, True])
-def test_unreadable_files_are_each_named_and_left_out_on_request(tmp_path, lazy):
+@pytest.mark.parametrize("how", [{}, {"lazy": True}, pytest.param({"n_jobs": 2}, marks=pytest.mark.slow)])
+def test_unreadable_files_are_each_named_and_left_out_on_request(tmp_path, how, monkeypatch):
+    monkeypatch.setattr(_entries, "AT_ONCE", 1)
     X = images(4)
     save_images(tmp_path, a__1=X[0], a__2=X[1], b__1=X[2], b__2=X[3])
     for name in ("a/2.png", "b/1.png"):
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:60])
     os.mkfifo(tmp_path / "b" / "pipe.png")
     with pytest.raises(ValueError, match=r"2\.png is not an image"):
-        load_images(tmp_path, lazy=lazy).data[:]
+        load_images(tmp_path, **how).data[:]
     with pytest.warns(UserWarning, match="Left out") as caught:
-        loaded = load_images(tmp_path, skip_unreadable=True, lazy=lazy)
+        loaded = load_images(tmp_path, skip_unreadable=True, **how)
     np.testing.assert_array_equal(loaded.data[:], X[[0, 3]])
     np.testing.assert_array_equal(loaded.target, [0, 1])
     said = [str(warning.message) for warning in caught]
