@@ -103,3 +103,11 @@ def test_pictures_are_png_of_bounded_size(shape, size):
     image = Image.open(io.BytesIO(base64.b64decode(png(np.full(shape, 7.5), 5, 10))))
     assert image.size == size
     assert np.unique(np.asarray(image)).tolist() == [128]
+
+
+def test_where_nothing_is_called_wrong_no_table_says_for_whom():
+    result = made_up()
+    for each in filter(None, result.evidence["lines"]):
+        each["groups"] = each["groups"] and {**each["groups"], "hardest": []}
+    assert "Called wrong most often" in made_up().to_html()
+    assert "Called wrong most often" not in result.to_html()
