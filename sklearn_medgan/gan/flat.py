@@ -14,12 +14,23 @@ from .state import Player, Vector
 
 
 class FlatNetwork:
-    """A Keras model as a function of its weights and of BatchNorm's statistics, each one flat vector."""
+    """A Keras model as a function of its weights and of BatchNorm's statistics, each one flat vector.
+
+    The model's own values are read once, and their memory is given back where it can be.
+    """
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.shapes = [tuple(v.shape) for v in model.trainable_variables]
         self.buffer_shapes = [tuple(v.shape) for v in model.non_trainable_variables]
+        drawn = {
+            id(layer.kernel): layer.kernel_initializer
+            for layer in model.layers
+            if isinstance(getattr(layer, "kernel_initializer", None), FanIn)
+        }
+        self.beginnings = [drawn.get(id(v)) or v.numpy() for v in model.trainable_variables]
+        self.first_buffers = [v.numpy() for v in model.non_trainable_variables]
+        backend.release(model.variables)
         self.n_weights, self.n_buffers = (_n_values(shapes) for shapes in (self.shapes, self.buffer_shapes))
 
     def unflatten(self, weights: Vector) -> list:
@@ -33,17 +44,11 @@ class FlatNetwork:
 
     def initial(self, rng: np.random.RandomState) -> Player:
         """Return a player whose kernels are drawn by their layers' initialisers; all else is as Keras began it."""
-        initializers = {
-            id(layer.kernel): layer.kernel_initializer
-            for layer in self.model.layers
-            if isinstance(getattr(layer, "kernel_initializer", None), FanIn)
-        }
-        values = []
-        for variable in self.model.trainable_variables:
-            drawn = id(variable) in initializers
-            values.append(initializers[id(variable)].draw(variable.shape, rng) if drawn else variable.numpy())
-        buffers = [variable.numpy() for variable in self.model.non_trainable_variables]
-        return Player.starting_from(_flatten(values), _flatten(buffers))
+        values = [
+            start.draw(shape, rng) if isinstance(start, FanIn) else start
+            for start, shape in zip(self.beginnings, self.shapes, strict=True)
+        ]
+        return Player.starting_from(_flatten(values), _flatten(self.first_buffers))
 
     def write(self, model: keras.Model, weights: np.ndarray, buffers: np.ndarray) -> keras.Model:
         """Write flat vectors into a Keras model of this architecture and return it."""

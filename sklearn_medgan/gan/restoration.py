@@ -67,7 +67,7 @@ class RestorerProgram(Program):
 
     def __init__(self, config: RestorerConfiguration, workers: Workers = ALONE) -> None:
         self.config = config
-        with own_settings():
+        with own_settings(), backend.untold_variables():
             if not self.is_image:
                 super().__init__(table_restorer(config.shape[0], config.width), None, workers)
             else:

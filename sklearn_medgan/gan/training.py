@@ -131,7 +131,7 @@ class GANProgram(Program):
         self.config = config
         build_generator, build_discriminator = ARCHITECTURES[config.architecture]
         sizes = config.shape, config.n_classes, config.width
-        with own_settings():
+        with own_settings(), backend.untold_variables():
             super().__init__(build_generator(*sizes, config.latent_dim), build_discriminator(*sizes), workers)
         state, labels = self.state_signature(), spec(None, config.n_classes)
         # Any number of rows, so that other folds of a set do not trace again.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
 import keras
@@ -28,6 +29,12 @@ class Backend(Protocol):
 
     def check(self) -> None:
         """Raise RuntimeError where networks cannot run in this process, naming the setting at fault."""
+
+    def untold_variables(self) -> AbstractContextManager:
+        """Create variables of which the library keeps nothing once they are gone."""
+
+    def release(self, variables: Sequence[Any]) -> None:
+        """Give back the memory of such variables, whose values nobody reads any more."""
 
     def workers(self) -> Workers:
         """Return those that training is spread over by the settings of the library; one where it is not."""

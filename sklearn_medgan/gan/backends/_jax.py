@@ -12,9 +12,9 @@ import numpy as np
 from keras import ops
 
 from ._jax_workers import workers
-from ._plain import depth_to_space, searchsorted, space_to_depth
+from ._plain import depth_to_space, release, searchsorted, space_to_depth, untold_variables
 
-__all__ = ["depth_to_space", "searchsorted", "space_to_depth", "workers"]
+__all__ = ["depth_to_space", "release", "searchsorted", "space_to_depth", "untold_variables", "workers"]
 
 TRACES = True
 ANY_LENGTH = False

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext as untold_variables
+from typing import Any
+
 from keras import ops
 from keras.ops import searchsorted
 
 from . import Tensor
 
-__all__ = ["depth_to_space", "searchsorted", "space_to_depth"]
+__all__ = ["depth_to_space", "release", "searchsorted", "space_to_depth", "untold_variables"]
+
+
+def release(variables: Sequence[Any]) -> None:
+    """Leave them as they are: their shape is fixed."""
 
 
 def space_to_depth(x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
@@ -37,6 +38,22 @@ def check() -> None:
             "tf.experimental.numpy.experimental_enable_numpy_behavior() has replaced in this process for good. Call it "
             "in a process without that."
         )
+
+
+def untold_variables() -> AbstractContextManager:
+    """Give all variables one name and no fixed shape: TensorFlow keeps 40 kB of each name and shape for ever."""
+
+    def create(creator: Callable, **options: Any) -> tf.Variable:
+        return creator(**{**options, "name": "weights/", "shape": tf.TensorShape(None)})
+
+    return tf.variable_creator_scope(create)
+
+
+def release(variables: Sequence[Any]) -> None:
+    """Make them empty."""
+    for variable in variables:
+        if variable.value.shape.rank is None:
+            variable.value.assign(tf.zeros(0, variable.dtype))
 
 
 def compiled(function: Callable, signature: tuple) -> Callable:

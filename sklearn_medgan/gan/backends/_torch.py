@@ -11,10 +11,10 @@ import torch
 from keras import ops
 from torch.nn import functional
 
-from ._plain import depth_to_space, searchsorted, space_to_depth
+from ._plain import depth_to_space, release, searchsorted, space_to_depth, untold_variables
 from ._torch_workers import workers
 
-__all__ = ["depth_to_space", "searchsorted", "space_to_depth", "workers"]
+__all__ = ["depth_to_space", "release", "searchsorted", "space_to_depth", "untold_variables", "workers"]
 
 TRACES = False
 ANY_LENGTH = True
