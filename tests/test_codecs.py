@@ -5,8 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from sklearn_medgan._codecs import ImageCodec, TableCodec, warn_of_range
+from sklearn_medgan._codecs import ImageCodec, ImageScale, TableCodec, warn_of_range
 
 
 def test_a_channel_with_one_value_keeps_it():
@@ -82,11 +83,12 @@ def test_usual_images_are_not(images, low, high):
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
 def test_statistics_of_a_table_are_numpy_s_however_wide_it_is(monkeypatch, dtype, order):
-    rows = np.asarray(np.random.RandomState(0).normal(50, 20, (40, 7)), dtype, order=order)
+    rows = np.asarray(np.random.RandomState(0).normal(50, 20, (4000, 7)), dtype, order=order)
     whole = TableCodec.learn(rows)
-    monkeypatch.setattr("sklearn_medgan._codecs.CHUNK_VALUES", 90)
+    monkeypatch.setattr("sklearn_medgan._codecs.CHUNK_VALUES", 9000)
     parts = TableCodec.learn(rows)
-    np.testing.assert_allclose(whole.scale, rows.std(0, dtype=np.float64), rtol=1e-12)
+    np.testing.assert_allclose(whole.scale, rows.std(0, dtype=np.float64), rtol=60 / 4000 / 2 * 1.01)
+    np.testing.assert_allclose(whole.mean, rows.mean(0, dtype=np.float64), atol=20 * 100 / 4000 / 2 * 1.1)
     for name in ("mean", "scale", "low", "high", "whole"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
     np.testing.assert_array_equal(parts.encode(rows), whole.encode(rows))
@@ -99,7 +101,7 @@ def test_a_table_is_encoded_with_little_more_than_its_float32_copy():
     encoded = codec.encode(rows)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    np.testing.assert_allclose(encoded, (rows - rows.mean(0)) / rows.std(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(encoded, (rows - rows.mean(0)) / rows.std(0), rtol=1e-3, atol=2e-3)
     assert peak < 4 * encoded.nbytes
 
 
@@ -129,6 +131,15 @@ def test_an_end_that_five_images_share_is_exact():
     assert (codec.low, codec.high) == (0.0, 0.7 + 0.25)
 
 
+def test_a_scale_of_images_has_the_ends_of_five_and_bytes_that_reach_them_stay_as_they_were():
+    images = np.random.RandomState(0).uniform(11, 89, (9, 8, 8, 1))
+    scale = ImageScale.learn(images)
+    assert scale.low == pytest.approx(np.sort(images.min((1, 2, 3)))[:5].mean())
+    assert scale.high == pytest.approx(np.sort(images.max((1, 2, 3)))[-5:].mean())
+    scans = np.random.RandomState(0).randint(0, 256, (9, 32, 32, 1)).astype(np.uint8)
+    assert np.array_equal(ImageScale.learn(scans).encode(scans), scans.astype(np.float32) / np.float32(255))
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-300, 1e305])
 def test_the_ends_of_few_images_are_rounded_outward(scale):
     images = scale * np.random.RandomState(0).uniform(11, 89, (4, 8, 8, 1))
@@ -152,6 +163,25 @@ def test_an_end_of_a_column_is_the_mean_of_five_rows_or_rounded_of_few():
     assert (few.low < rows[:9].min(0)).all()
     assert (few.high > rows[:9].max(0)).all()
     assert not np.isin(rows, [few.low, few.high]).any()
+
+
+@pytest.mark.parametrize("n", [20, 40])
+def test_kept_means_tell_less_of_members_and_the_network_sees_usual_numbers(n):
+    """An attacker knows the population's means and spreads: each row is scored by how the kept means lean its way."""
+    areas = []
+    for seed in range(8):
+        rng = np.random.RandomState(seed)
+        members, others, offset = rng.normal(size=(n, 20)), rng.normal(size=(n, 20)), 9 * rng.normal(size=20)
+        codec = TableCodec.learn(members + offset)
+        leans = codec.mean - offset, members.mean(0)
+        is_member, rows = np.repeat([1, 0], n), np.concatenate([members, others])
+        areas.append([roc_auc_score(is_member, rows @ lean) for lean in leans])
+        encoded = codec.encode(members + offset)[:, :20].astype(np.float64)
+        assert np.abs(encoded.mean(0)).max() <= 1.01
+        assert (np.abs(np.log(encoded.std(0))) <= 0.5 * np.log(2) + 1e-6).all()
+    rounded, exact = np.mean(areas, axis=0) - 0.5
+    assert exact > 0.1
+    assert rounded < 0.6 * exact
 
 
 def test_levels_are_codes_or_what_five_rows_have():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._codecs import OUTSIDE, ImageScale, constant_channels, warn_of_range
+from .._codecs import OUTSIDE, ImageScale, constant_channels, ends_of_images, warn_of_range
 from .._containers import cast
 from ..degradations import resolve
 from . import _filters, _guard
@@ -42,7 +42,7 @@ class ImageRestoration(Restoration):
     `tone` is there where a change of intensities as a whole helps, ahead of the network; `usual_noise` is that of good
     images, from which filters start. `tile`, `halo` and `stride` are those of `_tiling.apply`. `constant` holds the
     value of a channel that has only one, beside others that have more, as opaque alpha: such channels are left alone.
-    `poor_range` holds the lowest and the highest value of poor images, where `fit` saw such.
+    `poor_range` holds the ends of poor images, where `fit` saw such.
     """
 
     codec: ImageScale
@@ -109,7 +109,7 @@ class ImageRestoration(Restoration):
         restoration = replace(self, tone=self._learn_tone(rows, rng))
         if rows.target is not None:
             self.warn_of_units(rows.rows)
-            restoration = replace(restoration, poor_range=(float(rows.rows.min()), float(rows.rows.max())))
+            restoration = replace(restoration, poor_range=ends_of_images([rows.rows]))
         if not restoration.takes_good(rows.target):
             return restoration
         some = rows.rows[rows.kept[rng.permutation(len(rows.kept))[: _filters.GOOD_LOOKED_AT]]]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._codecs import ends_of_images
 from .._containers import cast
 from . import _filters, _guard
 from ._configuration import Degrading
@@ -56,7 +57,7 @@ class UnpairedRestoration(ImageRestoration):
         assert rows.poor is not None
         poor, good = (np.stack([self.encode(image) for image in _some(part, rng)]) for part in (rows.poor, rows))
         usual = _filters.usual_noise(list(good[: _filters.GOOD_LOOKED_AT]))
-        low, high = (float(self.codec.decode(end)) for end in (poor.min(), poor.max()))
+        low, high = self.codec.decode(np.array(ends_of_images([poor]))).tolist()
         return replace(self, shift=_learned(poor, good), usual_noise=usual, poor_range=(low, high))
 
     def degrading(self, enhancer: Any) -> Degrading:
