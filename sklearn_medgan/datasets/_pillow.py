@@ -58,6 +58,7 @@ def pixels_of(image: Image.Image) -> np.ndarray:
     if image.mode == "P":
         return _through_palette(image, transparent is not None)
     if image.mode == "1":
+        transparent = transparent and 255  # 1 in pillow before 11
         image = image.convert("L")
     if transparent is not None and image.mode == "RGB":
         image = image.convert("RGBA")

@@ -253,7 +253,7 @@ def test_features_are_those_of_the_discriminator_on_encoded_rows(on_stack):
     """The public Keras model gives the same columns, up to a root with its sign, their location and scale."""
     low, high = np.sort(STACK.min((1, 2)))[:5].mean(), np.sort(STACK.max((1, 2)))[-5:].mean()
     encoded = ((STACK[..., None] - low) / (high - low) * 2 - 1).astype(np.float32)
-    *_, last_map = on_stack.discriminator_.predict([encoded, np.zeros((14, 2))], verbose=0)
+    last_map = np.asarray(on_stack.discriminator_([encoded, np.zeros((14, 2))])[-1])
     last_map = np.where(last_map < 0, -1, 1) * np.abs(last_map) ** 0.5
     names = on_stack.get_feature_names_out()
     ours = on_stack.transform(STACK)[:, [n.startswith("ganaugmenter_layer0_") for n in names]]
@@ -265,7 +265,7 @@ def test_features_are_those_of_the_discriminator_on_encoded_rows(on_stack):
 
 
 def test_generator_model_makes_encoded_rows(on_stack):
-    rows = on_stack.generator_.predict([np.zeros((2, 4)), np.eye(2)], verbose=0)
+    rows = np.asarray(on_stack.generator_([np.zeros((2, 4)), np.eye(2)]))
     assert rows.shape == (2, 9, 11, 1)
     assert np.abs(rows).max() <= 1
 
@@ -652,10 +652,9 @@ def test_class_head_alone_learns_to_tell_classes_apart():
     X = TABLE + 3 * LABELS[:, None]
     model = gan(adversarial_weight=0, max_iter=60, learning_rate=0.01).fit(X, LABELS)
     assert model.history_["class_loss"][-1] < model.history_["class_loss"][0]
-    _, class_logits, *_ = model.discriminator_.predict(
-        [np.pad((X - X.mean(0)) / X.std(0), [(0, 0), (0, 11)]), np.zeros((14, 2))], verbose=0
-    )
-    assert (class_logits.argmax(1) == LABELS).mean() > 0.9
+    rows = np.pad((X - X.mean(0)) / X.std(0), [(0, 0), (0, 11)])
+    _, class_logits, *_ = model.discriminator_([rows, np.zeros((14, 2))])
+    assert (np.argmax(class_logits, 1) == LABELS).mean() > 0.9
     with pytest.raises(ValueError, match="adversarial_weight=0 the generator was not trained"):
         model.sample()
 

@@ -121,7 +121,7 @@ def test_table_of_enhancement():
     assert "dark, matched-trained: clean" not in frame.index
     assert not frame.best_other.str.endswith(": clean").any()
     assert frame.loc["noisy, clean-trained: clean", "balanced_accuracy"] == 1
-    assert frame.loc["noisy, clean-trained: GANEnhancer", "balanced_accuracy"] == 0.5  # all images the same
+    assert frame.loc["noisy, clean-trained: GANEnhancer", "balanced_accuracy"] <= 0.5  # all images the same
 
 
 def test_colour_images_and_tables():

@@ -14,19 +14,19 @@ from sklearn_medgan.benchmark import ARMS, Arm, Columns, _cells
 
 
 def test_figures_are_those_of_a_cross_validation_by_hand():
-    data = table(n_classes=3)
+    data = table(216, n_classes=3)  # so many that each fold has all classes in every scikit-learn
     result = run({"clues": CLUES}, {"nb": GaussianNB()}, data)
     rows, y, groups = data
     accuracies, areas = [], []
     for seed in QUICK["seeds"]:
-        predicted = np.empty(N, int)
+        predicted = np.empty(len(y), int)
         for train, test in StratifiedGroupKFold(3, shuffle=True, random_state=seed).split(rows, y, groups):
             model = GaussianNB().fit(rows[train, 2:], y[train])
             predicted[test] = model.predict(rows[test, 2:])
             areas.append(roc_auc_score(y[test], model.predict_proba(rows[test, 2:]), multi_class="ovr"))
         accuracies.append(balanced_accuracy_score(y, predicted))
     found = row_of(result, "clues")
-    assert found["n"] == N
+    assert found["n"] == len(y)
     assert found["balanced_accuracy"] == pytest.approx(np.mean(accuracies))
     assert found["auc"] == pytest.approx(np.mean(areas), abs=1e-6)
 

@@ -84,7 +84,10 @@ def test_white_zero_is_turned_round(tmp_path, dtype):
 )
 def test_what_pillow_compressed_comes_back(tmp_path, dtype, shape, options):
     image = pixels(shape, dtype)
-    Image.fromarray(image).save(tmp_path / "a.tif", **options)
+    try:
+        Image.fromarray(image).save(tmp_path / "a.tif", **options)
+    except OSError:
+        pytest.skip("this pillow cannot write it: before 11.1 some are without ZSTD")
     assert_same(read_image(tmp_path / "a.tif"), spread(image))
 
 

@@ -247,10 +247,9 @@ def as_frame(columns: dict) -> object:
 
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text(max_size=4)
 plain |= st.binary(max_size=4) | st.datetimes() | st.timedeltas() | st.fractions() | st.just(object)
-arrays = hnp.arrays(
-    hnp.scalar_dtypes() | hnp.unicode_string_dtypes() | hnp.byte_string_dtypes() | st.just(np.dtype(object)),
-    hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=12),
-)
+shapes = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=12)
+arrays = hnp.arrays(hnp.scalar_dtypes() | hnp.unicode_string_dtypes() | hnp.byte_string_dtypes(), shapes)
+arrays |= hnp.arrays(np.dtype(object), shapes, elements=plain)
 columns = st.dictionaries(st.text(max_size=3) | st.integers(), st.lists(plain, min_size=3, max_size=3), max_size=4)
 anything = plain | arrays | st.recursive(plain, st.lists, max_leaves=12) | columns | columns.map(as_frame)
 anything |= st.tuples(plain, plain) | st.tuples(st.integers(-2, 40), st.integers(-2, 40), st.integers(-1, 5))
