@@ -285,8 +285,9 @@ def _names_in(option: str, text: str, known: list[str]) -> list[str]:
         lengths = (n for n in range(len(words), 0, -1) if words[:n] in by_words)
         n = next(lengths, 0)
         if n == 0:
-            hint = did_you_mean(words[0], known)
-            raise ValueError(f"{option} was expected to name some of {_listed(known)}; got {words[0]!r}.{hint}")
+            if hint := did_you_mean(words[0], known):
+                raise ValueError(f"{option} names {words[0]!r}, which is none.{hint}")
+            raise ValueError(f"{option} was expected to name some of {_listed(known)}; got {words[0]!r}.")
         found.append(by_words[words[:n]])
         words = words[n:]
     return found

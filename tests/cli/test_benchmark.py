@@ -407,7 +407,7 @@ def test_nothing_to_draw_is_said_and_is_no_error(scans, capsys):
 # -------------------------------------------------------------------------------------------------------------- errors
 
 BAD_OPTIONS = {
-    "misspelt arm": (["--arms", "GAN colums"], "got 'gan colums'. Did you mean 'GAN columns'?"),
+    "misspelt arm": (["--arms", "GAN colums"], "--arms names 'gan colums', which is none. Did you mean 'GAN columns'?"),
     "unknown arm": (["--arms", "magic"], "--arms was expected to name some of rows; columns; enhancement; none;"),
     "unknown classifier": (["--classifiers", "SVC,net"], "some of SVC; forest; logistic; got 'net'"),
     "unknown class": (["--rare", "flu"], "--rare was expected to name some of well; very ill, acute; 0; 1; got 'flu'"),
