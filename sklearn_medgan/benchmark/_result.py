@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..report import fragment, page
-from ..report._headline import is_compared, without_bounds
+from ..report._headline import comparisons, is_compared, without_bounds
 from ._table import COLUMNS, sentence
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ class BenchmarkResult:
         tried = without_bounds(self.table)
         by_verdict = {name: [r for r in tried if r["verdict"] == name] for name in ("gain", "loss")}
         n, gains, losses = sum(map(is_compared, tried)), *map(len, by_verdict.values())
-        lines = [f"{n} comparisons with a reference: gains {gains}, losses {losses}, no evidence {n - gains - losses}."]
+        counts = f"gains {gains}, losses {losses}, no evidence {n - gains - losses}"
+        lines = [f"{comparisons(n)} with a reference: {counts}."]
         if n and not gains:
             lines.append("No evidence of a gain.")
         lines += [sentence(row, self.n_comparisons) for rows in by_verdict.values() for row in rows]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..report._headline import comparisons
 from . import _statistics as statistics
 from ._cells import key_of, unpack
 from ._plan import Plan
@@ -228,7 +229,7 @@ def sentence(row: dict, n_comparisons: int) -> str:
     if np.isnan(row["difference"]):
         return f"{who}: {row['verdict']}; {accuracy}."
     interval = f"95 % interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
-    corrected = f"p {_p(row['p_holm'])} after correction for {n_comparisons} comparisons"
+    corrected = f"p {_p(row['p_holm'])} after correction for {comparisons(n_comparisons)}"
     points = f"{100 * row['difference']:+.1f} points against {row['reference']}"
     return f"{who}: {row['verdict']}; {points} ({interval}; {corrected}); {accuracy}."
 

@@ -70,7 +70,7 @@ def transfer_arms(backbone: Any = "auto", *, max_iter: int | None = None, max_ti
             "columns", partial(_pretrained, pixels=True), about=f"{about}, and the pixels", **frozen, **of_images
         ),
         FINE_TUNED: Arm(
-            "columns", _as_told, share=FINE_TUNED, fit_shared=tuned, about="a pretrained network, trained further", **of_images
+            "columns", _as_told, share=FINE_TUNED, fit_shared=tuned, about="such a network, trained on", **of_images
         ),
     }
 

@@ -16,6 +16,11 @@ def without_bounds(table: list[dict]) -> list[dict]:
     return [row for row in table if row["verdict"] != "bound"]
 
 
+def comparisons(n: int) -> str:
+    """Return a number of comparisons, in words."""
+    return f"{n} comparison" if n == 1 else f"{n} comparisons"
+
+
 def featured(table: list[dict]) -> dict | None:
     """Return the row that a verdict names: the clear gain that is largest, else the largest difference, else None."""
     compared = [row for row in without_bounds(table) if is_compared(row)]
@@ -83,8 +88,7 @@ def _diagnosis(row: dict, table: list[dict], evidence: Mapping) -> list[str]:
 def _counts(table: list[dict]) -> str:
     verdicts = [row["verdict"] for row in table if is_compared(row)]
     gains, losses, n = verdicts.count("gain"), verdicts.count("loss"), len(verdicts)
-    comparisons = "comparison" if n == 1 else "comparisons"
-    return f"{n} {comparisons}: {gains} shown to gain, {losses} to lose, {n - gains - losses} without evidence."
+    return f"{comparisons(n)}: {gains} shown to gain, {losses} to lose, {n - gains - losses} without evidence."
 
 
 def signed(fraction: float) -> str:

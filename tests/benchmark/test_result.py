@@ -32,7 +32,7 @@ def test_summary_says_what_may_be_claimed():
     clear = np.column_stack([X[:, :2], 10 * Y + X[:, 2], X[:, 3]])
     blind = Arm("columns", lambda f, s, c: Columns(f.X[:, :1], f.y, f.X_test[:, :1]))
     summary = run({"blind": blind, "clues": CLUES}, data=(clear, Y, GROUPS), reference="blind").summary()
-    assert summary.startswith("1 comparisons with a reference: gains 1, losses 0, no evidence 0.")
+    assert summary.startswith("1 comparison with a reference: gains 1, losses 0, no evidence 0.")
     assert "clues + nb, all: gain; +" in summary
     assert "points against blind (95 % interval +" in summary
     nothing = run({"again": ARMS["pixels"]}).summary()
@@ -47,7 +47,7 @@ def test_a_bound_is_no_gain_of_the_summary():
     result = run(arms, data=(clear, Y, GROUPS), reference="blind")
     assert [row["verdict"] for row in result.table] == ["reference", "gain", "bound"]
     first, *gains = [line for line in result.summary().splitlines() if "gain" in line]
-    assert first == "1 comparisons with a reference: gains 1, losses 0, no evidence 0."
+    assert first == "1 comparison with a reference: gains 1, losses 0, no evidence 0."
     assert len(gains) == 1
     assert "correction for 2 comparisons" in gains[0]
 

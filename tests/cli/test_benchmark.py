@@ -368,7 +368,7 @@ def test_after_ctrl_c_without_a_file_nothing_is_promised(few, monkeypatch, capsy
 def test_a_report_holds_the_verdicts(suffix, scans, capsys):
     assert medgan("--data", scans, *LIGHT, "--report", f"found.{suffix}") == 0
     text = Path(f"found.{suffix}").read_text(encoding="utf-8")
-    assert "1 comparisons with a reference" in capsys.readouterr().out
+    assert "1 comparison with a reference" in capsys.readouterr().out
     assert "no evidence of a gain" in text
     if suffix == "md":
         assert f"medgan benchmark --data {scans} --arms none,PCA" in text
@@ -467,7 +467,7 @@ def test_the_result_as_json_is_that_of_the_benchmark(scans, capsys):
     (of_set,) = found["sets"]
     assert [row["arm"] for row in of_set["table"]] == ["none", "pixels", "PCA"]
     assert of_set["files"] == {"out": "medgan_benchmark.jsonl"}
-    assert "1 comparisons" in of_set["summary"]
+    assert "1 comparison" in of_set["summary"]
     assert found["notes"] == []
 
 
