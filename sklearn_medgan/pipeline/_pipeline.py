@@ -31,9 +31,9 @@ class Pipeline(_LinkToDocs, _StockPipeline):
     """scikit-learn's Pipeline, in which an intermediate step may also add training rows.
 
     At ``fit``, a step with ``fit_resample`` (a `GANAugmenter`, or a sampler of imbalanced-learn) first adds its
-    rows; then, if it has ``transform``, the grown rows are transformed. At ``predict``, ``transform`` and
-    ``score`` no row is added: such a step only transforms, or, having no ``transform``, lets rows pass.
-    Everything else is scikit-learn's own.
+    rows; then, if it has ``transform``, the grown rows are transformed, a `GANAugmenter`'s by `training_columns`. At
+    ``predict``, ``transform`` and ``score`` no row is added: such a step only transforms, or, having no ``transform``,
+    lets rows pass. Everything else is scikit-learn's own.
 
     ``fit_transform`` and ``fit_predict`` return one row for each row of ``X``: they are ``fit`` on the grown
     rows, then ``transform`` or ``predict`` of the given ones. The same holds for a pipeline nested in another
