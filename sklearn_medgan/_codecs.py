@@ -130,13 +130,14 @@ def rounded_outward(low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
 def warn_of_range(images: np.ndarray, low: float, high: float, name: str, outside: float = OUTSIDE) -> None:
     """Warn where images can hardly be in the units of those that an estimator was fitted on, from `low` to `high`.
 
-    That is where more than a hundredth of the values, or a tenth of those of an image, lie beyond the learned range by
-    `outside` of it, where all fill less than a hundredth of it, or where all are in the lowest fifteenth of a range
-    without negative values. Constant images tell nothing, nor do dark ones of 8 bits, where such were learned from.
+    That is where more than a hundredth of the values lie beyond the learned range by `outside` of it, or a tenth of
+    those of an image by all of it (ends are means of five images, which one may pass), where all fill less than a
+    hundredth of it, or where all are in the lowest fifteenth of a range without negative values. Constant images tell
+    nothing, nor do dark ones of 8 bits, where such were learned from.
     `name` is that of the estimator.
     """
     varied = images.min() < images.max() and low < high
-    far = varied and _shares_beyond(images, low, high, outside).max() > MOST_OUTSIDE_IN_ONE
+    far = varied and _shares_beyond(images, low, high, 1.0).max() > MOST_OUTSIDE_IN_ONE
     if not (far or in_other_units(images, low, high, outside)):
         return
     warn_caller(

@@ -67,6 +67,7 @@ def test_one_image_in_other_units_is_told_of_beside_any_number_of_others():
     [
         (255 * RAMP, 0, 255),
         (60 + 40 * RAMP, 0, 255),  # low contrast
+        (np.concatenate([255 * RAMP] * 199 + [400 * RAMP]), 0, 255),  # a bright one
         (30 * RAMP, 0, 255),  # dark
         (np.where(RAMP == 1, 5000, 1000 * RAMP), -1024, 1500),  # one piece of metal
         (-1000 + 60 * RAMP, -1024, 3000),  # a slice of air
