@@ -22,6 +22,7 @@ from ..benchmark._estimator_arms import gan_rows_and_columns
 from ..datasets import load_tissue_patches
 from ..enhancement._enhancer import GANEnhancer
 from ..enhancement._images import ImageRestoration
+from ..report import headline
 from ._benchmark import DISCLAIMER, IMAGE_STEPS, N_OTHER, Job, told_as_json, write_report
 from ._data import Data, embedded, load_own
 from ._inputs import as_data, check_folder_name, how_to_read
@@ -55,9 +56,8 @@ def run(options: argparse.Namespace, session: Session) -> int:
         job.check()
     session.load_backend()
     n_jobs = options.jobs or min(MOST_JOBS, effective_n_jobs(-1))
-    for word, job in demonstrations:
-        demonstrate(job, folder / f"{word}.html", options.command, session, n_jobs)
-    session.show(f"\n{DISCLAIMER}")
+    said = [demonstrate(job, folder / f"{word}.html", options.command, session, n_jobs) for word, job in demonstrations]
+    session.show("\n".join(["", *said, "", DISCLAIMER]))
     following = "demo --data IMAGES" if options.data is None else f"benchmark {as_data(options.data, options)}"
     session.end(f"medgan {following}")
     return 0
@@ -163,8 +163,8 @@ def thinned(data: Data, seed: int) -> Data:
     return replace(data, X=data.X[kept], y=data.y[kept], groups=groups, notes=(*data.notes, note))
 
 
-def demonstrate(job: Job, report: Path, command: str, session: Session, n_jobs: int = 1) -> None:
-    """Measure, show and write a report; after Ctrl-C show what there is, and the interrupt goes on."""
+def demonstrate(job: Job, report: Path, command: str, session: Session, n_jobs: int = 1) -> str:
+    """Measure, show, write a report; return its path with the verdict. After Ctrl-C show what there is, and raise."""
     session.show(f"\n{job.describe()}\n")
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "cells.jsonl"
@@ -178,6 +178,7 @@ def demonstrate(job: Job, report: Path, command: str, session: Session, n_jobs: 
     write_report(job, result, command, report)
     session.show(f"wrote {report}")
     session.found.setdefault("sets", []).append(told_as_json(replace(job, report=report), result))
+    return f"{report}: {headline(result.table, result.evidence)[0]}"
 
 
 def finished(path: Path) -> str:

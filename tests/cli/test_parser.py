@@ -172,7 +172,7 @@ def test_the_codes_of_the_demo_are_the_codes_of_the_command(monkeypatch, tmp_pat
     assert cli.main(["demo", "--data", str(path), "--out", str(tmp_path)]) == 130
 
 
-def test_options_reach_the_demo(monkeypatch, tmp_path):
+def test_options_reach_the_demo(monkeypatch, tmp_path, capsys):
     received = {}
 
     def demonstrate(job, report, command, session, n_jobs):
@@ -180,6 +180,7 @@ def test_options_reach_the_demo(monkeypatch, tmp_path):
         received.setdefault("report", report)
         received["command"] = command
         received["jobs"] = n_jobs
+        return f"{report}: it helps."
 
     monkeypatch.setattr(_demo, "demonstrate", demonstrate)
     path = save(tmp_path, X=np.zeros((12, 40, 40), np.uint8), y=LABELS)
@@ -193,6 +194,8 @@ def test_options_reach_the_demo(monkeypatch, tmp_path):
     assert received["report"].parent.is_dir()
     assert received["jobs"] == 2
     assert received["command"].startswith("medgan demo --data ")
+    end = [f"{received['report']}: it helps."] * 2  # images as they are, and enhanced
+    assert capsys.readouterr().out.splitlines()[-4:-2] == [end[0], end[1].replace("own", "own_enhanced")]
 
 
 @pytest.mark.slow
