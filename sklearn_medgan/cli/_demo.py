@@ -31,7 +31,7 @@ from ._session import Session
 FOLDS, N_SEEDS = 2, 2
 ENHANCER_SEEDS, ENHANCER_STEPS = 3, 150  # whose fits take a third of the time
 NOISE, TREATMENTS = "noise 25", ("NLM", "GANEnhancer", "clean")
-MOST_JOBS = 4  # processes, which take 0.6 GB each
+MOST_JOBS = 2  # processes, which take 1 GB each
 N_RARE = 10  # training images of a class that is made rare
 N_SHOWN = 6  # images of each class in a report
 C = 10.0
