@@ -136,15 +136,20 @@ class Sampler:
         """Return samples with their classes, near-copies of rows of X drawn again or left out."""
         rows = self._checked(as_rows(X))
         self._warn_of_units(rows[:MOST_COMPARED])  # in others nothing is near
-        real = RealRows.of(self._canvas.draw([rows])[:], min_distance)
-        near = real.near(self._seen(drawn))
+        encoded = self._canvas.draw([rows])[:]
+        spread: Any = 1.0
+        if self._form.kind == "table":  # the model's own is rounded
+            spread = encoded.std(0)
+            spread[spread == 0] = 1.0
+        real = RealRows.of(encoded / spread, min_distance)
+        near = real.near(self._seen(drawn) / spread)
         n_near = int(near.sum())
         for _ in range(ROUNDS):
             again = np.flatnonzero(near)
             if not len(again):
                 break
             drawn[again] = self._draw(self._one_hot(codes[again]), rng)
-            near[again] = real.near(self._seen(drawn[again]))
+            near[again] = real.near(self._seen(drawn[again]) / spread)
         if n_near:
             warn_caller(told(len(codes), n_near, int(near.sum()), min_distance), UserWarning)
         return drawn[~near], codes[~near]

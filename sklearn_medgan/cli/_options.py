@@ -47,7 +47,9 @@ def _add_demo(commands: Any) -> Any:
     demo.add_argument(
         "--seed", metavar="N", type=_whole(0), default=0, help="decides splits and training (%(default)s)"
     )
-    demo.add_argument("--jobs", metavar="N", type=_whole(1, 1024), help="processes, of 1 GB each (one a core, at most 2)")
+    demo.add_argument(
+        "--jobs", metavar="N", type=_whole(1, 1024), help="processes of 1 GB each (a core each, at most 2)"
+    )
     _add_reading(demo)
     demo.set_defaults(name="demo")
     return demo
