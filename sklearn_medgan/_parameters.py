@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +48,17 @@ def check_whole(name: str, value: object, fewest: int = 1, advice: str = "") -> 
     if not isinstance(value, Integral) or isinstance(value, bool) or value < fewest:
         raise ParameterError(name, f"must be a whole number from {fewest} up", repr(value), advice)
     return int(value)
+
+
+def check_goes_on(earlier: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raise ValueError, naming what differs, unless the networks that a fit would go on with are those asked for."""
+    others = [name for name in asked if asked[name] != earlier.get(name)]
+    if others:
+        was, now = (", ".join(f"{name}={each.get(name)!r}" for name in others) for each in (earlier, asked))
+        raise ValueError(
+            f"warm_start=True goes on with the networks of the earlier fit, {was}; the parameters now ask for {now}. "
+            "Set warm_start=False, or the parameters back."
+        )
 
 
 def check_range(name: str, value: object, lowest: float = 0.0, highest: float = np.inf) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._base import NetworkEstimator
 from .._codecs import learn_codec
+from .._parameters import check_goes_on
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_more_rows, check_rows, warn_of_rows
 from ._canvas import Canvas, warn_of_images
@@ -304,11 +305,8 @@ class GANAugmenter(ColumnSampler, NetworkEstimator):
     def _configure(self, shape: tuple[int, ...], n_label_columns: int, labelled: bool, goes_on: bool) -> Hyper:
         """Keep the compile-cache key of this fit, and return its numbers."""
         config, hyper = configure(self, self._form.kind == "table", shape, n_label_columns, labelled)
-        if goes_on and config != self._config:
-            raise ValueError(
-                f"warm_start=True goes on with the networks of the earlier fit, {self._config}; the parameters now ask "
-                f"for {config}. Set warm_start=False, or the parameters back."
-            )
+        if goes_on:
+            check_goes_on(vars(self._config), vars(config))
         self._config = config
         return hyper
 

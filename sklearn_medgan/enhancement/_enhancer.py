@@ -15,10 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._base import NetworkEstimator
 from .._containers import Form
+from .._parameters import check_goes_on
 from .._sklearn_compat import _check_feature_names_in, _fit_context
 from .._validation import check_rows, warn_of_rows
 from ._advice import evidence, warn_of
 from ._configuration import CONSTRAINTS, initial_weights, training_of
+from ._filters import strength_of
 from ._held_out import HeldOutRows
 from ._pairs import PairSource
 from ._restoration import Method
@@ -28,7 +30,6 @@ from ._supervision import (
     check_labels,
     check_reference,
     check_reference_labels,
-    check_same_network,
     check_target,
     restoration_of,
     supervision_of,
@@ -269,8 +270,9 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         others = check_reference_labels(reference, reference_y, labels)
         config = kind.network_for(self, form)
         if goes_on:
-            earlier = self._config, self._restoration.scale, self.guard_report_.get("supervision", supervision)
-            check_same_network(earlier, (config, self.scale, supervision))
+            earlier = {"supervision": supervision, **self.guard_report_, "scale": self._restoration.scale}
+            asked = {"supervision": supervision, "scale": self.scale, **vars(config)}
+            check_goes_on({**earlier, **vars(self._config)}, asked)
             self._restoration.warn_of_units(rows)
         rng = check_random_state(self.random_state)
         of_split, of_learning, of_pairs, of_assessment = map(np.random.RandomState, rng.randint(2**31 - 1, size=4))
@@ -286,7 +288,8 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         pairs = restoration.pairs(parts, int(self.patch_size), of_pairs)
         self._train(pairs, goes_on, rng, (rows, labels, *good, others))
         report, self._error_model = restoration.assess(parts, self._network, self.guard)
-        self.guard_report_ = {"supervision": supervision, "evidence": evidence(supervision, report), **report}
+        words = evidence(supervision, report, self.guard)
+        self.guard_report_ = {"supervision": supervision, "evidence": words, **report}
         warn_of(self.guard_report_)
         self._sampling_rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
         return self
@@ -311,10 +314,10 @@ class GANEnhancer(ErrorSampler, NetworkEstimator):
         return averaged(functools.partial(_run, self._program(), self._state.generator.ema), int(self.n_views))
 
     def _method(self) -> Method:
+        """What the guard chose."""
         report = self.guard_report_
         size, spared = (report[name] / self._restoration.span for name in ("shrinkage", "spared"))
-        strength = report["strength"].get(report["chosen"], 0.0)
-        return Method(Shrunk(self._network, size), report["chosen"], strength, spared)
+        return Method(Shrunk(self._network, size), report["chosen"], strength_of(report), spared)
 
     def _checked(self, X: ArrayLike) -> tuple[np.ndarray, Form]:
         check_is_fitted(self)

@@ -86,6 +86,18 @@ def available_filters() -> dict[str, Filter]:
     return {name: f for name, f in FILTERS.items() if name not in missing}
 
 
+def strength_of(report: dict[str, Any]) -> float:
+    """Return that of the method which a `guard_report_` has chosen; ValueError for a filter of which there is none."""
+    chosen, strengths = report["chosen"], report["strength"]
+    if chosen in FILTERS and chosen != "nothing" and chosen not in strengths:
+        known = ", ".join(map(repr, ("network", *(strengths or ("nothing",)))))
+        raise ValueError(
+            f"guard_report_['chosen'] is {chosen!r}, whose strength this fit did not learn. Set it to one of {known}, "
+            "or fit with guard=True."
+        )
+    return strengths.get(chosen, 0.0)
+
+
 def run_filter(name: str, strength: float, image: np.ndarray, usual: float = 0.0) -> np.ndarray:
     """Return a filter's result, float32; where it makes no finite number (a constant image), the image as it was.
 

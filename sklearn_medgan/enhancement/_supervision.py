@@ -131,16 +131,6 @@ def _listed(labels: np.ndarray) -> str:
     return ", ".join([*map(repr, classes[:LISTED]), *(["..."] if len(classes) > LISTED else [])])
 
 
-def check_same_network(earlier: tuple[Any, ...], asked: tuple[Any, ...]) -> None:
-    """Raise ValueError unless a fit that goes on has the network, the scale and the supervision of the earlier one."""
-    if asked != earlier:
-        was, now = ("{} with scale={} and supervision={!r}".format(*each) for each in (earlier, asked))
-        raise ValueError(
-            f"warm_start=True goes on with the network of the earlier fit, {was}; the parameters now ask for {now}. "
-            "Set warm_start=False, or the parameters back."
-        )
-
-
 def check_target(enhancer: Any, target: ArrayLike | None, rows: np.ndarray, form: Form) -> np.ndarray | None:
     if target is None:
         return None

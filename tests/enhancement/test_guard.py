@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from enhancers import KEYS, TINY, discs, halves, noisy
+from enhancers import KEYS, TINY, discs, ends, halves, noisy
 from skimage.metrics import peak_signal_noise_ratio
 from sklearn.exceptions import ConvergenceWarning
 
@@ -187,7 +187,7 @@ def test_fallback_is_announced(fallen_back):
 def test_fallback_is_what_transform_does(fallen_back):
     X, model, _ = fallen_back
     report, poor = model.guard_report_, X[:3] + 100 * np.random.RandomState(0).standard_normal(X[:3].shape)
-    low, span = X.min(), np.ptp(X)
+    low, span = ends(X)[0], np.ptp(ends(X))
     strength = report["strength"][report["chosen"]]
     for image, result in zip(poor, model.transform(poor), strict=True):
         fractions = ((image - low) / span).astype(np.float32)[..., None]
@@ -258,3 +258,9 @@ def test_without_guard_there_is_no_fallback():
     model = GANEnhancer(**{**STEP, "guard": False}, degradation={"noise": 0.3}).fit(X)
     assert model.guard_report_["chosen"] == "network"
     assert model.guard_report_["psnr"] == {}
+    assert model.guard_report_["evidence"].startswith("nothing was compared")
+    model.guard_report_["chosen"] = "wavelet"
+    with pytest.raises(ValueError, match=r"'wavelet', whose strength .* 'network', 'nothing', or fit with guard=True"):
+        model.transform(X)
+    model.guard_report_["chosen"] = "nothing"
+    assert np.array_equal(model.transform(X), X)

@@ -77,7 +77,9 @@ def test_unpaired_fit_goes_on_and_is_saved(tmp_path):
     assert model.n_iter_ == 8
     save(model, tmp_path / "model")
     equal_fits(load(tmp_path / "model"), model, POOR)
-    with pytest.raises(ValueError, match=r"supervision='unpaired'; the parameters now ask for .*'degradation'"):
+    with pytest.raises(
+        ValueError, match=r"fit, supervision='unpaired'; the parameters now .* supervision='degradation'\. "
+    ):
         model.fit(POOR)
 
 
