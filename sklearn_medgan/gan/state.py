@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,11 +54,20 @@ def restarted(state: State) -> State:
     return State(g, d, state.step)
 
 
-def adam(player: Player, gradient: Any, hyper: Any, beta_1: float, averaged: bool, buffers: Vector = None) -> Player:
+def adam(
+    player: Player,
+    gradient: Any,
+    hyper: Any,
+    beta_1: float,
+    averaged: bool,
+    buffers: Vector = None,
+    constraint: Callable[[Vector], Vector] | None = None,
+) -> Player:
     """Return the player after one update by Adam and of the moving average.
 
-    `hyper` has `learning_rate` and `ema_decay`. By hand, because the weights are one flat vector and the step is a pure
-    function of the state (Kingma and Ba 2015, arXiv 1412.6980, algorithm 1).
+    `hyper` has `learning_rate` and `ema_decay`; `constraint` maps new weights to allowed ones. By hand, because the
+    weights are one flat vector and the step is a pure function of the state (Kingma and Ba 2015, arXiv 1412.6980,
+    algorithm 1).
     """
     first = beta_1 * player.first + (1.0 - beta_1) * gradient
     second = BETA_2 * player.second + (1.0 - BETA_2) * ops.square(gradient)
@@ -65,6 +75,7 @@ def adam(player: Player, gradient: Any, hyper: Any, beta_1: float, averaged: boo
     t = ops.cast(updates, gradient.dtype)
     scale = ops.sqrt(1.0 - BETA_2**t) / (1.0 - beta_1**t)
     weights = player.weights - hyper.learning_rate * scale * first / (ops.sqrt(second) + 1e-8)
+    weights = weights if constraint is None else constraint(weights)
     decay = ops.minimum(hyper.ema_decay, t / (t + 10.0)) if averaged else ops.zeros_like(t)
     ema = decay * player.ema + (1.0 - decay) * weights
     return Player(weights, ema, first, second, updates, player.buffers if buffers is None else buffers)

@@ -41,6 +41,18 @@ class DoublingConv2DTranspose(_Strided, layers.Conv2DTranspose):
         return backend.transpose(inputs, keras.ops.convert_to_tensor(self.kernel), size) + self.bias
 
 
+def even_phases(kernel: Tensor) -> Tensor:
+    """Return the nearest kernel of `DoublingConv2DTranspose` that answers a constant map alike at every pixel.
+
+    Each second pixel of a line meets other taps, and where their sums differ flat parts show a check (Sugawara et al.
+    2019, Checkerboard artifacts free convolutional neural networks).
+    """
+    taps = keras.ops.reshape(kernel, (2, 2, 2, 2, *kernel.shape[2:]))  # of each phase two along each axis
+    sums = keras.ops.sum(taps, (0, 2), keepdims=True)
+    surplus = sums - keras.ops.mean(sums, (1, 3), keepdims=True)
+    return keras.ops.reshape(taps - surplus / 4, kernel.shape)
+
+
 @keras.saving.register_keras_serializable("sklearn_medgan")
 class SpaceToDepth(layers.Layer):
     """(n, 2h, 2w, c) -> (n, h, w, 4c): each 2x2 block of pixels becomes one."""

@@ -9,6 +9,7 @@ draws of a step do not depend on how steps were grouped into calls.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -26,7 +27,8 @@ from .networks import ARCHITECTURES
 from .one_pass import Weighting, discriminator_gradients
 from .program import CACHE_SIZE, ByRows, Program, spec
 from .sharing import check_alike, check_shares
-from .state import BETA_2, Player, State, adam
+from .state import BETA_2, Player, State, Vector, adam
+from .strided import even_phases
 
 # Rows that networks take at once, whatever their number. A multiple of 48, because the matrix kernels take 12, 24 or 48
 # rows and sum those left over in another order: of 64 rows the last differed. To a convolution each pixel is a row, so
@@ -241,10 +243,19 @@ class GANProgram(Program):
         metrics["sample_spread"] = spread(fake, real)
         gradient_g, gradient_d, metrics = self.workers.mean((gradient_g, gradient_d, metrics))
         return State(
-            adam(g, gradient_g, hyper, self.config.beta_1, True),
+            adam(g, gradient_g, hyper, self.config.beta_1, True, constraint=self._even_end),
             adam(d, gradient_d, hyper, self.config.beta_1, True),
             state.step,
         ), metrics
+
+    def _even_end(self, weights: Vector) -> Vector:
+        """Return a generator's weights with `even_phases` in its last layer, where that makes an image."""
+        if self.config.architecture != "conv":
+            return weights
+        kernel, bias = self.generator.shapes[-2:]
+        sizes = [self.generator.n_weights - math.prod(kernel) - math.prod(bias), math.prod(kernel), math.prod(bias)]
+        first, last, biases = backend.split(weights, sizes)
+        return ops.concatenate([first, ops.reshape(even_phases(ops.reshape(last, kernel)), [-1]), biases])
 
     def _moved(self, rows: Tensor, key: Tensor, hyper: Hyper) -> Tensor:
         return augment(rows, self.config.augment, key, workers=self.workers, probability=hyper.augmented)

@@ -105,3 +105,15 @@ def test_layers_come_back_from_their_configuration():
         restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
         assert type(restored) is type(layer)
         assert (restored.filters, restored.kernel_size, restored.strides) == (5, (4, 4), (2, 2))
+
+
+def test_even_phases_answer_a_constant_map_alike_and_change_no_more_than_that_needs():
+    kernel = np.random.default_rng(0).normal(size=(4, 4, 2, 3))
+    even = np.asarray(strided.even_phases(tf.constant(kernel)))
+    answer = plain_transpose(tf.ones((1, 6, 6, 3), tf.float64), tf.constant(even), (12, 12)).numpy()[0, 2:-2, 2:-2]
+    np.testing.assert_allclose(answer, np.broadcast_to(answer[0, 0], answer.shape), atol=1e-12)
+    taps = np.arange(16).reshape(4, 4)
+    phases = np.array([np.isin(range(16), taps[a::2, b::2]) for a in (0, 1) for b in (0, 1)], float)
+    differences = phases[1:] - phases[0]  # the nearest of the kernels whose sums by phase do not differ
+    nearest = (np.eye(16) - np.linalg.pinv(differences) @ differences) @ kernel.reshape(16, -1)
+    np.testing.assert_allclose(even.reshape(16, -1), nearest, atol=1e-12)

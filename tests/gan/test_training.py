@@ -133,6 +133,16 @@ def test_averaged_weights_follow_the_weights():
     np.testing.assert_allclose(after.generator.ema, expected, rtol=1e-5, atol=1e-8)
 
 
+def test_samples_of_images_show_no_check_where_their_features_are_flat():
+    after = state_after(IMAGES, 3)
+    for weights in (after.generator.weights, after.generator.ema):
+        kernel = np.asarray(compiled_program(IMAGES).generator.unflatten(weights)[-2])
+        flat = tf.nn.conv2d_transpose(tf.ones((1, 6, 6, 4 * 2)), kernel, (1, 12, 12, 1), 2)[0, 2:-2, 2:-2]
+        assert np.ptp(flat) < (1e-5 if weights is after.generator.weights else 1e-2)
+    before = compiled_program(IMAGES).generator.unflatten(state_after(IMAGES).generator.weights)[-2]
+    assert np.ptp(tf.nn.conv2d_transpose(tf.ones((1, 6, 6, 4 * 2)), before, (1, 12, 12, 1), 2)[0, 2:-2, 2:-2]) > 0.1
+
+
 def test_classic_step_moves_weights_and_batch_statistics_of_both_networks():
     before, after = state_after(CLASSIC), state_after(CLASSIC, 3)
     for old, new in zip(before[:2], after[:2], strict=True):
