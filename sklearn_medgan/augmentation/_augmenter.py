@@ -63,11 +63,11 @@ class GANAugmenter(ColumnSampler, NetworkEstimator):
         After a fit with `y` and `X_unlabeled`, "both" and "features" end with scores, one for each class: a linear
         student learns a teacher's guesses for the rows without a label. Their weight, as those of the kinds.
     pretrained : "auto", "medical", str or None, default="auto"
-        What other images taught. "auto": the training of the GAN starts from networks that ship, for grey images whose
-        sides on the canvas of `gan_size` are 25 to 32 or 49 to 64, at the default `architecture`, `latent_dim` and
-        `width`. "medical": in colour too, and typical patches are of a dictionary that ships. A result on the sources
-        of either (``sklearn_medgan/weights/README.md``) is flattered. Another string: the path of a dictionary by
-        ``examples/pretraining/dictionary.py``. With it, and with None, the GAN starts at random.
+        What other images taught. "auto": the training of the GAN starts from networks that ship (of grey images; in
+        colour all channels begin alike) where sides on the canvas of `gan_size` are 25 to 32 or 49 to 64, at the
+        default `architecture`, `latent_dim` and `width`. "medical": patches, too, are those that ship. A result on the
+        sources of either (``sklearn_medgan/weights/README.md``) is flattered. Another string: the path of a dictionary
+        by ``examples/pretraining/dictionary.py``. With it, and with None, the GAN starts at random.
     sampling_strategy : str, float, dict or callable, default="auto"
         Target count of each class in `fit_resample`, as in imbalanced-learn ("auto", "minority", "not minority",
         "not majority", "all", ...); "auto" is the count of the largest class.

@@ -114,13 +114,10 @@ def configure(
 
 
 def starts_from_others(augmenter: Any, architecture: str, shape: tuple[int, ...]) -> bool:
-    """Tell whether training starts from the GAN that ships: in colour only if asked for, since classes come apart late.
-
-    See docs/research_log.md.
-    """
+    """Tell whether training starts from the GAN that ships."""
     from ..gan.pretrained import gan_file
 
-    wanted = augmenter.pretrained == "medical" or (augmenter.pretrained == "auto" and shape[-1] == 1)
+    wanted = augmenter.pretrained in ("auto", "medical")
     return wanted and gan_file(architecture, shape, augmenter.width, augmenter.latent_dim) is not None
 
 

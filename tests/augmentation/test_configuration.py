@@ -17,8 +17,8 @@ GREY, COLOUR, SMALL = (32, 32, 1), (32, 32, 3), (16, 16, 1)
         (GREY, {"augment": ["shift", "contrast"]}, 1.0, 0.1),
         (GREY, {"penalty_weight": 0.3}, 0.0, 0.3),
         (GREY, {"loss": "wasserstein"}, 0.0, 1.0),
-        (COLOUR, {}, 1.0, 0.06),  # stated for 32x32 values
-        (COLOUR, {"pretrained": "medical"}, 0.0, 0.3),
+        (COLOUR, {}, 0.0, 0.3),  # stated for 32x32 values
+        (COLOUR, {"pretrained": None}, 1.0, 0.06),
         (SMALL, {}, 1.0, 0.005),
     ],
     ids=str,
