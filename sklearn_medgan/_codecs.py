@@ -1,7 +1,7 @@
 """Rows to network units and back.
 
 A codec learns the intensity scale at fit: images go to [-1, 1] between the smallest and the largest training value, the
-columns of a table to about zero mean and unit variance. It holds no training row, and its ends tell of no single one.
+columns of a table to a mean near zero and unit variance. It holds no training row, and its ends tell of no single one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from ._containers import Form
 from ._lazy import LazyImages
 
 FEWEST = 5  # rows behind an end of a range, or behind a level that is no code
-# Steps of what is kept of columns, over the number of rows: in spreads, and in logarithms of spreads. Larger ones would
-# tell less of members. Of what a network learns from, means are within a spread, and spreads within a root of two.
-STEP_OF_MEAN, STEP_OF_SPREAD, WIDEST_STEP = 100, 60, 2.0
+STEP_OF_MEAN, WIDEST_STEP = 100, 2.0  # of kept means, in spreads: over the number of rows, and of what a network sees
 FEW_LEVELS = 10  # an integer column with at most this many distinct values keeps to them
 CHUNK_VALUES = 1 << 20  # encoded at a time, so that no float64 copy of all rows is made
 OUTSIDE, MOST_OUTSIDE = 0.1, 0.01  # shares: of the learned range that values may lie beyond it, and of values that do
@@ -199,7 +197,7 @@ class ImageScale:
 
 @dataclass(frozen=True)
 class TableCodec:
-    """Columns to about zero mean and unit variance, padded with zero columns, and back.
+    """Columns to a mean near zero and unit variance, padded with zero columns, and back.
 
     `levels[j]` holds the distinct values of a column that has two, or few integers; None elsewhere. Values of
     fewer than `FEWEST` rows are no levels, but for codes such as 0, 1, 2.
@@ -262,7 +260,7 @@ class TableCodec:
 def _table_statistics(rows: np.ndarray) -> tuple[np.ndarray, ...]:
     """Mean, standard deviation (1 for a constant), ends of the range, and whether all are whole, by column.
 
-    Means and deviations of few rows in many columns tell who was among them, so they are rounded.
+    Means of few rows in many columns tell who was among them. They are whole steps from the lower end, in any unit.
     """
     rows = np.asarray(rows, dtype=np.float64)
     low, high = rows.min(0), rows.max(0)
@@ -272,11 +270,12 @@ def _table_statistics(rows: np.ndarray) -> tuple[np.ndarray, ...]:
     mean = relative.mean(0) * largest
     whole = (rows == np.rint(rows)).all(0)
     scale = np.where(scale > 1e-12 * largest, scale, 1.0)
-    ratio = min(np.log(WIDEST_STEP), STEP_OF_SPREAD / len(rows))
-    scale = np.exp(np.rint(np.log(scale) / ratio) * ratio)
-    step = scale * min(WIDEST_STEP, STEP_OF_MEAN / len(rows))
-    mean = np.where(low == high, mean, np.rint(mean / step) * step)
-    return mean, scale, *_ends_of_columns(rows, whole), whole
+    if len(rows) < FEWEST:  # of so few even spreads tell
+        scale = np.exp2(np.floor(np.log2(scale)))
+    step, constant = scale * min(WIDEST_STEP, STEP_OF_MEAN / len(rows)), low == high
+    low, high = _ends_of_columns(rows, whole)
+    mean = np.where(constant, mean, low + np.rint(mean / step - low / step) * step)
+    return mean, scale, low, high, whole
 
 
 def _ends_of_columns(rows: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from .._base import warn_caller
-from .._codecs import STEP_OF_MEAN, STEP_OF_SPREAD
+from .._codecs import STEP_OF_MEAN
 from ..metrics._rows import evenly
 from ._canvas import Canvas, Views, chunks, identities
 from ._class_scores import ClassScores
@@ -29,6 +29,7 @@ from ._trunk_columns import Network, TrunkColumns
 PIXELS, MAPS, PATCHES = 0.3, 0.6, 0.6
 MOST_ROWS = 5_000  # with a label, and without, that are learned from: bounds time and memory
 FEW_ROWS = 48  # that columns are learned from after Ctrl-C
+STEP_OF_SPREAD = 60  # of what is kept of columns, in logarithms, over the number of rows
 FEW_MEMBERS = 50  # below it means are rounded in steps twice as large; larger ones widen a radial kernel
 COLUMNS_AT_ONCE = 256  # whose spread is taken at a time: bounds the float64 copy that it needs
 

@@ -141,7 +141,7 @@ def test_report_says_what_poor_images_spoke_for():
 
 def fitted(chosen):
     model = enhancer().fit(POOR, reference=GOOD)
-    model.guard_report_["chosen"] = chosen
+    model.guard_report_.update(chosen=chosen, strength={chosen: 0.0})
     return model
 
 
