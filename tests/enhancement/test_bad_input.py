@@ -279,9 +279,9 @@ def test_frames_with_other_columns_are_refused():
 @pytest.mark.parametrize(
     ("parameters", "rows", "message"),
     [
-        ({"width": 8}, STACK, "network of the earlier fit.*Set warm_start=False"),
-        ({"depth": 6}, STACK, "network of the earlier fit"),
-        ({"adversarial_weight": 0.1}, STACK, "network of the earlier fit"),
+        ({"width": 8}, STACK, "networks of the earlier fit.*Set warm_start=False"),
+        ({"depth": 6}, STACK, "networks of the earlier fit"),
+        ({"adversarial_weight": 0.1}, STACK, "networks of the earlier fit"),
         ({}, np.repeat(STACK[..., None], 3, -1), r"1 channel\(s\); got 3"),
         ({}, TABLE, "fitted on an image stack"),
     ],
