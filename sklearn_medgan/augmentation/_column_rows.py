@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._containers import Form, as_rows, join_rows
 from .._sklearn_compat import _safe_indexing
 from ._labels import check_labels, codes_of
 from ._mixture import Mixture
-from ._sampling import Sampler, every_second
+from ._sampling import Sampler, check_classes, every_second
 
 N_AXES = 100  # principal axes of the columns that rows are drawn on
 
@@ -60,16 +60,21 @@ class ColumnSampler(Sampler):
         64
         """
         check_is_fitted(self)
-        real, X_new = self.transform(X), as_rows(X_new)
-        codes = codes_of(np.ravel(y_new), np.size(y_new), self.classes_, "y_new")
+        check_consistent_length(X, y)
+        check_consistent_length(X_new, y_new)
+        rng = np.random.RandomState(self._resampling_seed)
+        y_new = np.ravel(y_new)
+        codes = self._sample_codes(len(y_new), y_new, rng, "y_new") if len(y_new) else np.zeros(0, int)
         kept = every_second(codes) if self._draws_columns() else np.ones(len(codes), bool)
-        moved_rows = self.transform(_safe_indexing(X_new, np.flatnonzero(kept))) if len(codes) else real[:0]
+        real = self.transform(X)
+        moved = self.transform(_safe_indexing(as_rows(X_new), np.flatnonzero(kept))) if len(codes) else real[:0]
         if kept.all():
-            return join_rows(real, moved_rows)
+            return join_rows(real, moved)
         known = codes_of(check_labels(X, y, type(self).__name__), len(real), self.classes_, "y")
-        values = np.empty((len(codes), real.shape[1]), np.float32)
-        values[kept] = np.asarray(moved_rows)
-        columns, rng = np.asarray(real), np.random.RandomState(self._resampling_seed)
+        check_classes(known, codes, self.classes_, "y_new")
+        columns = np.asarray(real)
+        values = np.empty((len(codes), columns.shape[1]), np.float32)
+        values[kept] = np.asarray(moved)
         values[~kept] = draw_among(columns, known, codes[~kept], rng)
         return join_rows(real, Form.of(real, columns, "table").restore(values))
 
@@ -81,8 +86,11 @@ def draw_among(columns: np.ndarray, known: np.ndarray, codes: np.ndarray, rng: n
     """Return a row of each of `codes`, float32 (n_new, n_columns), like columns (n, n_columns) of classes `known`."""
     from sklearn.decomposition import PCA
 
+    if not np.ptp(columns, axis=0).any():  # a single row, or the same one again and again
+        return np.repeat(columns[:1], len(codes), axis=0).astype(np.float32)
+    classes, known = np.unique(known, return_inverse=True)
     pca = PCA(min(N_AXES, len(columns) - 1, columns.shape[1]), random_state=rng.randint(2**31 - 1))
     scores = pca.set_output(transform="default").fit_transform(columns)
     spread = scores.std(0) + 1e-9
-    drawn = Mixture.learn(scores / spread, known, rng).draw(codes, rng)
+    drawn = Mixture.learn(scores / spread, known, rng).draw(np.searchsorted(classes, codes), rng)
     return pca.inverse_transform(drawn * spread).astype(np.float32)

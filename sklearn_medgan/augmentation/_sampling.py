@@ -301,7 +301,7 @@ class Sampler:
         X = as_rows(X)
         counts = synthetic_counts(check_labels(X, y, type(self).__name__), self.sampling_strategy, self.ratio)
         self.fit(X, y, X_unlabeled=X_unlabeled)
-        wanted = np.repeat(self.classes_, [counts[label] for label in self.classes_.tolist()])
+        wanted = np.repeat(self.classes_, [counts.get(label, 0) for label in self.classes_.tolist()])
         if not len(wanted):
             return X, y
         X_new, y_new = self.resample(X, y, labels=wanted, random_state=self._resampling_seed)
@@ -402,11 +402,16 @@ def every_second(codes: np.ndarray) -> np.ndarray:
     return mask
 
 
-def real_origins(known: np.ndarray, codes: np.ndarray, classes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Return for each of `codes` the position in `known` of a row of that class: these in turn, in a random order."""
+def check_classes(known: np.ndarray, codes: np.ndarray, classes: np.ndarray, name: str) -> None:
+    """Raise ValueError where `codes`, those of the argument `name`, are of classes that no real row has."""
     missing = classes[np.setdiff1d(codes, known)].tolist()
     if missing:
-        raise ValueError(f"labels asks for rows of classes {missing}, of which y has none. Leave them out of labels.")
+        raise ValueError(f"{name} asks for rows of classes {missing}, of which y has none. Leave them out of {name}.")
+
+
+def real_origins(known: np.ndarray, codes: np.ndarray, classes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Return for each of `codes` the position in `known` of a row of that class: these in turn, in a random order."""
+    check_classes(known, codes, classes, "labels")
     origins = np.empty(len(codes), int)
     for code in np.unique(codes):
         wanted = codes == code

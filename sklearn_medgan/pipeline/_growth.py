@@ -36,12 +36,12 @@ def origins_of(step: object, X: ArrayLike, X_grown: ArrayLike) -> np.ndarray | N
     n_before, n_after = _num_samples(X), _num_samples(X_grown)
     if hasattr(step, "sample_indices_"):
         return np.asarray(step.sample_indices_)
-    if is_sampler(step) and not _starts_with(X_grown, X):
+    if is_sampler(step) and not starts_with(X_grown, X):
         return None
     return np.where(np.arange(n_after) < n_before, np.arange(n_after), -1)
 
 
-def _starts_with(X_grown: ArrayLike, X: Any) -> bool:
+def starts_with(X_grown: ArrayLike, X: Any) -> bool:
     n_before = _num_samples(X)
     if _num_samples(X_grown) < n_before:
         return False

@@ -24,7 +24,7 @@ from .._sklearn_compat import (
     _routing_enabled,
     _safe_indexing,
 )
-from ._growth import Growth, grow, is_resampler, is_sampler, origins_of
+from ._growth import Growth, grow, is_resampler, is_sampler, origins_of, starts_with
 
 
 class Pipeline(_LinkToDocs, _StockPipeline):
@@ -370,11 +370,15 @@ def _fit_step(step: Any, X: Any, y: Any, params: Mapping[str, Any], *, context: 
         if is_sampler(step):
             X, y = step.fit_resample(X, y, **{**of_both, **params.get("fit_resample", {})})
         elif is_resampler(step):
-            X_given, y_given, n = X, y, _num_samples(X)
+            y_given = y
             X, y = step.fit_resample(X, y, **of_both)
-            if hasattr(step, "training_columns"):
-                X_new, y_new = (_safe_indexing(rows, slice(n, None)) for rows in (X, y))
-                X = step.training_columns(X_given, y_given, X_new, y_new)
+            if (
+                hasattr(step, "training_columns")
+                and _num_samples(y) > _num_samples(y_given)
+                and starts_with(y, y_given)
+            ):
+                halves = slice(_num_samples(y_given)), slice(_num_samples(y_given), None)
+                X = step.training_columns(*(_safe_indexing(rows, half) for half in halves for rows in (X, y)))
             else:
                 X = step.transform(X, **of_transform)
         elif hasattr(step, "fit_transform"):

@@ -70,3 +70,25 @@ def test_columns_come_in_the_container_of_transform(gan, images, added):
 def test_labels_that_fit_did_not_see_are_named(gan, images, added):
     with pytest.raises(ValueError, match="y_new holds labels that were not seen at fit"):
         gan.training_columns(*images, added[0], ["c"] * 5)
+
+
+def test_rows_and_labels_must_agree(gan, images, added):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        gan.training_columns(*images, added[0], added[1][:3])
+    some = images[1] == "a"
+    with pytest.raises(ValueError, match=r"y_new asks for rows of classes \['b'\], of which y has none"):
+        gan.training_columns(images[0][some], images[1][some], *added)
+
+
+def test_columns_that_are_all_alike_are_repeated():
+    drawn = draw_among(
+        np.full((4, 3), 2.0, np.float32), np.array([0, 0, 1, 1]), np.ones(5, int), np.random.RandomState(0)
+    )
+    np.testing.assert_array_equal(drawn, np.full((5, 3), 2.0))
+
+
+def test_classes_without_a_real_row_do_not_disturb_the_others(gan, images, added):
+    some = images[1] == "b"
+    of_b = added[1] == "b"
+    columns = gan.training_columns(images[0][some], images[1][some], added[0][of_b], added[1][of_b])
+    assert np.isfinite(columns).all()

@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline as StockPipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_medgan import AugmentedClassifier, Pipeline, make_pipeline
+from sklearn_medgan import AugmentedClassifier, GANAugmenter, Pipeline, make_pipeline
 
 
 class WeightedScaler(TransformerMixin, BaseEstimator):
@@ -527,6 +527,19 @@ def test_gan_rows_train_the_classifier_of_images(images):
     is_moved = (alone.transform(X_res) == pipe[-1].X_).all(1)
     assert is_moved[:30].all()
     assert is_moved[30:].mean() == 0.5  # the others are drawn among the columns
+
+
+@pytest.mark.filterwarnings("ignore:Rows that were added start")
+def test_rows_that_an_augmenter_reorders_keep_their_labels(images):
+    class Reversing(GANAugmenter):
+        def fit_resample(self, X, y):
+            X_res, y_res = super().fit_resample(X, y)
+            return X_res[::-1], y_res[::-1]
+
+    X, y = images
+    pipe = Pipeline([("aug", Reversing(**tiny().get_params())), ("clf", Recorder())]).fit(X, y)
+    np.testing.assert_array_equal(pipe[-1].X_[-30:], pipe[:-1].transform(X)[::-1])
+    np.testing.assert_array_equal(pipe[-1].y_[-30:], y[::-1])
 
 
 @pytest.mark.slow
