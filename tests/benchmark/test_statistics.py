@@ -129,7 +129,8 @@ def test_variance_of_whole_clusters_is_that_of_their_sums():
     sums = RNG.standard_normal(12)
     sums -= sums.mean()
     groups, folds = np.repeat(np.arange(12), 5), np.repeat(np.arange(12) % 3, 5)[None]
-    assert statistics.two_way_variance(np.repeat(sums / 5, 5)[None], groups, folds) >= 12 * np.var(sums, ddof=1)
+    at_least = 12 * np.var(sums, ddof=1) * (1 - 1e-12)  # rounding: often it is just this
+    assert statistics.two_way_variance(np.repeat(sums / 5, 5)[None], groups, folds) >= at_least
     by_fit = np.array([2.0, -1.0, -1.0])
     residuals = (by_fit[folds[0]] / 20)[None]  # 20 rows a fit
     assert statistics.two_way_variance(residuals, groups, folds) == pytest.approx(3 * np.var(by_fit, ddof=1))
