@@ -4,7 +4,9 @@
 """
 
 import gc
+import importlib.util
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +22,20 @@ if n_processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     share = str(max(1, (os.cpu_count() or 1) // n_processes))
     for library in ("OMP", "OPENBLAS", "MKL", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
         os.environ.setdefault(f"{library}_NUM_THREADS" if "NUM" not in library else f"{library}_THREADS", share)
+
+
+@pytest.fixture(scope="session")
+def benchmark_script():
+    """Return what makes a module of a script of examples/benchmarks, by its name."""
+
+    def load(name):
+        path = Path(__file__).parents[1] / "examples" / "benchmarks" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 def pytest_collection_modifyitems(items):

@@ -1,8 +1,6 @@
 """The tables of the benchmark of columns: what a default has more, on the mean over sets."""
 
-import importlib.util
 from dataclasses import astuple
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,15 +8,10 @@ from scipy import stats
 
 from sklearn_medgan.benchmark import _statistics as statistics
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "benchmarks" / "columns.py"
-
 
 @pytest.fixture(scope="module")
-def columns():
-    spec = importlib.util.spec_from_file_location("columns", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def columns(benchmark_script):
+    return benchmark_script("columns")
 
 
 def test_the_mean_over_sets_is_that_of_welch_for_two_sets_turned_against_each_other(columns):

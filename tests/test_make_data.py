@@ -1,22 +1,15 @@
 """The benchmarks' data from their sources: which pixels a cell is cut from, and what counts as alike or the same."""
 
 import gzip
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "benchmarks" / "make_data.py"
-
 
 @pytest.fixture(scope="module")
-def made():
-    spec = importlib.util.spec_from_file_location("make_data", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def made(benchmark_script):
+    return benchmark_script("make_data")
 
 
 def test_a_cell_is_a_square_around_its_box_and_the_box_at_the_edge(made, tmp_path):

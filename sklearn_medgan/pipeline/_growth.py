@@ -42,6 +42,7 @@ def origins_of(step: object, X: ArrayLike, X_grown: ArrayLike) -> np.ndarray | N
 
 
 def starts_with(X_grown: ArrayLike, X: Any) -> bool:
+    """Return whether rows, or labels, begin with those of ``X``."""
     n_before = _num_samples(X)
     if _num_samples(X_grown) < n_before:
         return False

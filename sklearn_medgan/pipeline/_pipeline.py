@@ -372,17 +372,18 @@ def _fit_step(step: Any, X: Any, y: Any, params: Mapping[str, Any], *, context: 
         elif is_resampler(step):
             y_given = y
             X, y = step.fit_resample(X, y, **of_both)
-            if (
-                hasattr(step, "training_columns")
-                and _num_samples(y) > _num_samples(y_given)
-                and starts_with(y, y_given)
-            ):
-                halves = slice(_num_samples(y_given)), slice(_num_samples(y_given), None)
-                X = step.training_columns(*(_safe_indexing(rows, half) for half in halves for rows in (X, y)))
-            else:
-                X = step.transform(X, **of_transform)
+            X = _columns_of_grown(step, X, y, y_given, of_transform)
         elif hasattr(step, "fit_transform"):
             X = step.fit_transform(X, y, **of_both)
         else:
             X = step.fit(X, y, **of_fit).transform(X, **of_transform)
     return X, y, step
+
+
+def _columns_of_grown(step: Any, X: Any, y: Any, y_given: Any, of_transform: Mapping[str, Any]) -> Any:
+    """Columns of rows, by the step's own `training_columns` where it has added some behind those given."""
+    n_given = _num_samples(y_given)
+    if not hasattr(step, "training_columns") or _num_samples(y) == n_given or not starts_with(y, y_given):
+        return step.transform(X, **of_transform)
+    halves = slice(n_given), slice(n_given, None)
+    return step.training_columns(*(_safe_indexing(rows, half) for half in halves for rows in (X, y)))
